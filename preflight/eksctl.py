@@ -23,6 +23,7 @@ from typing import Final
 from lambdas.contract.names import CNI_ADDON, POD_IDENTITY_AGENT_ADDON
 from preflight import rules
 from preflight.context import ALONE, NAMESPACE, SERVICE_ACCOUNT, AddonRole, Association, Context, Declarations, lowest
+from preflight.declared_roles import findings_of_declared_role
 from preflight.eksctl_schema import is_too_large, refused_settings
 from preflight.finding import Finding, MalformedFile, by_severity
 from preflight.iam_policies import Access, Policy, cni_access, missing_calls, policy_by_arn, policy_by_document, unknown_policy
@@ -30,9 +31,11 @@ from preflight.role_arn import fault_of_arn
 from preflight.rules import Rule
 from preflight.source_tree import SourceNode, duplicate_keys, load
 
-_POLICIES: Final = ("attachPolicyARNs", "attachPolicy", "wellKnownPolicies")
+_WELL_KNOWN: Final = "wellKnownPolicies"
+_POLICIES: Final = ("attachPolicyARNs", "attachPolicy", _WELL_KNOWN)
 _ROLE: Final = "serviceAccountRoleARN"
 _ASSOCIATIONS: Final = "podIdentityAssociations"
+_BY_DEFAULT: Final = "useDefaultPodIdentityAssociations"
 _PLACEHOLDER: Final = "<ARN of the role for kube-system/aws-node>"
 _WITH_OIDC: Final = ("iam:", "  withOIDC: true")
 _PLACE: Final = f"under addons, {CNI_ADDON}"
@@ -109,7 +112,14 @@ def declarations(config: Config) -> Declarations:
         agents=frozenset({config.cluster} if config.named(POD_IDENTITY_AGENT_ADDON) or config.is_auto_mode else set()),
         nodes=tuple((config.cluster, access) for access in [_node_access(config)] if access),
         addon_roles=tuple(
-            AddonRole(cluster=config.cluster, role=_text(addon, _ROLE) or None, resource=_RESOURCE, line=addon.line, column=addon.column)
+            AddonRole(
+                cluster=config.cluster,
+                role=_text(addon, _ROLE) or None,
+                repeats_record=not any(_is_given(addon.at(key)) for key in (_ROLE, *_POLICIES, _ASSOCIATIONS, _BY_DEFAULT)),
+                resource=_RESOURCE,
+                line=addon.line,
+                column=addon.column,
+            )
             for addon in config.named(CNI_ADDON)
         ),
     )
@@ -136,18 +146,23 @@ def _findings(config: Config, context: Context) -> Iterator[Finding]:
         yield from _identity(config, addon, context)
         yield from _conflicts(addon)
     if not addons:
-        yield _absent(config)
+        yield from _absent(config, context)
 
 
-def _absent(config: Config) -> Finding:
+def _absent(config: Config, context: Context) -> Iterator[Finding]:
     root = config.root
     if config.is_auto_mode:
-        return _finding(rules.AUTO_MODE, root, "kind", "The cluster is in Auto Mode, which needs no vpc-cni add-on.", resource="")
+        yield _finding(rules.AUTO_MODE, root, "kind", "The cluster is in Auto Mode, which needs no vpc-cni add-on.", resource="")
+        return
     off = _is_true(root.at("addonsConfig", "disableDefaultAddons"))
     effect = "eksctl installs none, since disableDefaultAddons is set" if off else "eksctl adds it with its defaults to a new cluster"
     message = f"The file declares no vpc-cni add-on: {effect}, and changes none on an update."
     add = ("addons:", f"  - name: {CNI_ADDON}", f"    {_ROLE}: {_PLACEHOLDER}", "    resolveConflicts: preserve")
-    return _finding(rules.ADDON_ABSENT, root, "", message, add=add, place=_TOP, resource="")
+    yield _finding(rules.ADDON_ABSENT, root, "", message, add=add, place=_TOP, resource="")
+    has_role = config.with_oidc or context.has_addon(config.cluster) or _aws_node_associations(config)
+    if not off and not has_role and _node_access(config, context) is Access.MISSING and not _has_automatic_association(config, root):
+        message = "eksctl adds vpc-cni without a role to a new cluster, and the policies of its nodes do not include the CNI policy."
+        yield _finding(rules.ROLE_UNKNOWN, root, "", message, add=add, place=_TOP, resource="")
 
 
 # --- what eksctl refuses
@@ -157,9 +172,35 @@ def _refused_keys(config: Config) -> Iterator[Finding]:
     for node, key, message in refused_settings(config.root):
         line, column = node.place_of(key)
         yield Finding(rule=rules.SETTINGS_REFUSED, resource=_RESOURCE, line=line, column=column, block_line=node.line, message=message)
+    for key, message in _refused_combinations(config):
+        line, column = config.root.place_of(key)
+        yield Finding(rule=rules.SETTINGS_REFUSED, resource=key, line=line, column=column, message=message)
     for key, (line, column) in duplicate_keys(config.root):
         message = f"The key {key!r} is written twice, and eksctl refuses the file."
         yield Finding(rule=rules.DUPLICATE_KEY, resource=_RESOURCE, line=line, column=column, message=message)
+
+
+def _refused_combinations(config: Config) -> Iterator[tuple[str, str]]:
+    """Return the top-level keys whose values eksctl refuses together with others, with the reason.
+
+    Source: https://github.com/eksctl-io/eksctl/blob/main/pkg/apis/eksctl.io/v1alpha5/validation.go (ValidateClusterConfig,
+    ValidateKubernetesNetworkConfig, validateKarpenterConfig)
+    """
+    if not config.with_oidc and _is_given(config.root.at("iam", "serviceAccounts")):
+        yield "iam", "iam.serviceAccounts needs iam.withOIDC."
+    if not config.with_oidc and config.root.at("karpenter") is not None:
+        yield "karpenter", "karpenter needs iam.withOIDC."
+    if not config.is_ipv6 or config.is_auto_mode:
+        return
+    if not config.named("coredns"):
+        yield "kubernetesNetworkConfig", "An IPv6 cluster needs the add-on coredns in the file."
+    has_agent, automatic = bool(config.named(POD_IDENTITY_AGENT_ADDON)), config.root.at("addonsConfig", "autoApplyPodIdentityAssociations")
+    for addon in config.named(CNI_ADDON):
+        own = _is_true(addon.at(_BY_DEFAULT)) or _associations(addon)
+        if not has_agent and not config.with_oidc:
+            yield "kubernetesNetworkConfig", f"An IPv6 cluster needs iam.withOIDC or the add-on {POD_IDENTITY_AGENT_ADDON}."
+        elif has_agent and not own and not _is_true(automatic):
+            yield "kubernetesNetworkConfig", f"An IPv6 cluster with {POD_IDENTITY_AGENT_ADDON} needs an association for vpc-cni."
 
 
 # --- the identity of aws-node
@@ -168,7 +209,11 @@ def _refused_keys(config: Config) -> Iterator[Finding]:
 def _identity(config: Config, addon: SourceNode, context: Context) -> Iterator[Finding]:
     settings = [key for key in (_ROLE, *_POLICIES) if _is_given(addon.at(key))]
     associations = _associations(addon)
-    if len(settings) > 1 or (settings and associations):
+    by_default = _is_true(addon.at(_BY_DEFAULT))
+    if by_default and (settings or associations):
+        other = settings[0] if settings else _ASSOCIATIONS
+        yield _finding(rules.SETTINGS_REFUSED, addon, _BY_DEFAULT, f"{_BY_DEFAULT} and {other} exclude each other.")
+    elif len(settings) > 1 or (settings and associations):
         both = " and ".join([*settings, *([_ASSOCIATIONS] if associations else [])])
         key = settings[1] if len(settings) > 1 else _ASSOCIATIONS
         yield _finding(rules.SETTINGS_REFUSED, addon, key, f"{both} exclude each other.")
@@ -176,8 +221,11 @@ def _identity(config: Config, addon: SourceNode, context: Context) -> Iterator[F
         yield from _associated(config, addon, associations, context)
     elif settings:
         yield from _service_account_role(config, addon, settings[0], context)
-    elif _has_automatic_association(config, addon) or _declared_association(config):
+    elif _has_automatic_association(config, addon):
         yield from _association_note(config, addon, context)
+    elif declared := _aws_node_associations(config):
+        yield from _association_note(config, addon, context)
+        yield from _association_roles(declared, context)
     elif context.association_for(config.cluster):
         yield _finding(rules.POD_IDENTITY, addon, "name", "An association in another file gives aws-node its role.")
     elif addon.at(_ASSOCIATIONS) is not None:
@@ -191,24 +239,29 @@ def _identity(config: Config, addon: SourceNode, context: Context) -> Iterator[F
 
 
 def _associated(config: Config, addon: SourceNode, associations: list[SourceNode], context: Context) -> Iterator[Finding]:
-    right = [
-        entry for entry in associations if _text(entry, "serviceAccountName") == SERVICE_ACCOUNT and _text(entry, "namespace") == NAMESPACE
-    ]
+    right = [entry for entry in associations if _is_for_aws_node(entry)]
     for entry in associations:
-        if entry not in right:
+        yield from _association_settings(entry)
+        if entry not in right and _text(entry, "serviceAccountName") and _text(entry, "namespace"):
             account = f"{_text(entry, 'namespace')}/{_text(entry, 'serviceAccountName')}"
             message = f"The association is for {account}; aws-node gets nothing from it."
             add = (f"namespace: {NAMESPACE}", f"serviceAccountName: {SERVICE_ACCOUNT}")
             yield _finding(rules.ASSOCIATION_MISMATCH, entry, "serviceAccountName", message, add=add, place=f"{_PLACE}, {_ASSOCIATIONS}")
-    if not right:
-        return
-    yield from _association_note(config, addon, context)
-    for entry in right:
-        yield from _association_settings(entry)
-        if (role := _text(entry, "roleARN")) and (fault := _arn_fault(role)):
+    if right:
+        yield from _association_note(config, addon, context)
+        yield from _association_roles(right, context)
+
+
+def _association_roles(associations: list[SourceNode], context: Context) -> Iterator[Finding]:
+    for entry in associations:
+        role = _text(entry, "roleARN")
+        if role and (fault := _arn_fault(role)):
             yield _finding(rules.ROLE_NOT_ARN, entry, "roleARN", f"{fault}.")
+        if declared := context.role_with_arn(role):
+            place = _finding(rules.TRUST_WRONG, entry, "roleARN", "")
+            yield from findings_of_declared_role(declared, place, None, is_association=True)
         policies = _listed_policies(entry, "permissionPolicyARNs", "permissionPolicy")
-        if policies and cni_access(policies) is Access.MISSING and not _is_given(entry.at("wellKnownPolicies")):
+        if policies and cni_access(policies) is Access.MISSING:
             message = "The policies of the association do not allow the calls of the VPC CNI."
             yield _finding(
                 rules.POLICY_MISSING, entry, "permissionPolicyARNs", message, add=_policy_line("permissionPolicyARNs"), place=_PLACE
@@ -216,8 +269,15 @@ def _associated(config: Config, addon: SourceNode, associations: list[SourceNode
 
 
 def _association_settings(entry: SourceNode) -> Iterator[Finding]:
-    given = [key for key in ("permissionPolicy", "permissionPolicyARNs", "wellKnownPolicies") if _is_given(entry.at(key))]
-    if _text(entry, "roleARN") and given:
+    """Settings of an association of an add-on that eksctl refuses."""
+    missing = next((key for key in ("namespace", "serviceAccountName") if not _text(entry, key)), "")
+    given = [key for key in ("permissionPolicy", "permissionPolicyARNs", _WELL_KNOWN) if _is_given(entry.at(key))]
+    if missing:
+        yield _finding(rules.SETTINGS_REFUSED, entry, "", f"The association has no {missing}.")
+    elif _WELL_KNOWN in given:
+        message = f"{_WELL_KNOWN} is not for associations of add-ons: use {_BY_DEFAULT}."
+        yield _finding(rules.SETTINGS_REFUSED, entry, _WELL_KNOWN, message)
+    elif _text(entry, "roleARN") and given:
         yield _finding(rules.SETTINGS_REFUSED, entry, given[0], f"roleARN and {given[0]} exclude each other.")
     elif not _text(entry, "roleARN") and not given:
         yield _finding(rules.SETTINGS_REFUSED, entry, "", "The association names neither roleARN nor policies.")
@@ -233,26 +293,31 @@ def _association_note(config: Config, addon: SourceNode, context: Context) -> It
 
 def _has_automatic_association(config: Config, addon: SourceNode) -> bool:
     automatic = config.root.at("addonsConfig", "autoApplyPodIdentityAssociations")
-    return _is_true(addon.at("useDefaultPodIdentityAssociations")) or _is_true(automatic)
+    return _is_true(addon.at(_BY_DEFAULT)) or _is_true(automatic)
 
 
-def _declared_association(config: Config) -> bool:
+def _aws_node_associations(config: Config) -> list[SourceNode]:
+    """Return the associations for aws-node that the file declares outside of the add-on."""
     listed = config.root.at("iam", _ASSOCIATIONS)
-    return any(
-        _text(entry, "namespace") == NAMESPACE and _text(entry, "serviceAccountName") == SERVICE_ACCOUNT
-        for entry in (listed.items if listed else [])
-    )
+    return [entry for entry in (listed.items if listed else []) if _is_for_aws_node(entry)]
+
+
+def _is_for_aws_node(association: SourceNode) -> bool:
+    return _text(association, "namespace") == NAMESPACE and _text(association, "serviceAccountName") == SERVICE_ACCOUNT
 
 
 def _service_account_role(config: Config, addon: SourceNode, key: str, context: Context) -> Iterator[Finding]:
     """The role of IRSA settings, which `create` ignores without OIDC; `update` ignores OIDC."""
     if key == _ROLE and (fault := _arn_fault(_text(addon, _ROLE))):
         yield _finding(rules.ROLE_NOT_ARN, addon, _ROLE, f"{fault}.")
+    if declared := context.role_with_arn(_text(addon, _ROLE)):
+        place = _finding(rules.TRUST_WRONG, addon, _ROLE, "")
+        yield from findings_of_declared_role(declared, place, context.provider_of(config.cluster), is_association=False)
     policies = _listed_policies(addon, "attachPolicyARNs", "attachPolicy")
     if key in ("attachPolicyARNs", "attachPolicy") and cni_access(policies) is Access.MISSING:
         message = f"{key} does not allow the calls of the VPC CNI."
         yield _finding(rules.POLICY_MISSING, addon, key, message, add=_policy_line("attachPolicyARNs"), place=_PLACE)
-    elif key == "wellKnownPolicies":
+    elif key == _WELL_KNOWN:
         message = "None of the well-known policies allows the calls of the VPC CNI."
         yield _finding(rules.POLICY_MISSING, addon, key, message, add=_policy_line("attachPolicyARNs"), place=_PLACE)
     elif calls := missing_calls(policies, _text(addon, "version"), ipv6=config.is_ipv6) if policies else ():
@@ -262,7 +327,7 @@ def _service_account_role(config: Config, addon: SourceNode, key: str, context: 
         return
     if key == _ROLE and context.provider_of(config.cluster):
         return  # the cluster was read, and has a provider
-    access = _node_access(config) or context.node_access(config.cluster)
+    access = _node_access(config, context) or context.node_access(config.cluster)
     if access in (None, Access.GRANTED) or (key == _ROLE and access is Access.UNKNOWN):
         then = "it, `update addon` sets it" if key == _ROLE else "it"
         message = f"{key} is set and iam.withOIDC is not: `create cluster` ignores {then}."
@@ -277,7 +342,7 @@ def _on_node_role(config: Config, addon: SourceNode, context: Context, key: str,
     if config.is_auto_mode and not _node_groups(config):
         yield _finding(rules.AUTO_MODE, addon, "name", "The add-on has no role. The nodes of Auto Mode do not use aws-node.")
         return
-    access = _node_access(config) or context.node_access(config.cluster)
+    access = _node_access(config, context) or context.node_access(config.cluster)
     if access is None and _is_given(config.root.at("fargateProfiles")):
         message = f"The add-on gets no role: {cause}. The file has Fargate profiles alone, and aws-node does not run on Fargate."
         yield _finding(rules.ROLE_ABSENT, addon, key, message, add=add, place=place)
@@ -299,19 +364,19 @@ def _node_groups(config: Config) -> list[SourceNode]:
     return [entry for group in groups if group for entry in group.items]
 
 
-def _node_access(config: Config) -> Access | None:
+def _node_access(config: Config, context: Context = ALONE) -> Access | None:
     """Return whether the node roles that eksctl creates have the CNI policy; None where the file has no nodes."""
     groups = _node_groups(config)
-    answers = {_group_access(config, group) for group in groups}
+    answers = {_group_access(config, group, context) for group in groups}
     if config.root.at("karpenter") is not None:
         answers.add(Access.GRANTED)  # https://github.com/eksctl-io/eksctl/blob/main/pkg/cfn/builder/karpenter.go
     return lowest(answers)
 
 
-def _group_access(config: Config, group: SourceNode) -> Access:
+def _group_access(config: Config, group: SourceNode, context: Context) -> Access:
     iam = group.at("iam")
     if iam is not None and (_is_given(iam.at("instanceRoleARN")) or _is_given(iam.at("instanceProfileARN"))):
-        return Access.UNKNOWN
+        return context.access_of_role(_text(iam, "instanceRoleARN"))
     policies = _listed_policies(iam, "attachPolicyARNs", "attachPolicy") if iam else []
     listed = iam is not None and _is_given(iam.at("attachPolicyARNs"))
     if not listed and not config.with_oidc:

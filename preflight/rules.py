@@ -485,8 +485,8 @@ FILE_DIFFERS: Final = Rule(
     name="file-differs-from-cluster",
     level=Level.WARNING,
     title="The file gives aws-node another role than the running cluster has",
-    why="Record, annotation or binding name another role. Applying the file changes the role of aws-node.",
-    fix="Use the role of the binding in the file, or change the binding first.",
+    why="Annotation and record name another role. Applying the file changes the role of aws-node.",
+    fix="Use the role of the annotation in the file, or restart aws-node after the change.",
     source=_UPDATE,
 )
 RELEASE_KNOWN_BAD: Final = Rule(

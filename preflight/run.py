@@ -89,18 +89,26 @@ def _check(file: ParsedFile, files: Sequence[ParsedFile], providers: dict[str, s
 
 
 def compare_with_cluster(declared: AddonRole, clusters: Sequence[ClusterReport]) -> list[Finding]:
-    """Return the finding about a file that gives aws-node another role than record, annotation or binding of the running cluster."""
+    """Return the finding about a file that gives aws-node another role than the running cluster has to keep.
+
+    The answer is that of the report on the cluster, whose record would be as in the file: the role of the binding has to be kept,
+    else that of the annotation, else that of the record. An association decides before all of them.
+    """
     named = [cluster for cluster in clusters if declared.cluster in (None, cluster.cluster)]
-    if len(named) != 1 or declared.role is None:
+    if len(named) != 1:
         return []
     cluster = named[0]
-    present = {"the binding": cluster.binding, "the annotation": cluster.annotation, "the add-on record": cluster.record_role}
-    other = {where: role for where, role in present.items() if role and role != declared.role}
-    if not other:
+    declared_role = cluster.record_role if declared.repeats_record else declared.role
+    if declared_role is None:
         return []
-    where, role = next(iter(other.items()))
-    rule = rules.FILE_DIFFERS if declared.role else rules.ROLE_DROPPED
-    sentence = f"The file gives aws-node {declared.role}" if declared.role else "The file gives aws-node no role"
+    present = {"the binding": cluster.binding, "the annotation": cluster.annotation, "the add-on record": cluster.record_role}
+    where, role = next(((where, role) for where, role in present.items() if role), ("", ""))
+    has_association = any(finding.rule is rules.POD_IDENTITY for finding in cluster.findings)
+    if role in ("", declared_role) or (has_association and not declared_role):
+        return []
+    is_of_record = bool(cluster.binding) or declared_role == cluster.record_role
+    rule = rules.ROLE_DROPPED if not declared_role else rules.RECORD_DIFFERS if is_of_record else rules.FILE_DIFFERS
+    sentence = f"The file gives aws-node {declared_role or 'no role'}"
     message = f"{sentence}; in cluster {cluster.cluster} {where} names {role}."
     return [Finding(rule=rule, resource=declared.resource, line=declared.line, column=declared.column, message=message)]
 

@@ -66,8 +66,8 @@ def map_values(argument: SourceNode, template: SourceNode) -> list[SourceNode | 
     if len(argument.items) < _BRANCHES:
         return []
     default = argument.items[_BRANCHES].at("DefaultValue") if len(argument.items) > _BRANCHES else None
-    chosen: list[SourceNode | None] = [template.at("Mappings", argument.items[0].text or "")]
-    for key in argument.items[1:3]:
+    chosen: list[SourceNode | None] = [template.at("Mappings")]
+    for key in argument.items[:_BRANCHES]:
         names = possible_texts(key, template)
         chosen = [entry for node in chosen for entry in _entries(node, names)]
     return [node or default for node in chosen]

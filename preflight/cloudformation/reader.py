@@ -11,13 +11,16 @@ from typing import Final
 
 from lambdas.contract.names import CNI_ADDON, POD_IDENTITY_AGENT_ADDON
 from preflight import rules
+from preflight.cloudformation.conditions import Case, cases
 from preflight.cloudformation.intrinsics import Presence, function, literal, map_values, presence, references
-from preflight.cloudformation.roles import ROLE, association_role, policies_of, role_behind, service_account_role
+from preflight.cloudformation.roles import ROLE, association_role, declared_roles, policies_of, role_behind, service_account_role
 from preflight.cloudformation.template import Resource, Template, read_template
 from preflight.cloudformation.values import CLUSTER, DeploymentTarget, TooLargeError, name_of, plain
 from preflight.context import ALONE, NAMESPACE, SERVICE_ACCOUNT, AddonRole, Association, Context, Declarations, lowest
+from preflight.declared_roles import findings_of_declared_role
 from preflight.finding import Finding, by_severity
 from preflight.iam_policies import Access, cni_access
+from preflight.network_plugins import names_network_plugin
 from preflight.role_arn import fault_of_arn
 from preflight.rules import Rule
 from preflight.source_tree import SourceNode, duplicate_keys
@@ -29,6 +32,12 @@ _ASSOCIATION: Final = "AWS::EKS::PodIdentityAssociation"
 _PROFILE: Final = "AWS::IAM::InstanceProfile"
 _ROLE, _ASSOCIATIONS, _CONFLICTS = "ServiceAccountRoleArn", "PodIdentityAssociations", "ResolveConflicts"
 _TRANSFORM: Final = "Fn::Transform"
+_STACK: Final = "AWS::CloudFormation::Stack"
+_FARGATE: Final = "AWS::EKS::FargateProfile"
+_CHARTS: Final = ("Custom::AWSCDK-EKS-HelmChart", "Custom::AWSCDK-EKS-KubernetesResource", "AWSQS::Kubernetes::Helm")
+"""Resources that install charts and manifests: those of CDK and of the public extension for Helm."""
+_STORED: Final = "AWS::SSM::Parameter::Value"
+"""Begin of the types of parameters whose default is a name in Parameter Store."""
 
 
 def parse(source: str, file: str) -> Template:
@@ -51,7 +60,31 @@ def read(source: str, file: str, context: Context = ALONE) -> tuple[Finding, ...
 
 def findings(template: Template, context: Context) -> tuple[Finding, ...]:
     """Return the findings about a template, most severe first."""
-    return by_severity(_with_metadata(template, finding) for finding in _findings(template, context))
+    found = [*_duplicates(template), *_merged([(case, list(_findings(case.template, context))) for case in cases(template)])]
+    return by_severity(_with_metadata(template, finding) for finding in found)
+
+
+_BY_CASE: Final = {rules.ROLE_MISSING: rules.ROLE_UNKNOWN, rules.NO_CNI: rules.ADDON_UNKNOWN}
+"""Rules that are unknowns where the deployment decides by its conditions whether they are violated."""
+
+
+def _merged(found: list[tuple[Case, list[Finding]]]) -> Iterator[Finding]:
+    """Return the findings of all cases. A loss in some of the cases that have the resource is an unknown."""
+    for case, listed in found:
+        for finding in listed:
+            others = [
+                [other.rule for other in others if other.resource == finding.resource]
+                for one, others in found
+                if not finding.resource or finding.resource in one.template.resources
+            ]
+            in_all = all(finding.rule in rules_of_case for rules_of_case in others)
+            if finding.rule is rules.ADDON_ABSENT and not in_all:
+                continue
+            if in_all or finding.rule not in _BY_CASE:
+                yield finding
+            else:
+                message = f"{finding.message} This is the case where {case.name}."
+                yield replace(finding, rule=_BY_CASE[finding.rule], message=message)
 
 
 def _with_metadata(template: Template, finding: Finding) -> Finding:
@@ -78,6 +111,7 @@ def declarations(template: Template) -> Declarations:
         nodes=tuple(
             (name_of(group.property("ClusterName"), template), _group_access(template, group)) for group in template.of_type(_NODEGROUP)
         ),
+        roles=tuple(declared_roles(template)),
         addon_roles=tuple(
             AddonRole(
                 cluster=name_of(addon.property("ClusterName"), template),
@@ -102,7 +136,6 @@ def _known_role(addon: Resource, template: Template) -> str | None:
 
 
 def _findings(template: Template, context: Context) -> Iterator[Finding]:
-    yield from _duplicates(template)
     is_named = False
     for addon in template.of_type(_ADDON):
         name = _name(addon, template)
@@ -117,40 +150,43 @@ def _findings(template: Template, context: Context) -> Iterator[Finding]:
             yield from _conflicts(addon, template)
             yield from _order(template, addon)
     if not is_named:
-        yield from _absent(template)
+        yield from _absent(template, context)
         for entry in template.of_type(_ASSOCIATION):
             if _is_for_aws_node(template, entry) and (value := entry.property("RoleArn")) is not None:
                 yield from association_role(template, entry, value)
 
 
 def _name(addon: Resource, template: Template) -> str | None:
-    """Return the name of the add-on, vpc-cni if it is one of those of a loop; None where it is not known."""
-    value = addon.property("AddonName")
-    called = function(value)
-    looped = f"${{{addon.variable}}}" if addon.variable else ""
-    if called and looped and called[0] in ("Fn::Sub", "Ref") and called[1].text in (looped, addon.variable):
-        return None if addon.loop is None else CNI_ADDON if CNI_ADDON in addon.loop else ""
-    if value and looped and value.text == looped:
-        return None if addon.loop is None else CNI_ADDON if CNI_ADDON in addon.loop else ""
-    return literal(value, template.root)
+    """Return the name of the add-on; None where it is not known."""
+    return literal(addon.property("AddonName"), template.root)
 
 
-def _absent(template: Template) -> Iterator[Finding]:
+def _absent(template: Template, context: Context) -> Iterator[Finding]:
     for cluster in template.of_type(CLUSTER):
         if _is_auto_mode(cluster):
             yield _finding(rules.AUTO_MODE, cluster, "The template creates a cluster in Auto Mode, which needs no vpc-cni add-on.")
             return
         bootstrap = cluster.property("BootstrapSelfManagedAddons")
-        if bootstrap is not None and bootstrap.value in (False, "false"):
-            message = "The template creates the cluster with BootstrapSelfManagedAddons: false, and installs no network plug-in."
-            yield _finding(rules.NO_CNI, cluster, message, at=("BootstrapSelfManagedAddons",))
+        if (
+            bootstrap is None
+            or bootstrap.value not in (False, "false")
+            or context.has_addon(literal(cluster.property("Name"), template.root))
+        ):
+            continue
+        at = ("BootstrapSelfManagedAddons",)
+        message = "The template creates the cluster with BootstrapSelfManagedAddons: false, and installs no network plug-in"
+        if template.of_type(_STACK) or not template.is_complete:
+            yield _finding(rules.ADDON_UNKNOWN, cluster, f"{message} itself; a nested stack or transform may do it.", at=at)
+            return
+        if not any(names_network_plugin(_texts(chart)) for kind in _CHARTS for chart in template.of_type(kind)):
+            yield _finding(rules.NO_CNI, cluster, f"{message}.", at=at)
             return
     if template.of_type(CLUSTER) and template.root.at("Resources", _TRANSFORM) is not None:
         line, column = template.root.fields["Resources"].place_of(_TRANSFORM)
         message = f"{_TRANSFORM} adds resources when the template is deployed, and a vpc-cni add-on may be one of them."
         yield Finding(rule=rules.ADDON_UNKNOWN, line=line, column=column, message=message)
         return
-    nested = template.of_type("AWS::CloudFormation::Stack")
+    nested = template.of_type(_STACK)
     advice = " Nested stacks are templates of their own: give them too." if nested else ""
     yield Finding(rule=rules.ADDON_ABSENT, message=f"The template holds no vpc-cni add-on.{advice}")
 
@@ -238,7 +274,7 @@ def _agent(template: Template, addon: Resource, context: Context) -> Iterator[Fi
 def _without_role(template: Template, addon: Resource, context: Context) -> Iterator[Finding]:
     at, cause = (_ROLE, _ASSOCIATIONS), f"The add-on has neither {_ROLE} nor {_ASSOCIATIONS}"
     clusters = [cluster for cluster in template.of_type(CLUSTER) if cluster.id in set(references(addon.properties))]
-    access = _node_access(template, addon) or context.node_access(name_of(addon.property("ClusterName"), template))
+    access = _node_access(template, addon, context) or context.node_access(name_of(addon.property("ClusterName"), template))
     if any(map(_is_auto_mode, clusters)) and access is None:
         yield _finding(rules.AUTO_MODE, addon, f"{cause}. The nodes of Auto Mode do not use aws-node.", at=at)
     elif access is Access.GRANTED:
@@ -246,6 +282,9 @@ def _without_role(template: Template, addon: Resource, context: Context) -> Iter
     elif access is Access.UNKNOWN:
         message = f"{cause}, and the files do not show whether the node role has the CNI policy."
         yield _finding(rules.ROLE_UNKNOWN, addon, message, at=at, add=_role_lines(template), place=_place(addon))
+    elif access is None and template.of_type(_FARGATE):
+        message = f"{cause}. The template has Fargate profiles alone, and aws-node does not run on Fargate."
+        yield _finding(rules.ROLE_ABSENT, addon, message, at=at)
     else:
         lacks = ", and the node role lacks the CNI policy" if access is Access.MISSING else ""
         elsewhere = [resource for resource in template.of_type(_ASSOCIATION) if not _is_same_cluster(template, resource, addon)]
@@ -253,19 +292,20 @@ def _without_role(template: Template, addon: Resource, context: Context) -> Iter
         yield _finding(rules.ROLE_MISSING, addon, f"{cause}{lacks}.{other}", at=at, add=_role_lines(template), place=_place(addon))
 
 
-def _node_access(template: Template, addon: Resource) -> Access | None:
+def _node_access(template: Template, addon: Resource, context: Context) -> Access | None:
     """Return whether the node roles of the add-on's cluster have the CNI policy; None where the template has no nodes."""
     groups = [group for group in template.of_type(_NODEGROUP) if _is_same_cluster(template, group, addon)]
     if groups:
-        return lowest(_group_access(template, group) for group in groups)
+        return lowest(_group_access(template, group, context) for group in groups)
     profiles = [profile.property("Roles") for profile in template.of_type(_PROFILE)]
     names = [name for named in profiles if named for name in references(named) if name in template.resources]
     return lowest(_role_access(template, template.resources[name]) for name in names)
 
 
-def _group_access(template: Template, group: Resource) -> Access:
+def _group_access(template: Template, group: Resource, context: Context = ALONE) -> Access:
     value = group.property("NodeRole")
-    return _role_access(template, role_behind(value, template) if value is not None else None)
+    role = role_behind(value, template) if value is not None else None
+    return _role_access(template, role) if role else context.access_of_role(literal(value, template.root) or "")
 
 
 def _role_access(template: Template, role: Resource | None) -> Access:
@@ -300,7 +340,10 @@ def _associated_not_arn(template: Template, addon: Resource) -> Iterator[Finding
 def _default_fault(template: Template, value: SourceNode) -> str:
     """Return why the default of the parameter that the value refers to is no ARN. The deployment may give another value."""
     called = function(value)
-    default = template.root.at("Parameters", called[1].text or "", "Default") if called and called[0] == "Ref" else None
+    parameter = template.root.at("Parameters", called[1].text or "") if called and called[0] == "Ref" else None
+    kind, default = (parameter.at("Type"), parameter.at("Default")) if parameter else (None, None)
+    if kind is not None and (kind.text or "").startswith(_STORED):
+        return ""
     return fault_of_arn(default.text) if default is not None and default.text else ""
 
 
@@ -330,6 +373,10 @@ _DYNAMIC: Final = "{{resolve:"
 """Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/dynamic-references.html"""
 
 
+_NO_ROLES: Final = ("AWS::IAM::", "AWS::EKS::")
+"""Begins of the types whose attributes are never the ARN of a role, except for roles."""
+
+
 def _reference_fault(template: Template, path: str) -> str:
     """Return why a reference gives no ARN of a role. `Ref` of a role gives its name.
 
@@ -338,6 +385,8 @@ def _reference_fault(template: Template, path: str) -> str:
     name, _, attribute = path.partition(".")
     resource = template.resources.get(name)
     parameter = template.root.at("Parameters", name)
+    if name.startswith("AWS::"):
+        return f"{name} is not the ARN of a role"
     if "::" in name or parameter is not None:
         allowed = parameter.at("AllowedValues") if parameter else None
         values = [entry.text for entry in (allowed.items if allowed else []) if entry.text]
@@ -346,7 +395,7 @@ def _reference_fault(template: Template, path: str) -> str:
         return "" if not template.is_complete else f"{name} is neither a resource nor a parameter of the template"
     if resource.type == ROLE and attribute != "Arn":
         return f"{attribute if attribute else 'Ref'} of role {name} is not its ARN; use the attribute Arn"
-    if resource.type.startswith(("AWS::IAM::", "AWS::EKS::")) and resource.type != ROLE:
+    if resource.type.startswith("AWS::") and resource.type != ROLE and (attribute == "Arn" or resource.type.startswith(_NO_ROLES)):
         return f"{name} is a resource of type {resource.type}, not a role"
     return ""
 
@@ -363,10 +412,25 @@ def _roles(template: Template, addon: Resource, context: Context) -> Iterator[Fi
     ]
     for value in role_properties:
         yield from association_role(template, addon, value)
+        yield from _declared_elsewhere(template, addon, value, context, is_association=True)
     role = addon.property(_ROLE)
     if role is not None and not role_properties and presence(addon.property(_ASSOCIATIONS), template.root) is Presence.ABSENT:
         for value in _branches(role):
             yield from service_account_role(template, addon, value, context)
+            yield from _declared_elsewhere(template, addon, value, context, is_association=False)
+
+
+def _declared_elsewhere(
+    template: Template, addon: Resource, value: SourceNode, context: Context, *, is_association: bool
+) -> Iterator[Finding]:
+    """Findings about a role whose ARN is written out, and which another file declares."""
+    arn = literal(value, template.root) or ""
+    declared = context.role_with_arn(arn) if role_behind(value, template) is None else None
+    if declared:
+        provider = context.provider_of(name_of(addon.property("ClusterName"), template))
+        at = _ASSOCIATIONS if is_association else _ROLE
+        place = _finding(rules.TRUST_WRONG, addon, "", at=(at,))
+        yield from findings_of_declared_role(declared, place, provider, is_association=is_association)
 
 
 def _branches(value: SourceNode) -> list[SourceNode]:

@@ -10,6 +10,7 @@ from lambdas.domain.trust import correct
 from preflight import rules
 from preflight.cloudformation.intrinsics import NO_VALUE, function, literal, references
 from preflight.cloudformation.values import ANYWHERE, CLUSTER, DeploymentTarget, TooLargeError, name_of, plain
+from preflight.context import DeclaredRole
 from preflight.finding import Finding
 from preflight.iam_policies import Access, Policy, cni_access, missing_calls, policy_by_arn, policy_by_document, unknown_policy
 from preflight.role_trust import OWN_ISSUER, UNKNOWN_ACCOUNT, pod_identity_trust, service_account_trust
@@ -61,6 +62,17 @@ def association_role(template: Template, addon: Resource, role: SourceNode) -> I
     if allowed is False:
         yield _finding(rules.TRUST_WRONG, resource, f"{reason}.")
     yield from _permissions(template, addon, resource)
+
+
+def declared_roles(template: Template) -> Iterator[DeclaredRole]:
+    """Return the roles whose names are written out. Their trust policy is evaluated for the cluster of the add-on."""
+    for role in template.of_type(ROLE):
+        if name := literal(role.property("RoleName"), template.root):
+            try:
+                trust = _document(role.property(_TRUST), template, ANYWHERE)
+            except TooLargeError:
+                trust = {}
+            yield DeclaredRole(name=name, trust=trust or None, access=cni_access(policies_of(template, role)))
 
 
 def role_behind(value: SourceNode, template: Template) -> Resource | None:

@@ -5,27 +5,26 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from preflight.cloudformation.intrinsics import function, references
+from preflight.cloudformation.intrinsics import references
+from preflight.cloudformation.loops import LOOP, expanded
 from preflight.finding import MalformedFile
 from preflight.source_tree import SourceNode, load
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-_LOOP: Final = "Fn::ForEach::"
-_LOOP_PARTS: Final = 3
+_EXPANDING: Final = "AWS::LanguageExtensions"
+"""The transform of loops, which `loops` expands. Every other one may add resources."""
 
 
 @dataclass(frozen=True, eq=False)
 class Resource:
-    """One resource. `loop` are the values that `Fn::ForEach` gives to `variable`; None where parameters decide them."""
+    """One resource."""
 
     id: str
     body: SourceNode
     line: int
     column: int
-    variable: str = ""
-    loop: tuple[str, ...] | None = ()
 
     @property
     def type(self) -> str:
@@ -73,7 +72,9 @@ class Template:
     @property
     def is_complete(self) -> bool:
         """Return whether no macro adds resources or parameters when the template is deployed."""
-        return self.root.at("Transform") is None and not any(name.startswith("Fn::") for name in self._blocks)
+        named = self.root.at("Transform")
+        transforms = [] if named is None else [entry.text for entry in named.items or [named]]
+        return set(transforms) <= {_EXPANDING} and not any(name.startswith("Fn::") for name in self._blocks)
 
     @property
     def _blocks(self) -> set[str]:
@@ -104,6 +105,8 @@ def read_template(source: str, file: str) -> Template:
         MalformedFile: the text is no template.
     """
     root = load(source, file)
+    if LOOP in source:
+        root = expanded(root, file)
     resources = root.at("Resources")
     if resources is None or not isinstance(resources.value, dict):
         raise MalformedFile(f"{file}:{root.line}:{root.column} is no CloudFormation template: it has no Resources")
@@ -114,11 +117,4 @@ def read_template(source: str, file: str) -> Template:
 def _resources(block: SourceNode) -> Iterator[Resource]:
     for name, body in block.fields.items():
         line, column = block.place_of(name)
-        if not name.startswith(_LOOP):
-            yield Resource(id=name, body=body, line=line, column=column)
-        elif len(body.items) == _LOOP_PARTS:
-            variable, values, template = body.items
-            for inner, resource in template.fields.items():
-                place = template.place_of(inner)
-                loop = None if function(values) else tuple(item.text or "" for item in values.items)
-                yield Resource(id=inner, body=resource, line=place[0], column=place[1], variable=variable.text or "", loop=loop)
+        yield Resource(id=name, body=body, line=line, column=column)

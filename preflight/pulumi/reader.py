@@ -29,6 +29,7 @@ _TYPES: Final = {
     "aws:eks/addon:Addon": "aws_eks_addon",
     "aws:eks/cluster:Cluster": "aws_eks_cluster",
     "aws:eks/nodeGroup:NodeGroup": "aws_eks_node_group",
+    "aws:eks/fargateProfile:FargateProfile": "aws_eks_fargate_profile",
     "aws:eks/podIdentityAssociation:PodIdentityAssociation": "aws_eks_pod_identity_association",
     "aws:iam/role:Role": "aws_iam_role",
     "aws:iam/rolePolicyAttachment:RolePolicyAttachment": "aws_iam_role_policy_attachment",
@@ -51,6 +52,8 @@ _NAMES: Final = {
     "client_id_lists": "client_id_list",
 }
 _LISTED: Final = ("pod_identity_association", "compute_config", "kubernetes_network_config", "identity")
+_DEEPEST: Final = 20
+"""Levels of nesting that are read: no resource has as many."""
 _ACTIONS: Final = {
     "create": ("create",),
     "update": ("update",),
@@ -117,6 +120,8 @@ def _changes(steps: Mapping[str, Mapping[str, Any]]) -> Iterator[Change]:
             continue
         old, new = fields(step.get("oldState")), fields(step.get("newState"))
         before, _ = _attributes(declared, {**fields(old.get("inputs")), **fields(old.get("outputs"))})
+        if old.get("retainOnDelete") is True:  # https://www.pulumi.com/docs/iac/concepts/options/retainondelete/
+            before["preserve"] = True
         after, unknown = _attributes(declared, fields(new.get("inputs")))
         outputs = fields(old.get("outputs")) if text(step.get("op")) in ("same", "update", "refresh") else {}
         known = {name: value for name, value in _attributes(declared, outputs)[0].items() if name in ("arn", "name", "identity", "url")}
@@ -155,7 +160,7 @@ def _attributes(declared: str, inputs: Mapping[str, Any]) -> tuple[dict[str, Any
         if value == _UNKNOWN:
             unknown[name] = True
             continue
-        plain = _plain(value)
+        plain = _plain(value, is_document=name in _DOCUMENTS)
         values[name] = [plain] if name in _LISTED and isinstance(plain, dict) else plain
     return dict(aws_attributes(declared, values)), dict(aws_attributes(declared, unknown))
 
@@ -164,14 +169,35 @@ def _snake(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", name).lower()
 
 
-def _plain(value: Any, depth: int = 0) -> Any:
-    if depth > 20:  # noqa: PLR2004  # deeper than any resource
+_SIGNATURE: Final = "4dabf18193072939515e22adb298388d"
+"""The key that marks a secret or an output in a state.
+
+Source: https://github.com/pulumi/pulumi/blob/master/sdk/go/common/resource/sig/sig.go
+"""
+_HIDDEN: Final = "[secret]"
+_DOCUMENTS: Final = ("assume_role_policy", "assume_role_policy_document", "policy", "policy_document")
+"""Attributes that hold policies, whose keys keep their case."""
+
+
+def _plain(value: Any, depth: int = 0, *, is_document: bool = False) -> Any:
+    """Return the value under the names of Terraform. A secret that is not shown is `${secret}`: it has some value."""
+    if depth > _DEEPEST:
         return None
+    if isinstance(value, dict) and _SIGNATURE in value:
+        return _revealed(value)
     if isinstance(value, dict):
-        return {_snake(str(key)) if depth < 3 else key: _plain(entry, depth + 1) for key, entry in value.items()}  # noqa: PLR2004
+        keys = {key: str(key) if is_document else _snake(str(key)) for key in value}
+        return {keys[key]: _plain(entry, depth + 1, is_document=is_document or keys[key] in _DOCUMENTS) for key, entry in value.items()}
     if isinstance(value, list):
-        return [_plain(entry, depth + 1) for entry in value]
-    return None if value == _UNKNOWN else value
+        return [_plain(entry, depth + 1, is_document=is_document) for entry in value]
+    return None if value == _UNKNOWN else "${secret}" if value == _HIDDEN else value
+
+
+def _revealed(secret: Mapping[str, Any]) -> Any:
+    try:
+        return json.loads(text(secret.get("plaintext")))
+    except ValueError:
+        return "${secret}"
 
 
 def _configuration(steps: Mapping[str, Mapping[str, Any]]) -> Iterator[dict[str, Any]]:

@@ -20,6 +20,7 @@ from preflight.role_arn import fault_of_arn
 from preflight.terraform.clusters import (
     CLUSTER,
     NODE_GROUP,
+    cluster_name,
     cluster_of,
     has_fargate_alone,
     installs_other_plugin,
@@ -71,7 +72,9 @@ def addon_findings(plan: Plan, context: Context) -> Iterator[Finding]:
         if cluster is not None and cluster.after is None:
             yield _finding(rules.CLUSTER_DELETED, change, "The plan deletes the cluster with the add-on.")
             continue
-        if change.is_deleted or "forget" in change.actions:
+        if cluster is not None and cluster.is_deleted and change.is_deleted:
+            yield _finding(rules.CLUSTER_DELETED, change, "The plan replaces the cluster with the add-on.")
+        elif change.is_deleted or "forget" in change.actions:
             yield _removed(plan, change)
         if change.after is not None:
             yield from _identity_findings(plan, change, context)
@@ -81,19 +84,24 @@ def addon_findings(plan: Plan, context: Context) -> Iterator[Finding]:
         message = "The name of the add-on is known after the apply, so it may be vpc-cni."
         yield _finding(rules.ADDON_UNKNOWN, change, message, expression(plan, change, "addon_name"))
     if not addons and not unnamed:
-        yield from _absent(plan)
+        yield from _absent(plan, context)
 
 
-def _absent(plan: Plan) -> Iterator[Finding]:
+def _absent(plan: Plan, context: Context) -> Iterator[Finding]:
     created = [change for change in plan.of_type(CLUSTER) if change.is_created]
     for cluster in created:
         if is_auto_mode(cluster):
             message = "The plan creates a cluster in Auto Mode, which needs no vpc-cni add-on."
             yield _finding(rules.AUTO_MODE, cluster, message)
+        elif context.has_addon(text(cluster.after_value("name")) or None):
+            continue
         elif cluster.after_value("bootstrap_self_managed_addons") is False and not installs_other_plugin(plan):
             message = "The plan creates the cluster with bootstrap_self_managed_addons = false, and installs no network plug-in."
             add = ("vpc-cni = { before_compute = true }",) if call_of(plan, module_names(cluster.module)) else ()
             yield _finding(rules.NO_CNI, cluster, message, add=add, place=place_of(plan, cluster) if add else "")
+        elif node_access(plan, cluster, context) is Access.MISSING and not associations_for(plan, cluster):
+            message = "The plan creates the cluster without a vpc-cni add-on, and the node role lacks the CNI policy."
+            yield _finding(rules.ROLE_MISSING, cluster, message)
         else:
             message = "The plan creates the cluster and no vpc-cni add-on for it. It starts with the default aws-node, on the node role."
             yield _finding(rules.ADDON_ABSENT, cluster, message)
@@ -120,6 +128,8 @@ def identity_of(plan: Plan, change: Change, context: Context) -> Identity:
     right = [block for block in blocks if block.get("service_account") in (SERVICE_ACCOUNT, None)]
     wrong = tuple(text(block.get("service_account")) for block in blocks if block not in right)
     right += [fields(entry.after) for entry in associations_for(plan, change)]
+    if not right and any(_may_be_for(entry, change) for entry in plan.of_type(ASSOCIATION)):
+        return Identity(role=role, association=UNKNOWN_VALUE, mismatches=wrong)
     if right:
         return Identity(role=role, association=text(right[0].get("role_arn")), mismatches=wrong)
     name = change.after_value("cluster_name")
@@ -133,8 +143,21 @@ def associations_for(plan: Plan, addon: Change) -> tuple[Change, ...]:
 
 
 def _is_for(association: Change, addon: Change) -> bool:
-    clusters = association.after_value("cluster_name"), addon.after_value("cluster_name")
-    return is_for_aws_node(association) and (clusters[0] == clusters[1] or UNKNOWN_VALUE in clusters)
+    return is_for_aws_node(association) and _is_same_cluster(association, addon)
+
+
+def _is_same_cluster(association: Change, addon: Change) -> bool:
+    clusters = association.after_value("cluster_name"), cluster_name(addon)
+    return clusters[0] == clusters[1] or UNKNOWN_VALUE in clusters
+
+
+def _may_be_for(association: Change, addon: Change) -> bool:
+    """Return whether namespace or ServiceAccount are not known yet, and the association may be for aws-node of the add-on's cluster."""
+    names = association.after_value("namespace"), association.after_value("service_account")
+    expected = zip(names, (NAMESPACE, SERVICE_ACCOUNT), strict=True)
+    return (
+        UNKNOWN_VALUE in names and all(name in (UNKNOWN_VALUE, value) for name, value in expected) and _is_same_cluster(association, addon)
+    )
 
 
 def is_for_aws_node(association: Change) -> bool:
@@ -222,7 +245,7 @@ def _loss(plan: Plan, change: Change, context: Context) -> tuple[Rule, str]:
     if not change.is_created and not _is_updated(change):
         return rules.ROLE_ABSENT, "The add-on has no role, and this plan does not call UpdateAddon."
     name = change.after_value("cluster_name")
-    access = node_access(plan, change) or context.node_access(name if isinstance(name, str) else None)
+    access = node_access(plan, change, context) or context.node_access(name if isinstance(name, str) else None)
     if access is None and has_fargate_alone(plan):
         return rules.ROLE_ABSENT, "The add-on gets no role. The plan has Fargate profiles alone, and aws-node does not run on Fargate."
     return _on_node_role(change, access, moved)

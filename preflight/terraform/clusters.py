@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from preflight.context import lowest
+from preflight.context import ALONE, Context, lowest
 from preflight.iam_policies import Access, cni_access
+from preflight.network_plugins import names_network_plugin
 from preflight.terraform.plan import Change, Plan, UnknownValue, fields, members, module_names, text
 from preflight.terraform.references import changes_at, referred
 from preflight.terraform.role_policies import ROLE, policies_after
@@ -18,7 +19,6 @@ CLUSTER: Final = "aws_eks_cluster"
 NODE_GROUP: Final = "aws_eks_node_group"
 _PROFILE: Final = "aws_iam_instance_profile"
 _SCALING_GROUP: Final = "aws_autoscaling_group"
-_OTHER_PLUGINS: Final = ("cilium", "calico", "tigera-operator", "aws-vpc-cni", "antrea", "kube-ovn", "weave", "flannel")
 
 
 def cluster_of(plan: Plan, addon: Change) -> Change | None:
@@ -31,6 +31,11 @@ def cluster_of(plan: Plan, addon: Change) -> Change | None:
     same_module = [found for found in referred_to or clusters if found.module == addon.module]
     candidates = same_module or referred_to or list(clusters)
     return candidates[0] if len(candidates) == 1 else None
+
+
+def cluster_name(change: Change) -> object:
+    """Return the name of the cluster that a resource is of, or of a cluster itself; unknown where the plan does not hold it."""
+    return change.after_value("name" if change.type == CLUSTER else "cluster_name")
 
 
 def _names(cluster: Change) -> set[str]:
@@ -63,18 +68,18 @@ def installs_other_plugin(plan: Plan) -> bool:
             "kubernetes_daemon_set_v1",
         ):
             continue
-        values = " ".join(text(change.after.get(name)) for name in ("chart", "name", "repository", "yaml_body")).lower()
-        if any(plugin in values for plugin in _OTHER_PLUGINS):
+        values = " ".join(text(change.after.get(name)) for name in ("chart", "name", "repository", "yaml_body"))
+        if names_network_plugin(values):
             return True
     return False
 
 
-def node_access(plan: Plan, addon: Change) -> Access | None:
+def node_access(plan: Plan, addon: Change, context: Context = ALONE) -> Access | None:
     """Return whether the nodes of the add-on's cluster may make the calls of the VPC CNI; None where the plan holds no nodes.
 
     MISSING where the role of a node group is in the plan and no policy in the plan allows the calls. UNKNOWN where a role is elsewhere.
     """
-    answers = {_group_access(plan, group) for group in _groups(plan, addon)}
+    answers = {_group_access(plan, group, context) for group in _groups(plan, addon)}
     answers |= {cni_access(policies_after(plan, role)) for role in _instance_roles(plan)} if not answers else set()
     return lowest(answers)
 
@@ -92,16 +97,18 @@ def has_fargate_alone(plan: Plan) -> bool:
 
 
 def _groups(plan: Plan, addon: Change) -> Iterator[Change]:
-    cluster = addon.after_value("cluster_name")
+    cluster = cluster_name(addon)
     for group in plan.of_type(NODE_GROUP):
         name = group.after_value("cluster_name")
         if group.after is not None and (name == cluster or isinstance(name, UnknownValue) or isinstance(cluster, UnknownValue) or not name):
             yield group
 
 
-def _group_access(plan: Plan, group: Change) -> Access:
+def _group_access(plan: Plan, group: Change, context: Context = ALONE) -> Access:
     role = role_of_group(plan, group)
-    return cni_access(policies_after(plan, role)) if role else Access.UNKNOWN
+    if role is None:
+        return context.access_of_role(text(group.after_value("node_role_arn")))
+    return cni_access(policies_after(plan, role))
 
 
 def role_of_group(plan: Plan, group: Change) -> Change | None:

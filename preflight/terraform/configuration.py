@@ -100,9 +100,9 @@ def _written(block: Mapping[str, Any]) -> list[str]:
 
 
 def roles_behind(plan: Plan, change: Change, attribute: str) -> frozenset[tuple[tuple[str, ...], str]] | None:
-    """The `aws_iam_role` resources, as (module path, address), from whose ARNs alone an undecided attribute can come; None otherwise.
+    """The roles, as (module path, address), from whose ARNs alone an undecided attribute can come; None otherwise.
 
-    An undecided value has an undecided origin. Where all that the expression refers to are ARNs of roles that are managed here,
+    An undecided value has an undecided origin. Where all that the expression refers to are ARNs of resources or data sources,
     and values that are always decided when a plan is made (variables of the root module, `each.key`), its origin is such an ARN,
     and the ARN of a role is never empty. Anything else proves nothing.
     """
@@ -136,6 +136,9 @@ def _role(plan: Plan, path: tuple[str, ...], reference: str, found: set[tuple[tu
             return bool(inner) and _roles(plan, (*path, name), inner, found, depth + 1)
         case ["var", *_]:
             return not path
+        case ["data", "aws_iam_role", name, "arn"]:  # the data source fails where there is no such role
+            found.add((path, f"data.aws_iam_role.{name}"))
+            return True
         case ["each", "key"] | ["count", "index"] | ["path" | "terraform", _]:
             return True
         case _:

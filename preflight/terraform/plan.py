@@ -215,6 +215,9 @@ def _changes(entries: Sequence[Any]) -> Iterator[tuple[str, Change]]:
         if entry.get("deposed"):
             continue
         before, after = change.get("before"), change.get("after")
+        actions = tuple(map(text, members(change.get("actions"))))
+        if actions == ("forget",):  # Terraform forgets the resource, which stays as it is
+            after = before
         declared = text(entry.get("type"))
         yield (
             text(entry.get("mode", "managed")),
@@ -225,7 +228,7 @@ def _changes(entries: Sequence[Any]) -> Iterator[tuple[str, Change]]:
                 declared_type=declared,
                 name=text(entry.get("name")),
                 index=str(entry.get("index", "")),
-                actions=tuple(map(text, members(change.get("actions")))),
+                actions=actions,
                 before=aws_attributes(declared, before) if isinstance(before, dict) else None,
                 after=aws_attributes(declared, after) if isinstance(after, dict) else None,
                 after_unknown=aws_attributes(declared, fields(change.get("after_unknown"))),

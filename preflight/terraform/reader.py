@@ -7,7 +7,7 @@ from preflight.finding import Finding, by_severity
 from preflight.terraform.addons import ADDON, ROLE, addon_findings, cni_addons, declared_associations, late_addons
 from preflight.terraform.clusters import declared_nodes
 from preflight.terraform.plan import Plan, UnknownValue, load, text
-from preflight.terraform.roles import role_findings
+from preflight.terraform.roles import declared_providers, declared_roles, role_findings
 
 
 def declarations(plan: Plan) -> Declarations:
@@ -19,6 +19,8 @@ def declarations(plan: Plan) -> Declarations:
         associations=tuple(declared_associations(plan)),
         agents=frozenset(text(change.after_value("cluster_name")) or None for change in agents),
         nodes=tuple(declared_nodes(plan)),
+        roles=tuple(declared_roles(plan)),
+        providers=tuple(declared_providers(plan)),
         addon_roles=tuple(
             _addon_role(change.after_value("cluster_name"), change.after_value(ROLE), change.address)
             for change in cni_addons(plan)

@@ -44,12 +44,12 @@ def _attached(plan: Plan, role: Change, *, after: bool) -> Iterator[Policy]:
     for change in plan.of_type(_ATTACHMENT):
         values = change.after if after else change.before
         if values is not None and _is_of(plan, change, values, role):
-            yield _policy_of(plan, change, values)
+            yield _policy_of(plan, change, values, after=after)
     for change in plan.of_type(_ATTACHMENTS):
         values = change.after if after else change.before
         names = members((values or {}).get("roles"))
         if values is not None and (_name(role) in names or (None in names and _refers_to(plan, change, role, "roles"))):
-            yield _policy_of(plan, change, values)
+            yield _policy_of(plan, change, values, after=after)
     for change in plan.of_type(_INLINE):
         values = change.after if after else change.before
         if values is not None and _is_of(plan, change, values, role):
@@ -86,7 +86,7 @@ def _refers_to(plan: Plan, attachment: Change, role: Change, attribute: str) -> 
     return own == [role]
 
 
-def _policy_of(plan: Plan, attachment: Change, values: Mapping[str, Any]) -> Policy:
+def _policy_of(plan: Plan, attachment: Change, values: Mapping[str, Any], *, after: bool) -> Policy:
     arn = text(values.get("policy_arn"))
     policies = [
         policy
@@ -99,6 +99,6 @@ def _policy_of(plan: Plan, attachment: Change, values: Mapping[str, Any]) -> Pol
     if len(policies) == 1:
         policy = policies[0]
         name = text((policy.after or policy.before or {}).get("name")) or policy.name
-        document = policy.after_value("policy")
+        document = policy.after_value("policy") if after else (policy.before or {}).get("policy")
         return policy_by_document(name, document) if document and not isinstance(document, UnknownValue) else unknown_policy(name)
     return unknown_policy(attachment.index or attachment.name)

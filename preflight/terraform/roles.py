@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lambdas.domain.trust import as_terraform, changed_lines, correct
 from preflight import rules
+from preflight.context import DeclaredRole
+from preflight.declared_roles import findings_of_declared_role
 from preflight.finding import Finding
 from preflight.iam_policies import Access, cni_access, missing_calls
 from preflight.role_trust import pod_identity_trust, service_account_trust
@@ -42,6 +44,7 @@ def role_findings(plan: Plan, context: Context) -> Iterator[Finding]:
         yield from _removed_roles(plan, addon, identity.role)
         if isinstance(identity.association, str):
             yield from _association_role(plan, addon, identity.association)
+            yield from _declared_elsewhere(addon, identity.association, None, context, is_association=True)
         elif not isinstance(identity.association, UnknownValue) and identity.role:
             yield from _service_account_role(plan, addon, identity.role, context)
             yield from _providers(plan, addon)
@@ -74,9 +77,46 @@ def _service_account_role(plan: Plan, addon: Change, arn: str | UnknownValue, co
         yield from _permissions(plan, addon, role)
     elif isinstance(arn, str):
         yield from _detached(plan, addon, arn)
+        yield from _declared_elsewhere(addon, arn, _target(plan, addon, context).provider, context, is_association=False)
         for data in plan.prior:
             if data.type == ROLE and data.mode == "data" and data.values.get("arn") == arn:
                 yield from _judged(data.address, _parsed(data.values.get(_POLICY)), _target(plan, addon, context), "")
+
+
+def _declared_elsewhere(addon: Change, arn: str, provider: str | None, context: Context, *, is_association: bool) -> Iterator[Finding]:
+    if declared := context.role_with_arn(arn):
+        place = _finding(rules.TRUST_WRONG, addon.address, "")
+        yield from findings_of_declared_role(declared, place, provider, is_association=is_association)
+
+
+def declared_roles(plan: Plan) -> Iterator[DeclaredRole]:
+    """Return the roles that the plan leaves, by name. A role that exists may have policies outside of the plan."""
+    for role in plan.of_type(ROLE):
+        name = text((role.after or {}).get("name"))
+        if name:
+            arn = text((role.after or {}).get("arn")).split(":")
+            access = cni_access(policies_after(plan, role))
+            is_open = access is Access.MISSING and (not role.is_created or _has_policies_elsewhere(plan, role))
+            yield DeclaredRole(
+                name=name,
+                account=arn[4] if len(arn) >= _ARN_PARTS else "",
+                trust=_trust_policy(plan, role)[0],
+                access=Access.UNKNOWN if is_open else access,
+            )
+
+
+def declared_providers(plan: Plan) -> Iterator[tuple[str, str]]:
+    """Return the clusters of the plan and its prior state whose issuers are known, with the ARNs of their OIDC providers."""
+    known = [(change.after or change.before or {}) for change in plan.of_type(CLUSTER)]
+    for cluster in [*known, *(resource.values for resource in plan.prior if resource.type == CLUSTER)]:
+        if arn := _provider_arn(cluster):
+            yield text(cluster.get("name")), arn
+
+
+def _provider_arn(cluster: Mapping[str, Any]) -> str:
+    issuer = _issuer(cluster).removeprefix("https://")
+    arn = text(cluster.get("arn")).split(":")
+    return f"arn:{arn[1]}:iam::{arn[4]}:oidc-provider/{issuer}" if issuer and len(arn) >= _ARN_PARTS else ""
 
 
 def _detached(plan: Plan, addon: Change, arn: str) -> Iterator[Finding]:
@@ -91,7 +131,10 @@ def _role_behind(plan: Plan, addon: Change) -> Change | None:
     """Return the one role whose ARN the add-on gets, where the ARN is not known yet but its origin is."""
     behind = roles_behind(plan, addon, ROLE_ARN) or referred(plan, addon, ROLE_ARN)
     found = [role for role in plan.of_type(ROLE) if role.after is not None and (module_names(role.module), role.config_address) in behind]
-    return found[0] if len(found) == 1 else None
+    origin = expression(plan, addon, ROLE_ARN)
+    named = [role for role in found if role.module == addon.module and role.index and f'{role.config_address}["{role.index}"].' in origin]
+    candidates = named or found
+    return candidates[0] if len(candidates) == 1 else None
 
 
 def _association_role(plan: Plan, addon: Change, arn: str) -> Iterator[Finding]:
@@ -230,14 +273,7 @@ def _judged(address: str, policy: Mapping[str, Any], target: _Target, origin: st
 def _provider(plan: Plan, addon: Change) -> str | None:
     """Return the ARN of the cluster's OIDC provider, by the issuer in the plan or its prior state; None where neither holds it."""
     name = addon.after_value("cluster_name")
-    known = [(change.after or change.before or {}) for change in plan.of_type(CLUSTER)]
-    known += [resource.values for resource in plan.prior if resource.type == CLUSTER]
-    for cluster in known:
-        issuer = _issuer(cluster).removeprefix("https://")
-        arn = text(cluster.get("arn")).split(":")
-        if name == cluster.get("name") and issuer and len(arn) >= _ARN_PARTS:
-            return f"arn:{arn[1]}:iam::{arn[4]}:oidc-provider/{issuer}"
-    return None
+    return next((arn for cluster, arn in declared_providers(plan) if cluster == name), None)
 
 
 def _issuer(cluster: Mapping[str, Any]) -> str:

@@ -68,7 +68,11 @@ class PlanBuilder:
         if not actions:
             actions = ("create",) if before is None else ("delete",) if after is None else ("no-op",) if before == after else ("update",)
         change = {"actions": list(actions), "before": before, "after": after, "after_unknown": dict.fromkeys(unknown, True)}
-        self._changes.append({"address": address, "module_address": path, "mode": mode, "type": kind, "name": name, "change": change})
+        entry: dict[str, Any] = {"address": address, "module_address": path, "mode": mode, "type": kind, "name": name, "change": change}
+        if "[" in resource:
+            key = resource.partition("[")[2].rstrip("]")
+            entry["index"] = int(key) if key.isdigit() else key.strip('"')
+        self._changes.append(entry)
         block = {
             "address": f"{'data.' if mode == 'data' else ''}{kind}.{name}",
             "mode": mode,

@@ -202,13 +202,26 @@ def test_the_default_is_proposed_where_it_is_a_step_forward(installed: str, aske
     ("role", "description", "rules"),
     [
         (BOUND, {}, []),
-        (OTHER, {}, ["file-differs-from-cluster"]),
+        (OTHER, {}, ["record-differs"]),
+        (BOUND, {"annotation": OTHER}, []),
+        (OTHER, {"binding": None}, ["file-differs-from-cluster"]),
+        ("", {"associations": [BOUND]}, []),
         ("", {}, ["role-dropped"]),
         (None, {}, []),
-        (BOUND, {"binding": None, "annotation": OTHER}, ["file-differs-from-cluster"]),
+        (BOUND, {"binding": None, "annotation": OTHER}, ["record-differs"]),
         ("", {"binding": None, "annotation": None, "addon": {"role_arn": None}, "pods": {"role": None}}, []),
     ],
-    ids=["same", "another", "none", "not known yet", "another annotation", "none anywhere"],
+    ids=[
+        "same",
+        "another than the binding",
+        "that of the binding",
+        "another than the annotation",
+        "none beside an association",
+        "none",
+        "not known yet",
+        "that of the record",
+        "none anywhere",
+    ],
 )
 def test_the_role_of_a_file_is_compared_with_the_running_cluster(role: str | None, description: dict[str, Any], rules: list[str]) -> None:
     declared = AddonRole(cluster="demo", role=role, resource="cni")

@@ -405,7 +405,7 @@ EKSCTL: dict[str, tuple[str, list[str]]] = {
     "no add-on": (cluster_config(**GROUP), []),
     "trailing separator": (cluster_config({"serviceAccountRoleARN": role_arn("cni")}, **OIDC) + "---\n", []),
     "Fargate alone": (cluster_config({}, fargateProfiles=[{"name": "a", "selectors": [{"namespace": "a"}]}]), []),
-    "Karpenter nodes": (cluster_config({}, karpenter={"version": "1.0"}), []),
+    "Karpenter nodes": (cluster_config({}, karpenter={"version": "1.0"}, **OIDC), []),
 }
 
 

@@ -44,7 +44,7 @@ def test_a_default_of_a_module_is_named_as_default() -> None:
 
 def test_an_undecided_value_names_its_source() -> None:
     found = only("terraform", "role-unknown.json", "role-unknown")
-    assert found.expression == "data.aws_iam_role.found.arn, var.use_role"
+    assert found.expression == "data.aws_ssm_parameter.found.value, var.use_role"
 
 
 def test_a_constant_is_shown() -> None:
@@ -72,10 +72,16 @@ def test_a_new_role_is_shown_only_by_references_that_cannot_be_empty() -> None:
     plan = plan_of("new-role-existing-cluster.json")
     written = plan["configuration"]["root_module"]["resources"][0]["expressions"]["service_account_role_arn"]
     assert terraform.read(json.dumps(plan), "p") == ()
-    for sure in ("var.cni_version", "each.key", "terraform.workspace"):
+    for sure in ("var.cni_version", "each.key", "terraform.workspace", "data.aws_iam_role.other.arn"):
         written["references"].append(sure)
         assert terraform.read(json.dumps(plan), "p") == (), sure
-    for doubt in ("local.role", "data.aws_iam_role.other.arn", "module.unknown.arn", "aws_iam_role.vpc_cni.unique_id", "each.value.role"):
+    for doubt in (
+        "local.role",
+        "data.aws_ssm_parameter.role.value",
+        "module.unknown.arn",
+        "aws_iam_role.vpc_cni.unique_id",
+        "each.value.role",
+    ):
         written["references"].append(doubt)
         assert [item.rule.name for item in terraform.read(json.dumps(plan), "p")] == ["role-unknown"], doubt
         written["references"].remove(doubt)
