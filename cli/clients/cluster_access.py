@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from cli.clients.ports import GroupBinding
 from lambdas.adapters.aws_errors import translated
 from lambdas.contract import admission
 from lambdas.domain.errors import NotFound
 from lambdas.domain.snapshot.snapshot import ClusterFacts
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from cli.clients.cluster_login import UserClusters, UserKubernetesApi
     from lambdas.adapters.aws_session import AwsSession
@@ -35,6 +36,20 @@ class UserClusterAccess:
         except NotFound:
             return None
         return frozenset(answer["accessEntry"].get("kubernetesGroups", ()))
+
+    def policies_of(self, cluster: str, role_arn: str) -> Sequence[str]:
+        """Return the ARNs of the access policies that are associated with the role's access entry.
+
+        They grant Kubernetes permissions in addition to RBAC.
+        Source: https://docs.aws.amazon.com/eks/latest/userguide/access-policies.html
+        """
+        with translated(f"read the access policies of {role_arn} in cluster {cluster}"):
+            pages = self._session.client("eks").get_paginator("list_associated_access_policies")
+            return [
+                policy["policyArn"]
+                for page in pages.paginate(clusterName=cluster, principalArn=role_arn)
+                for policy in page["associatedAccessPolicies"]
+            ]
 
     def put_entry(self, cluster: str, role_arn: str, group: str) -> None:
         """Create the access entry, or add the group to the existing one."""
@@ -82,6 +97,16 @@ class UserClusterAccess:
             return None
         return str((answer.get("data") or {}).get("mapRoles", ""))
 
+    def bindings_of(self, cluster: str, groups: frozenset[str]) -> Sequence[GroupBinding]:
+        """Return every binding in the cluster that grants a role to one of the groups, one entry for each group."""
+
+        def parse_page(page: Any) -> Iterable[GroupBinding]:
+            return [found for item in page["items"] for found in _group_bindings(item, groups)]
+
+        api = self._api(cluster)
+        paths = (f"{_RBAC}/clusterrolebindings", f"{_RBAC}/rolebindings")
+        return [found for path in paths for found in api.list_facts(f"list {path.rpartition('/')[2]}", path, parse_page)]
+
     def _api(self, cluster: str) -> UserKubernetesApi:
         facts = self._eks.cluster(cluster)
         if not isinstance(facts, ClusterFacts):
@@ -91,6 +116,17 @@ class UserClusterAccess:
 
 def _resource_names(discovery: Any) -> frozenset[str]:
     return frozenset(str(served["name"]) for served in discovery["resources"])
+
+
+def _group_bindings(item: Any, groups: frozenset[str]) -> Iterable[GroupBinding]:
+    metadata, reference = item["metadata"], item["roleRef"]
+    found = {subject["name"] for subject in item.get("subjects") or () if subject["kind"] == "Group"} & groups
+    return [
+        GroupBinding(
+            namespace=metadata.get("namespace", ""), name=metadata["name"], role=f"{reference['kind']} {reference['name']}", group=group
+        )
+        for group in sorted(found)
+    ]
 
 
 def path_of(manifest: Mapping[str, Any]) -> str:

@@ -25,6 +25,7 @@ def connect(options: GlobalOptions) -> Dependencies:
     from cli.clients.cluster_access import UserClusterAccess
     from cli.clients.cluster_login import AwsLogin, KubeconfigLogin, UserClusters
     from cli.clients.local_incidents import LocalIncidents
+    from cli.clients.role_policies import IamRolePolicies
     from cli.clients.trigger_source_reader import AwsTriggerSources
     from cli.output import progress
     from lambdas.adapters.change_calendar import Calendar
@@ -71,6 +72,7 @@ def connect(options: GlobalOptions) -> Dependencies:
         incident_list=incident_table.IncidentTable(session, environment.incidents_table) if stack else incident_table.EmptyIncidentList(),
         callbacks=LambdaCallbacks(session),
         cluster_access=UserClusterAccess(session, eks, clusters),
+        role_policies=IamRolePolicies(session),
         trigger_sources=AwsTriggerSources(session),
         pattern_tester=EventBridgePatternTester(session),
         now=lambda: datetime.now(UTC),

@@ -9,7 +9,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from cli.clients.ports import ApprovalCallbacks, ClusterAccess, EventPatternTester, IncidentList, ParameterWriter, TriggerSources
+    from cli.clients.ports import (
+        ApprovalCallbacks,
+        ClusterAccess,
+        EventPatternTester,
+        IncidentList,
+        ParameterWriter,
+        RolePolicies,
+        TriggerSources,
+    )
     from lambdas.application.readers import Readers
     from lambdas.contract.environment import Environment
     from lambdas.domain.ports import CalendarPort, EventsPort, IncidentsPort, NotifierPort
@@ -31,6 +39,7 @@ class Dependencies:
     incident_list: IncidentList
     callbacks: ApprovalCallbacks
     cluster_access: ClusterAccess
+    role_policies: RolePolicies
     trigger_sources: TriggerSources
     pattern_tester: EventPatternTester
     now: Callable[[], datetime]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
     from lambdas.domain.incidents.incident import Incident, PastIncident
@@ -57,11 +57,30 @@ class ApprovalCallbacks(Protocol):
         ...
 
 
+@dataclass(frozen=True, kw_only=True)
+class GroupBinding:
+    """A RoleBinding, or a ClusterRoleBinding without namespace, that grants the role `role` (kind and name) to a group."""
+
+    namespace: str
+    name: str
+    role: str
+    group: str
+
+    @property
+    def kind(self) -> str:
+        """The kind of the object."""
+        return "RoleBinding" if self.namespace else "ClusterRoleBinding"
+
+
 class ClusterAccess(Protocol):
     """Access that a cluster grants to the roles of the functions."""
 
     def groups_of(self, cluster: str, role_arn: str) -> frozenset[str] | None:
         """Return the Kubernetes groups of the role's access entry, or None where it has none."""
+        ...
+
+    def policies_of(self, cluster: str, role_arn: str) -> Sequence[str]:
+        """Return the ARNs of the access policies that are associated with the role's access entry."""
         ...
 
     def put_entry(self, cluster: str, role_arn: str, group: str) -> None:
@@ -86,6 +105,23 @@ class ClusterAccess(Protocol):
 
     def aws_auth(self, cluster: str) -> str | None:
         """Return `mapRoles` of `kube-system/aws-auth`, or None where the ConfigMap does not exist."""
+        ...
+
+    def bindings_of(self, cluster: str, groups: frozenset[str]) -> Sequence[GroupBinding]:
+        """Return every binding in the cluster that grants a role to one of the groups, one entry for each group."""
+        ...
+
+
+class RolePolicies(Protocol):
+    """Permission policies of IAM roles."""
+
+    def documents(self, role_arn: str) -> Mapping[str, Mapping[str, Any]]:
+        """Return the documents of the role's inline and attached policies, by the name of the policy.
+
+        Raises:
+            NotFound: the role does not exist.
+            PermanentError: a document has another shape than a policy.
+        """
         ...
 
 

@@ -28,7 +28,7 @@ def access(
         str, typer.Option("--cluster", "-c", help="Select the cluster. Optional if the region has only one.", show_default=False)
     ] = "",
     apply: Annotated[bool, typer.Option("--apply", help="Grant the access, with your own rights in AWS and in the cluster.")] = False,
-    check: Annotated[bool, typer.Option("--check", help="Show missing access. Exit code 1 where access is missing.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Show missing and surplus access. Exit code 1 where there is any.")] = False,
     policies: Annotated[
         bool, typer.Option("--policies/--no-policies", help="Include the admission policies that limit the remediator in the cluster.")
     ] = True,
@@ -164,7 +164,13 @@ def _write_check(options: GlobalOptions, required: RequiredAccess, grants: list[
     with progress("reading the trigger sources"):
         sources = trigger_sources(required.cluster, dependencies.trigger_sources) if required.roles else ()
     states = {grant.state for grant in grants}
-    code = ExitCode.BROKEN if GrantState.MISSING in states else ExitCode.UNKNOWN if GrantState.UNKNOWN in states else ExitCode.OK
+    code = (
+        ExitCode.BROKEN
+        if states & {GrantState.MISSING, GrantState.SURPLUS}
+        else ExitCode.UNKNOWN
+        if GrantState.UNKNOWN in states
+        else ExitCode.OK
+    )
     document = {
         "command": "access",
         "exitCode": code,

@@ -7,40 +7,48 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
 from cli.queries.admission_policies import RequiredPolicies, read_policies, without_patch
+from cli.queries.surplus import groups_of_role, surplus_rules, surplus_statements, surplus_subjects
 from lambdas.contract.access import GROUPS
-from lambdas.domain.errors import RemediatorError
+from lambdas.contract.parameters import KUBERNETES_NAME
+from lambdas.domain.errors import NotFound, RemediatorError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from cli.clients.dependencies import Dependencies
+    from cli.clients.ports import GroupBinding
     from lambdas.contract.environment import Function
 
 Json = dict[str, Any]
 
 
 class GrantState(StrEnum):
-    """Whether the cluster grants it."""
+    """Whether cluster and account grant it. `surplus`: they grant more than the present configuration needs."""
 
     GRANTED = "granted"
     MISSING = "missing"
+    SURPLUS = "surplus"
     UNKNOWN = "unknown"
     NOT_SUPPORTED = "not-supported"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Grant:
-    """One required grant. `detail` says what is missing or why the state is unknown. `is_manual`: `--apply` cannot grant it."""
+    """One grant. `detail` says what is missing or too much, or why the state is unknown. `is_manual`: `--apply` cannot correct it.
+
+    `next_step` is the command or change that removes what is too much.
+    """
 
     name: str
     state: GrantState
     detail: str = ""
     is_manual: bool = False
+    next_step: str = ""
 
     @property
     def document(self) -> Json:
         """The grant as JSON."""
-        return {"name": self.name, "state": self.state, "detail": self.detail or None}
+        return {"name": self.name, "state": self.state, "detail": self.detail or None, "nextStep": self.next_step or None}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,23 +68,37 @@ class RequiredAccess:
     has_access_entries: bool = True
     without_workload: Sequence[str] = ()
 
+    @property
+    def namespaces_without_workload(self) -> frozenset[str]:
+        """The namespaces of those ServiceAccounts. Rules and bindings in them may be needed."""
+        return frozenset(name.partition("/")[0] for name in self.without_workload)
 
+
+_MAY_BE_NEEDED: Final = "it may serve a bound ServiceAccount whose workload is unknown"
+_IAM_NEXT_STEP: Final = "deploy the stack with this version and configuration, and remove the policies that the stack does not own"
 NO_PODS: Final = "the ServiceAccount has no pods, so its workload is unknown; run this command again when it has pods"
 
 
 def read_grants(required: RequiredAccess, dependencies: Dependencies) -> Iterator[Grant]:
-    """Return a grant for each role, object and admission policy, and for each ServiceAccount without a known workload."""
+    """Return a grant for each role, object and admission policy, and for each ServiceAccount without a known workload.
+
+    Other bindings of the groups and the policies of the roles yield a grant only where they are surplus or unknown.
+    """
     if not required.roles:
         yield Grant(name="roles", state=GrantState.UNKNOWN, detail="no stack is deployed here, so its roles are unknown")
     for function, group in GROUPS.items():
         if function in required.roles:
             yield _entry_grant(required, required.roles[function], group, dependencies)
+            yield from _access_policies(required, required.roles[function], dependencies)
     for manifest in required.objects:
-        yield _object_grant(required.cluster, manifest, dependencies)
+        yield _object_grant(required, manifest, dependencies)
     if required.has_policies:
         yield from _policy_grants(required, dependencies)
     for name in required.without_workload:
         yield Grant(name=f"restart the workload of {name}", state=GrantState.UNKNOWN, detail=NO_PODS, is_manual=True)
+    yield from _other_bindings(required, dependencies)
+    for function, role_arn in required.roles.items():
+        yield from _role_policies(function, role_arn, dependencies)
 
 
 def _entry_grant(required: RequiredAccess, role_arn: str, group: str, dependencies: Dependencies) -> Grant:
@@ -84,10 +106,10 @@ def _entry_grant(required: RequiredAccess, role_arn: str, group: str, dependenci
     name = f"{kind} {role_arn.rpartition('/')[2]}"
     try:
         if not required.has_access_entries:
-            map_roles = dependencies.cluster_access.aws_auth(required.cluster) or ""
-            if role_arn in map_roles and group in map_roles:
-                return Grant(name=name, state=GrantState.GRANTED, is_manual=True)
-            return Grant(name=name, state=GrantState.MISSING, detail=f"no line with the group {group}", is_manual=True)
+            mapped = groups_of_role(dependencies.cluster_access.aws_auth(required.cluster) or "", role_arn)
+            if group not in mapped:
+                return Grant(name=name, state=GrantState.MISSING, detail=f"no line with the group {group}", is_manual=True)
+            return _surplus_groups(name, mapped - {group}, "remove these groups from the role's item in mapRoles of kube-system/aws-auth")
         groups = dependencies.cluster_access.groups_of(required.cluster, role_arn)
     except RemediatorError as error:
         return Grant(name=name, state=GrantState.UNKNOWN, detail=str(error))
@@ -95,10 +117,38 @@ def _entry_grant(required: RequiredAccess, role_arn: str, group: str, dependenci
         return Grant(name=name, state=GrantState.MISSING, detail=f"no access entry for {role_arn}")
     if group not in groups:
         return Grant(name=name, state=GrantState.MISSING, detail=f"lacks the group {group}")
-    return Grant(name=name, state=GrantState.GRANTED)
+    command = f"aws eks update-access-entry --cluster-name {required.cluster} --principal-arn {role_arn} --kubernetes-groups {group}"
+    return _surplus_groups(name, groups - {group}, command)
 
 
-def _object_grant(cluster: str, manifest: Json, dependencies: Dependencies) -> Grant:
+def _access_policies(required: RequiredAccess, role_arn: str, dependencies: Dependencies) -> Iterator[Grant]:
+    """Return a grant for each access policy of the role's entry: RBAC grants everything that the functions need."""
+    if not required.has_access_entries:
+        return
+    role = role_arn.rpartition("/")[2]
+    try:
+        policies = dependencies.cluster_access.policies_of(required.cluster, role_arn)
+    except NotFound:
+        return  # without an entry there are no policies
+    except RemediatorError as error:
+        yield Grant(name=f"access policies of {role}", state=GrantState.UNKNOWN, detail=str(error))
+        return
+    remove = f"aws eks disassociate-access-policy --cluster-name {required.cluster} --principal-arn {role_arn} --policy-arn"
+    for policy in policies:
+        detail = f"also grants {policy.rpartition('/')[2]}"
+        name = f"access policy of {role}"
+        yield Grant(name=name, state=GrantState.SURPLUS, detail=detail, next_step=f"{remove} {policy}", is_manual=True)
+
+
+def _surplus_groups(name: str, others: frozenset[str], next_step: str) -> Grant:
+    if not others:
+        return Grant(name=name, state=GrantState.GRANTED)
+    detail = f"also has the group {', '.join(sorted(others))}"
+    return Grant(name=name, state=GrantState.SURPLUS, detail=detail, next_step=next_step, is_manual=True)
+
+
+def _object_grant(required: RequiredAccess, manifest: Json, dependencies: Dependencies) -> Grant:
+    cluster = required.cluster
     namespace = manifest["metadata"].get("namespace")
     name = f"{manifest['kind']} {namespace + '/' if namespace else ''}{manifest['metadata']['name']}"
     try:
@@ -106,7 +156,59 @@ def _object_grant(cluster: str, manifest: Json, dependencies: Dependencies) -> G
     except RemediatorError as error:
         return Grant(name=name, state=GrantState.UNKNOWN, detail=str(error))
     differences = ["does not exist"] if existing is None else _differences(manifest, existing)
-    return Grant(name=name, state=GrantState.MISSING if differences else GrantState.GRANTED, detail="; ".join(differences))
+    surplus = _surplus(manifest, existing or {})
+    if differences:
+        return Grant(name=name, state=GrantState.MISSING, detail="; ".join((*differences, *surplus)))
+    if not surplus:
+        return Grant(name=name, state=GrantState.GRANTED)
+    if namespace in required.namespaces_without_workload:
+        return Grant(name=name, state=GrantState.UNKNOWN, detail=f"{'; '.join(surplus)}: {_MAY_BE_NEEDED}", is_manual=True)
+    next_step = f"irsa-remediator access --cluster {cluster} --apply"
+    return Grant(name=name, state=GrantState.SURPLUS, detail="; ".join(surplus), next_step=next_step)
+
+
+def _surplus(manifest: Json, existing: Mapping[str, Any]) -> list[str]:
+    if "rules" in manifest:
+        return surplus_rules(manifest["rules"], existing.get("rules") or ())
+    return surplus_subjects(manifest["subjects"], existing.get("subjects") or ())
+
+
+def _other_bindings(required: RequiredAccess, dependencies: Dependencies) -> Iterator[Grant]:
+    """Return a grant for each binding of the groups that is none of the required objects."""
+    own = {(item["kind"], item["metadata"].get("namespace", ""), item["metadata"]["name"]) for item in required.objects}
+    try:
+        found = dependencies.cluster_access.bindings_of(required.cluster, frozenset(GROUPS.values()))
+    except RemediatorError as error:
+        yield Grant(name="other bindings of the groups", state=GrantState.UNKNOWN, detail=str(error))
+        return
+    for binding in found:
+        if (binding.kind, binding.namespace, binding.name) in own:
+            continue
+        detail = f"also grants {binding.role} to the group {binding.group}"
+        name = f"{binding.kind} {binding.namespace + '/' if binding.namespace else ''}{binding.name}"
+        if binding.namespace in required.namespaces_without_workload:
+            yield Grant(name=name, state=GrantState.UNKNOWN, detail=f"{detail}: {_MAY_BE_NEEDED}", is_manual=True)
+            continue
+        yield Grant(name=name, state=GrantState.SURPLUS, detail=detail, next_step=_deletion(binding), is_manual=True)
+
+
+def _deletion(binding: GroupBinding) -> str:
+    """The command that deletes the binding. A name that is no DNS name, which RBAC allows, is put into no command."""
+    if not all(KUBERNETES_NAME.match(name) for name in filter(None, (binding.namespace, binding.name))):
+        return f"delete the {binding.kind} above whose name is no DNS name"
+    return " ".join(("kubectl delete", binding.kind.lower(), binding.name, *(["-n", binding.namespace] if binding.namespace else [])))
+
+
+def _role_policies(function: Function, role_arn: str, dependencies: Dependencies) -> Iterator[Grant]:
+    """Return a grant for the IAM policies of a role where they allow more than the contract, or where they cannot be read."""
+    name = f"IAM policies of {role_arn.rpartition('/')[2]}"
+    try:
+        problems = surplus_statements(function, dependencies.environment, dependencies.role_policies.documents(role_arn))
+    except RemediatorError as error:
+        yield Grant(name=name, state=GrantState.UNKNOWN, detail=str(error))
+        return
+    if problems:
+        yield Grant(name=name, state=GrantState.SURPLUS, detail="; ".join(problems), next_step=_IAM_NEXT_STEP, is_manual=True)
 
 
 def _policy_grants(required: RequiredAccess, dependencies: Dependencies) -> Iterator[Grant]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import yaml
+from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 _MARKS: Final = {
     GrantState.GRANTED: ("✓", "green"),
     GrantState.MISSING: ("✗", "bold red"),
+    GrantState.SURPLUS: ("+", "bold red"),
     GrantState.UNKNOWN: ("?", "yellow"),
     GrantState.NOT_SUPPORTED: ("–", "yellow"),
     TriggerSourceState.ON: ("✓", "green"),
@@ -45,11 +47,20 @@ def grants_view(cluster: str, grants: list[Grant]) -> Iterator[RenderableType]:
     elif missing:
         yield _command(f"{count}: add the aws-auth lines yourself. ", f"irsa-remediator access --cluster {cluster}", "prints them")
     elif all(grant.state in (GrantState.GRANTED, GrantState.NOT_SUPPORTED) for grant in grants):
-        yield Text("Everything is granted.", style="green")
+        yield Text("Everything is granted, and nothing beyond the need.", style="green")
+    yield from _surplus_view([grant for grant in grants if grant.state is GrantState.SURPLUS], len(grants))
     if unknown := sum(grant.state is GrantState.UNKNOWN for grant in grants):
         text = f"{unknown} of {len(grants)} unknown, for the reasons above. --profile, --role-arn and --kubeconfig choose other rights."
         yield Text(text, style="yellow")
     yield Text(NOT_CHECKED, style="dim")
+
+
+def _surplus_view(surplus: Sequence[Grant], total: int) -> Iterator[RenderableType]:
+    if not surplus:
+        return
+    yield Text(f"{len(surplus)} of {total} surplus: the present configuration does not need this access. Remove it:", style="bold red")
+    steps = dict.fromkeys(grant.next_step for grant in surplus)
+    yield Group(*(Text(f"  {plain(step)}", style="bold", no_wrap=True, overflow="ignore") for step in steps))  # commands stay whole
 
 
 def trigger_sources_view(cluster: str, sources: Sequence[TriggerSource]) -> Iterator[RenderableType]:

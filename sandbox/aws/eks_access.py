@@ -64,6 +64,31 @@ def delete_access_entry(state: EksState, params: dict[str, Any]) -> dict[str, An
     cluster = _with_entries(state, params)
     _entry(cluster, params["principalArn"])
     del cluster.access_entries[params["principalArn"]]
+    cluster.access_policies.pop(params["principalArn"], None)
+    return {}
+
+
+def list_associated_access_policies(state: EksState, params: dict[str, Any]) -> dict[str, Any]:
+    cluster, principal = _with_entries(state, params), params["principalArn"]
+    _entry(cluster, principal)
+    associated = cluster.access_policies.get(principal, {}).values()
+    named = {"clusterName": cluster.name, "principalArn": principal}
+    return named | page(list(associated), params, "associatedAccessPolicies")
+
+
+def associate_access_policy(state: EksState, params: dict[str, Any]) -> dict[str, Any]:
+    """Associate the policy, or replace the scope of an associated one. It authorizes nothing in the double's clusters."""
+    cluster, principal, policy = _with_entries(state, params), params["principalArn"], params["policyArn"]
+    _entry(cluster, principal)
+    record = {"policyArn": policy, "accessScope": params["accessScope"], "associatedAt": now(), "modifiedAt": now()}
+    cluster.access_policies.setdefault(principal, {})[policy] = record
+    return {"clusterName": cluster.name, "principalArn": principal, "associatedAccessPolicy": record}
+
+
+def disassociate_access_policy(state: EksState, params: dict[str, Any]) -> dict[str, Any]:
+    cluster, principal = _with_entries(state, params), params["principalArn"]
+    _entry(cluster, principal)
+    cluster.access_policies.get(principal, {}).pop(params["policyArn"], None)
     return {}
 
 

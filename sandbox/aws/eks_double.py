@@ -35,6 +35,7 @@ _READS: dict[str, Callable[[EksState, dict[str, Any]], dict[str, Any]]] = {
     "DescribePodIdentityAssociation": eks_pod_identity.describe_pod_identity_association,
     "ListAccessEntries": eks_access.list_access_entries,
     "DescribeAccessEntry": eks_access.describe_access_entry,
+    "ListAssociatedAccessPolicies": eks_access.list_associated_access_policies,
 }
 _WRITES: dict[str, Callable[[EksState, dict[str, Any]], dict[str, Any]]] = {
     "DeleteAddon": eks_addons.delete_addon,
@@ -44,6 +45,8 @@ _WRITES: dict[str, Callable[[EksState, dict[str, Any]], dict[str, Any]]] = {
     "CreateAccessEntry": eks_access.create_access_entry,
     "UpdateAccessEntry": eks_access.update_access_entry,
     "DeleteAccessEntry": eks_access.delete_access_entry,
+    "AssociateAccessPolicy": eks_access.associate_access_policy,
+    "DisassociateAccessPolicy": eks_access.disassociate_access_policy,
 }
 _WRITES_AS_CALLER: dict[str, Callable[[EksState, dict[str, Any], Caller], dict[str, Any]]] = {
     "CreateAddon": eks_addons.create_addon,

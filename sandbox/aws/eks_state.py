@@ -53,6 +53,7 @@ class Cluster:
     updates: dict[str, Update] = field(default_factory=dict)
     associations: dict[str, dict[str, Any]] = field(default_factory=dict)
     access_entries: dict[str, dict[str, Any]] = field(default_factory=dict)
+    access_policies: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
     nodegroups: dict[str, dict[str, Any]] = field(default_factory=dict)
     tokens: dict[tuple[str, str], tuple[dict[str, Any], dict[str, Any]]] = field(default_factory=dict)
 

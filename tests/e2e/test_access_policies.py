@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -10,7 +11,7 @@ from cli.clients.cluster_login import UserClusters, UserKubernetesApi
 from cli.errors import CommandError
 from cli.queries.admission_policies import FOREIGN, PolicyState, RequiredPolicies, apply_policies, read_policies, reason_to_omit
 from lambdas.contract import admission
-from lambdas.contract.access import BoundWorkload
+from lambdas.contract.access import REMEDIATOR_GROUP, BoundWorkload
 from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.errors import TransientError
 from lambdas.domain.snapshot.snapshot import ClusterFacts
@@ -187,3 +188,33 @@ def test_a_failed_update_restores_the_policies_of_before(fails_at: int, access: 
     with pytest.raises(TransientError):
         apply_policies("real", RequiredPolicies(bound={AWS_NODE: ["arn:aws:iam::111122223333:role/new"]}).manifests, access)
     assert problems(access) == {}
+
+
+def test_every_binding_of_the_groups_is_found(access: UserClusterAccess, admin: ApiClient) -> None:
+    def binding(kind: str, name: str, group: str, **metadata: str) -> dict[str, Any]:
+        reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "view"}
+        subject = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": group}
+        return {
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": kind,
+            "metadata": {"name": name, **metadata},
+            "roleRef": reference,
+            "subjects": [subject],
+        }
+
+    made = [
+        binding("ClusterRoleBinding", "$(id) \x1b[31m", REMEDIATOR_GROUP),
+        binding("ClusterRoleBinding", "others", "others"),
+        binding("RoleBinding", "leftover", REMEDIATOR_GROUP, namespace="kube-public"),
+    ]
+    for item in made:
+        admin.create(path_of(item).rpartition("/")[0], item)
+    try:
+        found = access.bindings_of("real", frozenset({REMEDIATOR_GROUP}))
+    finally:
+        for item in made:
+            admin.delete(f"{path_of(item).rpartition('/')[0]}/{quote(item['metadata']['name'])}")
+    assert {(binding.namespace, binding.name, binding.role, binding.group) for binding in found} == {
+        ("", "$(id) \x1b[31m", "ClusterRole view", REMEDIATOR_GROUP),
+        ("kube-public", "leftover", "ClusterRole view", REMEDIATOR_GROUP),
+    }

@@ -40,6 +40,7 @@ FAKES = {
     cli.clients.ports.IncidentList: fake_dependencies.FakeIncidentList,
     cli.clients.ports.ApprovalCallbacks: fake_dependencies.FakeApprovalCallbacks,
     cli.clients.ports.ClusterAccess: fake_dependencies.FakeClusterAccess,
+    cli.clients.ports.RolePolicies: fake_dependencies.FakeRolePolicies,
     cli.clients.ports.TriggerSources: fake_dependencies.FakeTriggerSources,
     cli.clients.ports.EventPatternTester: fake_dependencies.FakePatternTester,
 }

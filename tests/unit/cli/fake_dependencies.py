@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from cli.clients.dependencies import Dependencies
-from cli.clients.ports import AuditLog
+from cli.clients.ports import AuditLog, GroupBinding
 from lambdas.contract.admission import API_VERSION, with_defaults
 from lambdas.contract.settings import UNKNOWN_FLOOR, parse_floor
 from lambdas.domain.errors import NotFound, RemediatorError, TransientError
@@ -68,12 +68,14 @@ class FakeApprovalCallbacks:
 
 @dataclass
 class FakeClusterAccess:
-    """`entries` are groups by role, `objects` by kind, namespace and name; `map_roles` is the content of aws-auth.
+    """`entries` are groups and `policies` are access policies by role, `objects` are objects by kind, namespace and name.
 
-    `has_policies`: the API server serves admission policies. `failing_apply` is a kind that cannot be applied.
+    `map_roles` is the content of aws-auth. `has_policies`: the API server serves admission policies.
+    `failing_apply` is a kind that cannot be applied.
     """
 
     entries: dict[str, frozenset[str]] = field(default_factory=dict)
+    policies: dict[str, tuple[str, ...]] = field(default_factory=dict)
     objects: dict[tuple[str, str, str], Mapping[str, Any]] = field(default_factory=dict)
     map_roles: str | None = None
     has_policies: bool = True
@@ -81,6 +83,9 @@ class FakeClusterAccess:
 
     def groups_of(self, cluster: str, role_arn: str) -> frozenset[str] | None:
         return self.entries.get(role_arn)
+
+    def policies_of(self, cluster: str, role_arn: str) -> tuple[str, ...]:
+        return self.policies.get(role_arn, ())
 
     def put_entry(self, cluster: str, role_arn: str, group: str) -> None:
         self.entries[role_arn] = (self.entries.get(role_arn) or frozenset()) | {group}
@@ -99,6 +104,17 @@ class FakeClusterAccess:
 
     def serves(self, cluster: str, api_version: str, resource: str) -> bool:
         return self.has_policies
+
+    def bindings_of(self, cluster: str, groups: frozenset[str]) -> list[GroupBinding]:
+        return [
+            GroupBinding(
+                namespace=namespace, name=name, role=f"{found['roleRef']['kind']} {found['roleRef']['name']}", group=subject["name"]
+            )
+            for (kind, namespace, name), found in self.objects.items()
+            if kind in ("RoleBinding", "ClusterRoleBinding")
+            for subject in found["subjects"]
+            if subject["name"] in groups
+        ]
 
     def aws_auth(self, cluster: str) -> str | None:
         return self.map_roles
@@ -131,6 +147,19 @@ class FakeTriggerSources:
 
 
 @dataclass
+class FakeRolePolicies:
+    """`policies` are the documents by role and name of the policy. A role that is not listed has none."""
+
+    policies: dict[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
+    error: RemediatorError | None = None
+
+    def documents(self, role_arn: str) -> Mapping[str, Mapping[str, Any]]:
+        if self.error:
+            raise self.error
+        return self.policies.get(role_arn, {})
+
+
+@dataclass
 class FakePatternTester:
     """`matched` are the names of the patterns that every event matches."""
 
@@ -151,6 +180,7 @@ class Fakes:
     events: FakeEvents
     callbacks: FakeApprovalCallbacks
     cluster_access: FakeClusterAccess
+    role_policies: FakeRolePolicies
     trigger_sources: FakeTriggerSources
     pattern_tester: FakePatternTester
     dependencies: Dependencies
@@ -170,7 +200,7 @@ def fake_dependencies(world: World) -> Fakes:
     """Return fakes over the world, with a stack deployed."""
     incidents, notifier, events = FakeIncidents(world), FakeNotifier(world), FakeEvents(world)
     callbacks, cluster_access, trigger_sources = FakeApprovalCallbacks(), FakeClusterAccess(), FakeTriggerSources()
-    pattern_tester = FakePatternTester()
+    role_policies, pattern_tester = FakeRolePolicies(), FakePatternTester()
     dependencies = Dependencies(
         caller=CALLER,
         environment=ENVIRONMENT,
@@ -184,9 +214,12 @@ def fake_dependencies(world: World) -> Fakes:
         incident_list=FakeIncidentList(incidents),
         callbacks=callbacks,
         cluster_access=cluster_access,
+        role_policies=role_policies,
         trigger_sources=trigger_sources,
         pattern_tester=pattern_tester,
         now=world.clock,
         sleep=world.sleep,
     )
-    return Fakes(world, incidents, notifier, events, callbacks, cluster_access, trigger_sources, pattern_tester, dependencies)
+    return Fakes(
+        world, incidents, notifier, events, callbacks, cluster_access, role_policies, trigger_sources, pattern_tester, dependencies
+    )

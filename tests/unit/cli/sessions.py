@@ -9,8 +9,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from lambdas.contract.access import BoundWorkload, manifests
+from lambdas.contract.access import GROUPS, BoundWorkload, manifests
 from lambdas.contract.admission import limit_policies
+from lambdas.contract.environment import Function
 from lambdas.contract.parameters import ServiceAccountRef, binding_path
 from lambdas.contract.settings import settings_path
 from lambdas.contract.workloads import WorkloadKind
@@ -179,6 +180,24 @@ def _partly_granted(fakes: Fakes) -> None:
     role = next(item for item in manifests() if item["kind"] == "Role" and item["metadata"]["name"].endswith("remediator"))
     fakes.cluster_access.apply("demo", {**role, "rules": role["rules"][:-1]})
     fakes.cluster_access.entries["arn:aws:iam::111122223333:role/checker"] = frozenset({"others"})
+
+
+def _more_than_needed(fakes: Fakes) -> None:
+    """The workload may still be patched, a former namespace is bound, an administrator's role too, and a policy was added by hand."""
+    workload = BoundWorkload("apps", "former", WorkloadKind.DEPLOYMENT, "former")
+    for manifest in (*manifests(), *(item for item in manifests([workload]) if item["metadata"].get("namespace") == "apps")):
+        fakes.cluster_access.apply("demo", manifest)
+    binding = next(item for item in manifests() if item["kind"] == "ClusterRoleBinding" and item["metadata"]["name"].endswith("remediator"))
+    for name in ("administer", f"$(id) {HOSTILE}"):
+        metadata, role = {"name": name}, {**binding["roleRef"], "name": "cluster-admin"}
+        fakes.cluster_access.apply("demo", {**binding, "metadata": metadata, "roleRef": role})
+    for function, group in GROUPS.items():
+        groups = frozenset({group, "operators"} if function is Function.REMEDIATOR else {group})
+        fakes.cluster_access.entries[f"arn:aws:iam::111122223333:role/{function}"] = groups
+    administrator = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"
+    fakes.cluster_access.policies["arn:aws:iam::111122223333:role/remediator"] = (administrator,)
+    statement = {"Effect": "Allow", "Action": ["s3:GetObject", "eks:UpdateAddon"], "Resource": "*"}
+    fakes.role_policies.policies["arn:aws:iam::111122223333:role/remediator"] = {"by-hand": {"Statement": [statement]}}
 
 
 NEWER: Final[Mapping[str, Any]] = {"cluster": {"version": "1.33"}}
@@ -354,6 +373,9 @@ SESSIONS: Final[Mapping[str, Session]] = {
     "access-policies": Session(("access --check", "access --apply", "access --check -o json"), NEWER),
     "access-policies-stale": Session(("access --check",), NEWER, prepare=_stale_policies),
     "access-policies-foreign": Session(("access --apply", "access --apply --no-policies"), NEWER, prepare=_foreign_policy),
+    "access-surplus": Session(
+        ("access --check", "access --check -o json", "access --apply"), {"settings": {"restart_by": "deletion"}}, prepare=_more_than_needed
+    ),
     "access-by-deletion": Session(("access",), {"settings": {"restart_by": "deletion"}}),
     "access-no-pods": Session(("access", "access --check"), prepare=_bound_without_pods),
     "access-old-cluster": Session(("access --apply",), {"cluster": {"authentication_mode": "CONFIG_MAP"}}),
