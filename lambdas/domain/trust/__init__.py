@@ -4,12 +4,14 @@ from lambdas.domain.trust.breadth import Breadth, breadth
 from lambdas.domain.trust.document import MalformedPolicyError
 from lambdas.domain.trust.evaluation import correct, evaluate, evaluate_pod_identity, is_allowed
 from lambdas.domain.trust.identity import WebIdentity
+from lambdas.domain.trust.pod_identity import AssociationIdentity, correct_for_association, evaluate_association
 from lambdas.domain.trust.results import Allowed, Answer, Refused, TrustFault, Undecided
 from lambdas.domain.trust.terraform import as_terraform, changed_lines
 
 __all__ = [
     "Allowed",
     "Answer",
+    "AssociationIdentity",
     "Breadth",
     "MalformedPolicyError",
     "Refused",
@@ -20,7 +22,9 @@ __all__ = [
     "breadth",
     "changed_lines",
     "correct",
+    "correct_for_association",
     "evaluate",
+    "evaluate_association",
     "evaluate_pod_identity",
     "is_allowed",
 ]

@@ -82,13 +82,13 @@ class Operator:
 class Context:
     """The condition keys of a request.
 
-    `known` maps lower-case keys to their single value. Keys with a prefix in `opaque` may be present with unknown values. Other keys are
-    not
-    part of the request.
+    `known` maps lower-case keys to their single value. Keys with a prefix in `opaque` may be present with unknown values, except those
+    with a prefix in `absent`. Other keys are not part of the request.
     """
 
     known: Mapping[str, str]
     opaque: tuple[str, ...]
+    absent: tuple[str, ...] = ()
 
 
 def operator(name: str) -> Operator | None:
@@ -108,7 +108,7 @@ def holds(condition: Condition, context: Context, *, variables: bool) -> Truth:
     found, key = operator(condition.operator), condition.key.lower()
     if found is None or not condition.values:
         return None
-    if key not in context.known and key.startswith(context.opaque):
+    if key not in context.known and key.startswith(context.opaque) and not key.startswith(context.absent):
         return None
     if found.compare is _Compare.PRESENCE:
         return _presence(condition.values, present=key in context.known)

@@ -5,7 +5,7 @@ from copy import deepcopy
 from functools import partial
 from typing import Any, Final
 
-from lambdas.domain.trust.conditions import Context
+from lambdas.domain.trust.conditions import Context, holds
 from lambdas.domain.trust.document import VERSION, Document, Effect, MalformedPolicyError, read, statements_of
 from lambdas.domain.trust.draft import Flaw
 from lambdas.domain.trust.identity import ACTION, FEDERATED, WebIdentity, request_of
@@ -13,8 +13,8 @@ from lambdas.domain.trust.repair import Repair, repairs
 from lambdas.domain.trust.results import Allowed, Answer, Refused, TrustFault, Undecided
 from lambdas.domain.trust.statements import Request, action_matches, any_applies, applies, doubts, principal_matches
 
-_POD_IDENTITY: Final = "pods.eks.amazonaws.com"
-_POD_IDENTITY_ACTIONS: Final = ("sts:AssumeRole", "sts:TagSession")
+POD_IDENTITY: Final = "pods.eks.amazonaws.com"
+POD_IDENTITY_ACTIONS: Final = ("sts:AssumeRole", "sts:TagSession")
 
 
 def evaluate(policy: Mapping[str, object], identity: WebIdentity) -> Answer:
@@ -68,13 +68,20 @@ def correct(policy: Mapping[str, object], identity: WebIdentity) -> dict[str, An
     return {**corrected, "Statement": deepcopy(statements[0] if single else statements)}
 
 
-def evaluate_pod_identity(policy: Mapping[str, object], known: Mapping[str, str] | None = None) -> Answer:
+def evaluate_pod_identity(
+    policy: Mapping[str, object],
+    known: Mapping[str, str] | None = None,
+    *,
+    absent: tuple[str, ...] = (),
+    actions: tuple[str, ...] = POD_IDENTITY_ACTIONS,
+) -> Answer:
     """Decide for EKS Pod Identity: its service needs both `sts:AssumeRole` and `sts:TagSession`.
 
     Args:
         known: condition key -> known value, such as `aws:SourceAccount` or `aws:RequestTag/kubernetes-namespace`. Where the answer
-            depends
-            on other `aws:` and `sts:` keys, it is `Undecided`.
+            depends on other `aws:` and `sts:` keys, it is `Undecided`.
+        absent: lower-case prefixes of keys that are not part of the request.
+        actions: the calls that must be allowed.
 
     Source: https://docs.aws.amazon.com/eks/latest/userguide/pod-id-role.html
     """
@@ -82,8 +89,8 @@ def evaluate_pod_identity(policy: Mapping[str, object], known: Mapping[str, str]
         document = read(policy)
     except MalformedPolicyError as error:
         return Undecided(str(error))
-    context = Context(known={key.lower(): value for key, value in (known or {}).items()}, opaque=("aws:", "sts:"))
-    calls = (Request(action=action, kind="Service", principal=_POD_IDENTITY, context=context) for action in _POD_IDENTITY_ACTIONS)
+    context = Context(known={key.lower(): value for key, value in (known or {}).items()}, opaque=("aws:", "sts:"), absent=absent)
+    calls = (Request(action=action, kind="Service", principal=POD_IDENTITY, context=context) for action in actions)
     answers = [_decide(document, call, partial(_pod_refusal, document, call)) for call in calls]
     return next(answer for kind in (Refused, Undecided, Allowed) for answer in answers if isinstance(answer, kind))
 
@@ -115,11 +122,13 @@ def _refusal(policy: Mapping[str, object], document: Document, identity: WebIden
 def _pod_refusal(document: Document, request: Request) -> Refused:
     allows = [statement for statement in document.statements if statement.effect is Effect.ALLOW and principal_matches(statement, request)]
     if not allows:
-        return Refused(TrustFault.NO_STATEMENT, f"no statement lets {_POD_IDENTITY} in", None)
+        return Refused(TrustFault.NO_STATEMENT, f"no statement lets {POD_IDENTITY} in", None)
     acting = next((allow for allow in allows if action_matches(allow, request)), None)
     if acting is None:
-        return Refused(TrustFault.ACTION_MISSING, f"no statement allows {request.action} to {_POD_IDENTITY}", allows[0].label)
-    return Refused(TrustFault.CONDITION_WRONG, f"statement {acting.label}: its conditions are not met", acting.label)
+        return Refused(TrustFault.ACTION_MISSING, f"no statement allows {request.action} to {POD_IDENTITY}", allows[0].label)
+    unmet = [item for item in acting.conditions if holds(item, request.context, variables=document.variables) is False]
+    words = " and ".join(f"{item.operator} on {item.key}" for item in unmet)
+    return Refused(TrustFault.CONDITION_WRONG, f"statement {acting.label}: {words} is not met", acting.label)
 
 
 def _chosen(near: list[Repair], identity: WebIdentity) -> Repair | None:
