@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lambdas.adapters import kubernetes_objects
 from lambdas.adapters.kubernetes_api import PAGE, PAGE_OF_UNKNOWN_SIZE, TABLE, KubernetesApi, segment
-from lambdas.contract.names import RESTARTED_AT_ANNOTATION, ROLE_ANNOTATION
+from lambdas.contract.names import AGENT_LABEL, AGENT_NAMES, AGENT_NAMESPACE, RESTARTED_AT_ANNOTATION, ROLE_ANNOTATION
 from lambdas.contract.workloads import WorkloadKind, known
 from lambdas.domain.errors import Conflict, NotFound, PermanentError
 from lambdas.domain.snapshot.snapshot import Missing
@@ -74,6 +74,15 @@ class Cluster:
             page=PAGE if known(namespace, service_account) else PAGE_OF_UNKNOWN_SIZE,
         )
         return tuple({pod.uid: pod for pod in found}.values())  # a restarted list returns pods twice
+
+    def agent_pods(self) -> tuple[PodFacts, ...]:
+        found = self._api.list_facts(
+            "list pods of the EKS Pod Identity agent",
+            f"/api/v1/namespaces/{AGENT_NAMESPACE}/pods",
+            kubernetes_objects.pods,
+            {"labelSelector": f"{AGENT_LABEL} in ({','.join(AGENT_NAMES)})"},
+        )
+        return tuple({pod.uid: pod for pod in found}.values())
 
     def nodes(self) -> tuple[NodeFacts, ...]:
         """All nodes. A Ready node has only name, readiness and operating system: 5,000 nodes take 1 MB, not 48."""

@@ -161,7 +161,17 @@ class Eks:
     def _association(self, cluster: str, identifier: str) -> Association:
         with translated(f"describe pod identity association {identifier} of cluster {cluster}"):
             answer = self._eks.describe_pod_identity_association(clusterName=cluster, associationId=identifier)
-        return Association(id=identifier, role_arn=answer["association"]["roleArn"])
+        found = answer["association"]
+        return Association(
+            id=identifier,
+            role_arn=found["roleArn"],
+            arn=found.get("associationArn", ""),
+            owner=found.get("ownerArn", ""),
+            target_role_arn=found.get("targetRoleArn") or None,
+            has_session_tags=not found.get("disableSessionTags", False),
+            has_session_policy=bool(found.get("policy")),
+            modified_at=found["modifiedAt"].astimezone(UTC) if "modifiedAt" in found else None,
+        )
 
     def _has_auto_repair(self, cluster: str, name: str) -> bool:
         with translated(f"describe node group {name} of cluster {cluster}"):
@@ -201,6 +211,7 @@ def _addon(addon: Mapping[str, Any]) -> AddonFacts:
         status=addon["status"],
         role_arn=addon.get("serviceAccountRoleArn"),
         modified_at=addon["modifiedAt"].astimezone(UTC) if "modifiedAt" in addon else None,
+        arn=addon.get("addonArn", ""),
         issues=tuple(
             HealthIssue(code=issue.get("code", ""), message=issue.get("message", ""), resources=tuple(issue.get("resourceIds", ())))
             for issue in addon.get("health", {}).get("issues", ())

@@ -48,6 +48,13 @@ Source: https://github.com/aws/eks-node-monitoring-agent/blob/HEAD/docs/node-hea
 """
 _SHUT_DOWN: Final = "node.cloudprovider.kubernetes.io/shutdown"
 """Source: https://kubernetes.io/docs/reference/labels-annotations-taints/#node-cloudprovider-kubernetes-io-shutdown"""
+_AGENT_URI: Final = "AWS_CONTAINER_CREDENTIALS_FULL_URI"
+_AGENT_TOKEN: Final = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"  # noqa: S105  # the name of a variable
+_AGENT_URIS: Final = ("http://169.254.170.23/v1/credentials", "http://[fd00:ec2::23]/v1/credentials")
+"""The addresses of the Pod Identity agent, IPv4 and IPv6. Another address belongs to another provider of credentials.
+
+Source: https://docs.aws.amazon.com/eks/latest/userguide/pod-id-agent-setup.html
+"""
 _UNAVAILABLE_BY_DEFAULT: Final = {WorkloadKind.DAEMON_SET: 1, WorkloadKind.DEPLOYMENT: "25%", WorkloadKind.STATEFUL_SET: 1}
 
 
@@ -233,7 +240,9 @@ def _pod(item: Json) -> PodFacts:
         node=_text(spec, "nodeName"),
         created_at=_required_time(metadata, "creationTimestamp"),
         role_arn=_in_environment(containers, "AWS_ROLE_ARN") or None,
-        container_credentials=_in_environment(containers, "AWS_CONTAINER_CREDENTIALS_FULL_URI") is not None,
+        container_credentials=_in_environment(containers, _AGENT_URI) in _AGENT_URIS and _is_set(containers, _AGENT_TOKEN),
+        has_token_file=_is_set(containers, "AWS_WEB_IDENTITY_TOKEN_FILE"),
+        has_static_keys=_is_set(containers, "AWS_ACCESS_KEY_ID"),
         ready=_text(_condition(status, _READY), "status") == "True",
         owner=_controller(metadata),
         deleting="deletionTimestamp" in metadata,
@@ -253,6 +262,10 @@ def _in_environment(containers: Iterable[Json], name: str) -> str | None:
             if variable["name"] == name:
                 return _text(variable, "value")
     return None
+
+
+def _is_set(containers: Iterable[Json], name: str) -> bool:
+    return _in_environment(containers, name) is not None
 
 
 def _controller(metadata: Json) -> tuple[str, str] | None:

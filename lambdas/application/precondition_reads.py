@@ -43,18 +43,23 @@ def submit_precondition_reads(
     addon: AddonFacts | Missing | Unknown | NotRead,
     associations: tuple[Association, ...] | Missing | Unknown,
 ) -> PreconditionReads:
-    """Start the reads in parallel: of the effective or bound role, of its OIDC provider, and of its simulated permissions."""
-    associated = associations[0].role_arn if isinstance(associations, tuple) and associations else None
+    """Start the reads in parallel: of the bound or effective role, of its OIDC provider, and of its simulated permissions.
+
+    An association may chain the role to another one, whose permissions count.
+    """
+    association = associations[0] if isinstance(associations, tuple) and associations else None
+    bound = binding.role_arn if isinstance(binding, Binding) else None
     recorded = addon.role_arn if isinstance(addon, AddonFacts) and isinstance(binding, Missing) else None
-    role_arn = associated or (binding.role_arn if isinstance(binding, Binding) else recorded)
-    irsa = role_arn is not None and associated is None and isinstance(cluster, ClusterFacts)
-    calls = calls_to_simulate(target) if irsa else ()
+    role_arn = bound or (association.role_arn if association else recorded)
+    effective = association.effective_role if association and association.role_arn == role_arn else role_arn
+    irsa = role_arn is not None and association is None and isinstance(cluster, ClusterFacts)
+    calls = calls_to_simulate(target) if isinstance(cluster, ClusterFacts) else ()
     return PreconditionReads(
         role=executor.submit(lambda: _role(readers, role_arn) if role_arn else NOT_READ),
         oidc_provider=executor.submit(
             lambda: _oidc_provider(readers, cluster, role_arn) if irsa and isinstance(cluster, ClusterFacts) else NOT_READ
         ),
-        simulated=executor.submit(lambda: _simulated(readers, role_arn, calls) if role_arn and calls else NOT_READ),
+        simulated=executor.submit(lambda: _simulated(readers, effective, calls) if effective and calls else NOT_READ),
     )
 
 

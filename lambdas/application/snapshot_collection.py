@@ -1,6 +1,6 @@
 """Collects the snapshot of one ServiceAccount with parallel reads. A part that cannot be read is `Unknown`, never assumed."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -12,11 +12,12 @@ from lambdas.contract.names import POD_IDENTITY_AGENT_ADDON
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.contract.settings import read_settings
 from lambdas.contract.workloads import known
-from lambdas.domain.ports import ClusterPort, ClustersPort, EksPort
+from lambdas.domain.ports import ClusterPort, ClustersPort
 from lambdas.domain.snapshot.bindings import resolve_binding
 from lambdas.domain.snapshot.snapshot import (
     NOT_READ,
     AddonFacts,
+    AgentFacts,
     Association,
     ClusterFacts,
     Missing,
@@ -62,7 +63,7 @@ def collect_snapshot(target: ServiceAccountRef, readers: Readers, began_at: date
         preconditions = submit_precondition_reads(
             target, readers, executor, binding=binding, cluster=cluster, addon=addon, associations=associations
         )
-        agent_read = executor.submit(_is_agent_installed, readers.eks, target.cluster, associations)
+        agent_read = executor.submit(_read_agent, readers, target.cluster, cluster, associations)
         kubernetes = kubernetes_read.result()
         return Snapshot(
             target=target,
@@ -77,7 +78,7 @@ def collect_snapshot(target: ServiceAccountRef, readers: Readers, began_at: date
             addon_name=addon_name,
             addon=addon,
             associations=() if isinstance(associations, Missing) else associations,
-            agent_installed=agent_read.result(),
+            agent=agent_read.result(),
             role=preconditions.role.result(),
             oidc_provider=preconditions.oidc_provider.result(),
             simulated=preconditions.simulated.result(),
@@ -153,11 +154,20 @@ def read_workload(
     return read_or_unknown(lambda: cluster.workload(target.namespace, *owner))
 
 
-def _is_agent_installed(eks: EksPort, cluster: str, associations: Sequence[Association] | Missing | Unknown) -> bool | Unknown | NotRead:
+def _read_agent(
+    readers: Readers,
+    name: str,
+    facts: ClusterFacts | Missing | Unknown,
+    associations: tuple[Association, ...] | Missing | Unknown,
+) -> AgentFacts | NotRead:
+    """The Pod Identity agent, where an association needs it."""
     if not isinstance(associations, tuple) or not associations:
         return NOT_READ
-    addon = read_optional(lambda: eks.addon(cluster, POD_IDENTITY_AGENT_ADDON))
-    return addon if isinstance(addon, Unknown) else isinstance(addon, AddonFacts)
+    addon = read_optional(lambda: readers.eks.addon(name, POD_IDENTITY_AGENT_ADDON))
+    if not _has_api_server(facts):
+        return AgentFacts(addon=addon, pods=Unknown("the cluster has no API server"))
+    pods = read_optional(lambda: readers.clusters.login(facts).agent_pods())
+    return AgentFacts(addon=addon, pods=pods)
 
 
 def _has_api_server(facts: ClusterFacts | Missing | Unknown) -> TypeGuard[ClusterFacts]:

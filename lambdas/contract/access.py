@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from lambdas.contract.environment import Function
-from lambdas.contract.names import CHECKER_GROUP, EVENT_SOURCE, PROJECT, REMEDIATOR_GROUP
+from lambdas.contract.names import AGENT_NAMESPACE, CHECKER_GROUP, EVENT_SOURCE, PROJECT, REMEDIATOR_GROUP
 from lambdas.contract.workloads import AWS_NODE, WorkloadKind, known
 
 
@@ -266,6 +266,9 @@ def _bound(role: Mapping[str, Any], group: str) -> dict[str, Any]:
     }
 
 
+_AGENT_RULE: Final = RbacRule(group="", resource="pods", verbs=("list",), why="read on which nodes the Pod Identity agent is ready")
+"""Needed in the namespace of the agent. A workload that is bound there brings the same permission."""
+
 GROUPS: Final = {Function.CHECKER: CHECKER_GROUP, Function.REMEDIATOR: REMEDIATOR_GROUP}
 
 
@@ -295,8 +298,10 @@ def manifests(bound: Iterable[BoundWorkload] = (), *, restarts: bool = True) -> 
         ]
         cluster_wide = dict.fromkeys(rule for _, rule in rules if rule.cluster_wide)
         roles = [_role("ClusterRole", f"{PROJECT}-{function}", cluster_wide, None)]
-        for namespace in dict.fromkeys(item.namespace for item in bound_workloads):
+        namespaces = dict.fromkeys(item.namespace for item in bound_workloads)
+        for namespace in dict.fromkeys((*namespaces, AGENT_NAMESPACE)):
             local = dict.fromkeys(rule for item, rule in rules if not rule.cluster_wide and item.namespace == namespace)
+            local |= {} if namespace in namespaces else {_AGENT_RULE: None}
             roles.append(_role("Role", f"{PROJECT}-{function}", local, namespace))
         made += [item for role in roles for item in (role, _bound(role, group))]
     return made

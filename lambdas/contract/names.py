@@ -44,6 +44,13 @@ Source: https://github.com/aws/amazon-eks-pod-identity-webhook/blob/HEAD/README.
 """
 CNI_ADDON: Final = "vpc-cni"
 POD_IDENTITY_AGENT_ADDON: Final = "eks-pod-identity-agent"
+AGENT_NAMESPACE: Final = "kube-system"
+AGENT_LABEL: Final = "app.kubernetes.io/name"
+AGENT_NAMES: Final = ("eks-pod-identity-agent", "eks-pod-identity-agent-hybrid", "eks-pod-identity-agent-hybrid-bottlerocket")
+"""Values of the label on the agent's pods. Its DaemonSets for hybrid nodes have a suffix.
+
+Source: https://github.com/aws/eks-pod-identity-agent/blob/main/charts/eks-pod-identity-agent/templates/_helpers.tpl
+"""
 
 RUNBOOK_ROOT: Final = "https://github.com/eks-irsa-remediator/eks-irsa-remediator/blob/main/docs/runbooks"
 """Base of the runbook links in messages. A fork sets its own."""

@@ -113,6 +113,10 @@ class ClusterPort(Protocol):
         """All pods that run under the ServiceAccount, or only those on the named node."""
         ...
 
+    def agent_pods(self) -> tuple[PodFacts, ...]:
+        """The pods of the EKS Pod Identity agent."""
+        ...
+
     def nodes(self) -> tuple[NodeFacts, ...]: ...
 
     def plugin_errors(self, namespace: str) -> tuple[PluginError, ...]:

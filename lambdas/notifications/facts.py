@@ -39,10 +39,16 @@ def counts(context: MessageContext) -> Phrase | None:
     return phrase("Now: {parts}.", parts=join(shown, " · ")) if shown else None
 
 
+_NO_CREDENTIALS: Final = frozenset(
+    {Verdict.POD_IDENTITY_AGENT_MISSING, Verdict.POD_IDENTITY_AGENT_NOT_ON_NODE, Verdict.POD_IDENTITY_NOT_TRUSTED}
+)
+"""Verdicts with which pods were admitted with the association's credentials and do not get them."""
+
+
 def _pods(context: MessageContext) -> Phrase | None:
     numbers = context.current.counts
     role = context.current.desired_role.rsplit("/", 1)[-1]
-    if not numbers.pods or not role or context.fault.verdict is Verdict.POD_IDENTITY_IN_USE:
+    if not numbers.pods or not role or context.fault.verdict in _NO_CREDENTIALS:
         return None
     verb = "has" if numbers.pods_right == 1 else "have"
     return phrase("{right} of {pods} {verb} {role}", right=numbers.pods_right, pods=pluralize(numbers.pods, "pod"), verb=verb, role=role)

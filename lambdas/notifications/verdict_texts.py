@@ -54,8 +54,27 @@ VERDICT_TEXTS: Final[Mapping[Verdict, VerdictText]] = {
     ),
     Verdict.NOT_APPLICABLE: VerdictText(title="{workload} is not used in this cluster", sentence="No pod uses this ServiceAccount."),
     Verdict.POD_IDENTITY_IN_USE: VerdictText(
-        title="EKS Pod Identity for {workload} is incomplete",
-        sentence="Pods get no credentials until that is fixed. A role annotation would have no effect.",
+        title="{workload} gets its role from EKS Pod Identity", sentence="No fault was found. A role annotation would have no effect."
+    ),
+    Verdict.ASSOCIATION_MISSING: VerdictText(
+        title="the pod identity association of {workload} is gone",
+        sentence="Running pods lose their credentials when these expire. Pods that start from now on use the permissions of the node role.",
+    ),
+    Verdict.ASSOCIATION_DIFFERS: VerdictText(
+        title="the pod identity association of {workload} gives another role than configured",
+        sentence="Pods have the role of the association. A role annotation would have no effect.",
+    ),
+    Verdict.POD_IDENTITY_AGENT_MISSING: VerdictText(
+        title="{workload} needs the Pod Identity agent, which is not installed",
+        sentence="Pods that rely on the association get no credentials until the agent runs. A role annotation would have no effect.",
+    ),
+    Verdict.POD_IDENTITY_AGENT_NOT_ON_NODE: VerdictText(
+        title="the Pod Identity agent is not ready on nodes of {workload}",
+        sentence="Pods on these nodes get no credentials until the agent is ready there. Replacing them does not help.",
+    ),
+    Verdict.POD_IDENTITY_NOT_TRUSTED: VerdictText(
+        title="the role of {workload} does not trust EKS Pod Identity",
+        sentence="Pods that rely on the association get no credentials. Neither a role annotation nor a restart changes that.",
     ),
     Verdict.NO_ACCESS: VerdictText(
         title="the remediator cannot access the cluster", sentence="Without access, the state of {workload} is unknown."
@@ -148,7 +167,7 @@ VERDICT_TEXTS: Final[Mapping[Verdict, VerdictText]] = {
     ),
     Verdict.PODS_WITHOUT_CREDENTIALS: VerdictText(
         title="pods of {workload} started without Pod Identity credentials",
-        sentence="These pods use the permissions of the node role. Pods that start from now on get the credentials of the association.",
+        sentence="Replacing these pods is the fix: pods that start from now on get the credentials of the association.",
     ),
     Verdict.PODS_STUCK: VerdictText(
         title="pods of {workload} are stuck",

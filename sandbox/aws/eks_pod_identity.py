@@ -71,6 +71,7 @@ def _create(state: EksState, cluster: Cluster, params: dict[str, Any]) -> dict[s
             "ownerArn": params.get("ownerArn"),
             "disableSessionTags": params.get("disableSessionTags", False),
             "targetRoleArn": params.get("targetRoleArn"),
+            "policy": params.get("policy"),
         }
     )
     cluster.associations[association_id] = record

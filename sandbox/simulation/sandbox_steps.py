@@ -78,6 +78,13 @@ class SandboxSteps:
         self.env.backend.patch(SERVICE_ACCOUNTS, self.env.world.service_account, NAMESPACE, patch, field_manager)
         return f"{field_manager} sets {key} to {value}" if value else f"{field_manager} removes {key}"
 
+    def delete_association(self) -> str:
+        eks, where = self.env.aws.client("eks", principal=OPERATOR), {"clusterName": CLUSTER}
+        filters = {"namespace": NAMESPACE, "serviceAccount": self.env.world.service_account}
+        for found in eks.list_pod_identity_associations(**where, **filters)["associations"]:
+            eks.delete_pod_identity_association(**where, associationId=found["associationId"])
+        return f"{OPERATOR} deletes the pod identity association"
+
     def replace_pods(self, count: int | None = None, reachable_only: bool = False) -> str:
         pods = self._pods()
         lost = self._lost_nodes() if reachable_only else set()

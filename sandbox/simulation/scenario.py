@@ -55,6 +55,7 @@ class World:
     `annotation`, `addon_role`, `binding` and `pod_identity` take `bound`, a role ARN or null. `addon: false` is a self-managed plug-in.
     `role_lacks` and `node_role_lacks` are IAM actions that the bound role and the node role do not allow. The version of the plug-in
     decides what a refusal does. `annotation_key` sets the annotation under another key. `access` is `granted`, `no-entry` or `no-rbac`.
+    The Pod Identity agent runs on every node except the first `pod_identity_agent_absent`.
     """
 
     kubernetes: str = "1.28"
@@ -79,6 +80,7 @@ class World:
     oidc_client_ids: tuple[str, ...] = ("sts.amazonaws.com",)
     pod_identity: str | None = None
     pod_identity_agent: bool = True
+    pod_identity_agent_absent: int = 0
     pod_identity_trusted: bool = True
     node_repair: bool = False
     workload: bool = True

@@ -41,6 +41,9 @@ class StepExecutor(Protocol):
     def annotate(self, role: str | None, key: str = ROLE_ANNOTATION, field_manager: str = "kubectl-annotate") -> str:
         """Set or remove the annotation of the ServiceAccount."""
 
+    def delete_association(self) -> str:
+        """Delete the pod identity association of the ServiceAccount."""
+
     def replace_pods(self, count: int | None = None, reachable_only: bool = False) -> str:
         """Delete pods and wait for their replacements: all, the first `count`, or those on nodes whose kubelet responds."""
 

@@ -2,14 +2,14 @@
 
 from typing import Any, Final
 
-from sandbox.simulation.scenario import BOUND, TrustPolicyKind, World
+from sandbox.simulation.scenario import TrustPolicyKind, World
 
 _AUDIENCE: Final = "sts.amazonaws.com"
 
 
 def trust_policy(world: World, *, issuer: str, account: str, namespace: str) -> dict[str, Any]:
     """The trust policy of the role of the world, for Pod Identity if an association names it, else for IRSA. `issuer` has no scheme."""
-    if world.pod_identity == BOUND and world.pod_identity_trusted:
+    if world.pod_identity and world.pod_identity_trusted:
         return _document(
             {"Effect": "Allow", "Principal": {"Service": "pods.eks.amazonaws.com"}, "Action": ["sts:AssumeRole", "sts:TagSession"]}
         )

@@ -52,6 +52,9 @@ class FakeCluster:
             self._world.roll_out(self.here, key, self.here.pace)
         return tuple(pod.facts for pod in self.here.pods.values() if pod.service_account == key and node in ("", pod.facts.node))
 
+    def agent_pods(self) -> tuple[PodFacts, ...]:
+        return tuple(self._world.agent_pod(self.here, name) for name in self.here.agent_nodes)
+
     def nodes(self) -> tuple[NodeFacts, ...]:
         return tuple(self.here.nodes.values())
 

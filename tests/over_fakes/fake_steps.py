@@ -86,6 +86,10 @@ class FakeSteps:
         )
         return ""
 
+    def delete_association(self) -> str:
+        self.run.world.cluster.associations.pop(self.run.world.key, None)
+        return ""
+
     def replace_pods(self, count: int | None = None, reachable_only: bool = False) -> str:
         cluster = self.run.world.cluster
         names = [name for name, pod in cluster.pods.items() if not (reachable_only and cluster.is_lost(pod.facts.node))]

@@ -225,6 +225,7 @@ def _install(world: ScenarioWorld, described: scenarios.World) -> None:
     cluster.accounts[world.key] = ServiceAccountFacts(resource_version="1", role_annotations=annotations, writers=(writer,))
     if described.workload and described.addon_installed:
         cluster.workloads[workload.namespace, workload.kind, workload.name] = (_workload(world), world.key)
+    cluster.without_agent = {a_node(number, ready=True, since=world.now).name for number in range(described.pod_identity_agent_absent)}
     world.join_nodes(described.nodes)
     for number in range(described.windows_nodes):
         made = a_node(100 + number, ready=True, since=world.now)

@@ -39,10 +39,6 @@ def _change_workload(world: ScenarioWorld, **changes: Any) -> None:
         world.cluster.workloads[name] = (replace(facts, **changes), account)
 
 
-def _without_credentials(world: ScenarioWorld) -> None:
-    _change_pods(world, 2, container_credentials=False, role_arn=None)
-
-
 def _not_created(world: ScenarioWorld) -> None:
     world.cluster.pods.clear()
     reason = 'failed calling webhook "validate.kyverno.svc": context deadline exceeded'
@@ -67,7 +63,6 @@ def _not_ready(world: ScenarioWorld) -> None:
 
 
 _FAULTS: Mapping[str, Callable[[ScenarioWorld], None]] = {
-    Verdict.PODS_WITHOUT_CREDENTIALS: _without_credentials,
     Verdict.PODS_NOT_CREATED: _not_created,
     Verdict.PODS_STUCK: lambda world: _change_pods(world, 1, ready=False, phase="Pending", node=""),
     Verdict.SERVICE_ACCOUNT_MISMATCH: _other_service_account,

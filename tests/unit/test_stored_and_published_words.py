@@ -32,7 +32,8 @@ WORDS: dict[str, tuple[object, str]] = {
     # History items (`verdict`, removed after 90 days), the metric `Verdicts`, published events, names of runbooks.
     "verdicts": (
         Verdict,
-        "healthy no-fault-found not-applicable pod-identity-in-use no-access cluster-gone cluster-initializing addon-not-installed "
+        "healthy no-fault-found not-applicable pod-identity-in-use association-missing association-differs pod-identity-agent-missing "
+        "pod-identity-agent-not-on-node pod-identity-not-trusted no-access cluster-gone cluster-initializing addon-not-installed "
         "service-account-mismatch binding-invalid oidc-provider-missing trust-other-issuer trust-condition-wrong permissions-missing "
         "update-in-progress addon-degraded addon-role-missing annotation-missing annotation-wiped annotation-differs "
         "annotation-key-misspelt pods-stale role-in-pod-template pods-not-created pods-without-credentials pods-stuck pods-not-ready "

@@ -99,6 +99,9 @@ class Webhook:
 class InCluster:
     """One cluster: its objects and its behavior.
 
+    The Pod Identity agent has a pod on each Linux node once its add-on is installed, except on `without_agent`. On `unready_agents` the
+    pod is not ready.
+
     `pace` is the number of pods that a rollout replaces between two reads, 0 for all at once. `working_roles` are those with which a pod
     starts, None for any; `falls_back`: a pod without a role works on the node's. With `successors_crash` no replaced pod starts.
     """
@@ -121,6 +124,8 @@ class InCluster:
     working_roles: frozenset[str] | None = None
     falls_back: bool = False
     successors_crash: bool = False
+    without_agent: set[str] = field(default_factory=set)
+    unready_agents: set[str] = field(default_factory=set)
     former_annotations: dict[tuple[str, str], tuple[datetime, Mapping[str, str]]] = field(default_factory=dict)
 
     @property
@@ -132,6 +137,17 @@ class InCluster:
     def is_lost(self, node: str) -> bool:
         """Whether the control plane has lost touch with the node."""
         return node in self.nodes and self.nodes[node].ready is None
+
+    @property
+    def agent_nodes(self) -> list[str]:
+        """The nodes with a pod of the Pod Identity agent."""
+        if POD_IDENTITY_AGENT_ADDON not in self.addons:
+            return []
+        return [node.name for node in self.nodes.values() if node.os == "linux" and node.name not in self.without_agent]
+
+    def has_agent(self, node: str) -> bool:
+        """Whether an agent answers on the node."""
+        return node in self.agent_nodes and node not in self.unready_agents
 
     @property
     def pod_roles(self) -> list[str | None]:
@@ -209,7 +225,7 @@ class World:
         old = cluster.pods.pop(name)
         revision = max((facts.generation for facts, _ in self.workloads_of(cluster, old.service_account)), default=1)
         role, association = self._injected(cluster, old.service_account)
-        crashes = cluster.successors_crash or not _starts(cluster, role, association=association)
+        crashes = cluster.successors_crash or not _starts(cluster, old.facts.node, role, association=association)
         number = self.number()
         facts = replace(
             old.facts,
@@ -229,13 +245,25 @@ class World:
             if node.message == CNI_NOT_READY:
                 cluster.nodes[node.name] = replace(node, ready=True, reason="KubeletReady", message="kubelet is ready", since=self.now)
 
+    def agent_pod(self, cluster: InCluster, node: str) -> PodFacts:
+        """The agent's pod on a node."""
+        return PodFacts(
+            name=f"{POD_IDENTITY_AGENT_ADDON}-{node}",
+            uid=f"agent-{node}",
+            node=node,
+            created_at=NOON - timedelta(days=1),
+            role_arn=None,
+            container_credentials=False,
+            ready=cluster.has_agent(node),
+        )
+
     def _injected(self, cluster: InCluster, key: tuple[str, str]) -> tuple[str | None, bool]:
         """The role, and whether container credentials are injected. An association precedes an annotation."""
-        if cluster.associations.get(key):
-            return None, True
         if cluster.webhook.misses > 0:
             cluster.webhook.misses -= 1
             return None, False
+        if cluster.associations.get(key):
+            return None, True
         changed_at, former = cluster.former_annotations.get(key, (None, {}))
         known = former if changed_at and self.now - changed_at < cluster.webhook.lag else cluster.accounts[key].role_annotations
         return known.get(ROLE_ANNOTATION), False
@@ -286,9 +314,9 @@ class World:
             self.set_annotation(cluster, key, role, "eks")
 
 
-def _starts(cluster: InCluster, role: str | None, *, association: bool) -> bool:
+def _starts(cluster: InCluster, node: str, role: str | None, *, association: bool) -> bool:
     if association:
-        return POD_IDENTITY_AGENT_ADDON in cluster.addons
+        return cluster.has_agent(node)
     if role is None:
         return cluster.falls_back
     return cluster.working_roles is None or role in cluster.working_roles

@@ -21,6 +21,7 @@ from lambdas.domain.diagnosis.links.annotation import last_writer, stale_pods
 from lambdas.domain.diagnosis.links.permissions import later_calls, unproven_calls
 from lambdas.domain.diagnosis.links.symptoms import current_errors
 from lambdas.domain.diagnosis.node_readiness import waiting_for_cni
+from lambdas.domain.diagnosis.pod_credentials import has_right_role
 from lambdas.domain.diagnosis.role_clearance import REQUIRED
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.diagnosis.workload_needs import installed_version, release_warning
@@ -159,7 +160,7 @@ def _counts(snapshot: Snapshot) -> Counts:
     staying = reachable_pods(snapshot)
     return Counts(
         pods=len(staying),
-        pods_right=sum(pod.role_arn == snapshot.desired_role for pod in staying) if snapshot.desired_role else 0,
+        pods_right=sum(has_right_role(snapshot, pod) for pod in staying) if snapshot.desired_role else 0,
         pods_ready=sum(pod.ready for pod in staying),
         pods_deleting=len(pods) - len(staying) - lost,
         pods_lost=lost,
@@ -169,7 +170,7 @@ def _counts(snapshot: Snapshot) -> Counts:
         nodes_lost=sum(node.ready is None for node in nodes),
         errors_with_role=errors[False],
         errors_without_role=errors[True],
-        pods_not_starting=sum(pod.waiting in NOT_STARTING and pod.role_arn == snapshot.desired_role for pod in staying),
+        pods_not_starting=sum(pod.waiting in NOT_STARTING and has_right_role(snapshot, pod) for pod in staying),
         rolled_out=is_rolled_out(snapshot),
         pods_wanted=snapshot.workload.desired if isinstance(snapshot.workload, WorkloadFacts) else 0,
     )

@@ -13,6 +13,7 @@ from lambdas.domain.diagnosis.links.cluster import cluster_link, mechanism_link,
 from lambdas.domain.diagnosis.links.identity import oidc_link, role_link, trust_link
 from lambdas.domain.diagnosis.links.permissions import permissions_link
 from lambdas.domain.diagnosis.links.pod_health import not_ready
+from lambdas.domain.diagnosis.links.pod_identity import POD_IDENTITY_RULES
 from lambdas.domain.diagnosis.links.symptoms import nodes_link, permission_errors_link
 from lambdas.domain.diagnosis.role_clearance import unproven
 from lambdas.domain.diagnosis.verdict import REPAIRABLE, Verdict
@@ -32,8 +33,6 @@ CHAIN: Final[Mapping[Link, Callable[[Snapshot], Finding]]] = {
     Link.PERMISSION_ERRORS: permission_errors_link,
     Link.NODES: nodes_link,
 }
-
-_IRSA_ONLY: Final = frozenset({Link.ROLE, Link.OIDC_PROVIDER, Link.TRUST, Link.PERMISSIONS, Link.ADDON_RECORD, Link.ANNOTATION})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,9 +92,7 @@ def diagnose(snapshot: Snapshot) -> Diagnosis:
 def _finding(link: Link, rule: Callable[[Snapshot], Finding], snapshot: Snapshot, *, wanted: bool) -> Finding:
     if link > Link.WORKLOAD and not wanted:
         return not_applicable(link, "nothing runs under this ServiceAccount")
-    if link in _IRSA_ONLY and uses_pod_identity(snapshot):
-        return not_applicable(link, "a pod identity association decides")
-    return rule(snapshot)
+    return (POD_IDENTITY_RULES.get(link, rule) if uses_pod_identity(snapshot) else rule)(snapshot)
 
 
 def _diagnosis(snapshot: Snapshot, findings: tuple[Finding, ...]) -> Diagnosis:

@@ -5,8 +5,10 @@ from typing import Final
 
 from lambdas.domain.diagnosis.finding import Finding, Link, State
 from lambdas.domain.diagnosis.links.annotation import uses_pod_identity
+from lambdas.domain.diagnosis.links.pod_identity_agent import is_agent_shown
+from lambdas.domain.diagnosis.pod_credentials import CredentialSource, credential_source, has_right_role
 from lambdas.domain.snapshot.node_reachability import reachable_pods
-from lambdas.domain.snapshot.snapshot import RoleFacts, Snapshot
+from lambdas.domain.snapshot.snapshot import PodFacts, Snapshot
 
 REQUIRED: Final = {
     Link.WORKLOAD: "whether the workload uses this ServiceAccount",
@@ -25,6 +27,9 @@ CREDENTIALS: Final = "whether STS gives credentials to the pods that do not beco
 
 Source: https://github.com/aws/amazon-vpc-cni-k8s/blob/v1.23.1/pkg/utils/logger/config.go
 """
+_OF_IRSA_ONLY: Final = frozenset({Link.OIDC_PROVIDER, Link.ANNOTATION})
+_AGENT: Final = "whether the Pod Identity agent is ready on each node"
+AGENT_CREDENTIALS: Final = "whether the Pod Identity agent gives credentials to the pods that do not become ready"
 
 
 def unproven(snapshot: Snapshot, findings: Sequence[Finding]) -> tuple[str, ...]:
@@ -32,22 +37,20 @@ def unproven(snapshot: Snapshot, findings: Sequence[Finding]) -> tuple[str, ...]
 
     A link that does not apply shows nothing, and no pod with the role shows nothing.
     """
-    if uses_pod_identity(snapshot):
-        return _unproven_with_pod_identity(snapshot, findings)
-    carry = [pod.role_arn == snapshot.desired_role for pod in reachable_pods(snapshot)]
+    pod_identity = uses_pod_identity(snapshot)
+    carry = [has_right_role(snapshot, pod) for pod in reachable_pods(snapshot)]
     shown = {link: findings[link - 1].state is State.OK for link in REQUIRED} | {Link.PODS: bool(carry) and all(carry)}
-    missing = tuple(words for link, words in REQUIRED.items() if not shown[link])
-    return missing if _credentials_shown(snapshot) else (*missing, CREDENTIALS)
+    required = {link: words for link, words in REQUIRED.items() if not (pod_identity and link in _OF_IRSA_ONLY)}
+    missing = [words for link, words in required.items() if not shown[link]]
+    missing += [_AGENT] if pod_identity and not is_agent_shown(snapshot) else []
+    missing += [] if _credentials_shown(snapshot) else [AGENT_CREDENTIALS if pod_identity else CREDENTIALS]
+    return tuple(missing)
 
 
 def _credentials_shown(snapshot: Snapshot) -> bool:
     """Whether no pod with the role runs without becoming ready. A pod that never ran has not asked for credentials."""
-    return not any(not pod.ready and pod.has_run for pod in reachable_pods(snapshot) if pod.role_arn)
+    return not any(not pod.ready and pod.has_run and _has_role(pod) for pod in reachable_pods(snapshot))
 
 
-def _unproven_with_pod_identity(snapshot: Snapshot, findings: Sequence[Finding]) -> tuple[str, ...]:
-    """With an association, the calls that the role allows are not simulated, so the role is never cleared."""
-    missing = [] if isinstance(snapshot.role, RoleFacts) and findings[Link.MECHANISM - 1].state is State.OK else ["the role and its trust"]
-    missing += [] if snapshot.agent_installed is True else ["whether the Pod Identity agent is installed"]
-    missing += [] if any(pod.container_credentials for pod in reachable_pods(snapshot)) else ["whether pods have credentials"]
-    return (*missing, REQUIRED[Link.PERMISSIONS])
+def _has_role(pod: PodFacts) -> bool:
+    return credential_source(pod) in (CredentialSource.WEB_IDENTITY, CredentialSource.ASSOCIATION)

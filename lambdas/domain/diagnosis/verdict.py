@@ -11,6 +11,11 @@ class Verdict(StrEnum):
     NO_FAULT_FOUND = "no-fault-found"  # no link is broken, and not every link is shown to hold
     NOT_APPLICABLE = "not-applicable"
     POD_IDENTITY_IN_USE = "pod-identity-in-use"
+    ASSOCIATION_MISSING = "association-missing"
+    ASSOCIATION_DIFFERS = "association-differs"
+    POD_IDENTITY_AGENT_MISSING = "pod-identity-agent-missing"
+    POD_IDENTITY_AGENT_NOT_ON_NODE = "pod-identity-agent-not-on-node"
+    POD_IDENTITY_NOT_TRUSTED = "pod-identity-not-trusted"
     NO_ACCESS = "no-access"
     CLUSTER_GONE = "cluster-gone"
     CLUSTER_INITIALIZING = "cluster-initializing"

@@ -104,7 +104,7 @@ class HealthIssue:
 
 @dataclass(frozen=True, kw_only=True)
 class AddonFacts:
-    """The EKS add-on record."""
+    """The EKS add-on record. `arn` is empty where it was not read."""
 
     name: str
     version: str
@@ -112,14 +112,33 @@ class AddonFacts:
     role_arn: str | None
     modified_at: datetime | None = None
     issues: tuple[HealthIssue, ...] = ()
+    arn: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Association:
-    """A Pod Identity association of this ServiceAccount."""
+    """A Pod Identity association of this ServiceAccount.
+
+    `owner` is the ARN of the add-on that owns it; empty where a person or a program made it directly. Pods get the credentials of
+    `target_role_arn` where it is set: EKS assumes it with the credentials of `role_arn`. A session policy restricts the credentials
+    further.
+
+    Source: https://docs.aws.amazon.com/eks/latest/APIReference/API_PodIdentityAssociation.html
+    """
 
     id: str
     role_arn: str
+    arn: str = ""
+    owner: str = ""
+    target_role_arn: str | None = None
+    has_session_tags: bool = True
+    has_session_policy: bool = False
+    modified_at: datetime | None = None
+
+    @property
+    def effective_role(self) -> str:
+        """The role whose permissions the pods have."""
+        return self.target_role_arn or self.role_arn
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,8 +219,10 @@ class WorkloadFacts:
 class PodFacts:
     """The identity that one pod was admitted with, and its state.
 
-    `role_arn` is `AWS_ROLE_ARN` of its containers, `owner` is the `(kind, name)` of its controller. `has_run` is False where none of its
-    containers has ever run, as with an image that cannot be pulled.
+    `role_arn` is `AWS_ROLE_ARN` of its containers, and `has_token_file` is whether `AWS_WEB_IDENTITY_TOKEN_FILE` is set, too: an SDK
+    needs both. `container_credentials` is whether both variables of the Pod Identity agent are set, and `has_static_keys` whether
+    access keys are. `owner` is the `(kind, name)` of its controller. `has_run` is False where none of its containers has ever run, as
+    with an image that cannot be pulled.
     """
 
     name: str
@@ -211,6 +232,8 @@ class PodFacts:
     role_arn: str | None
     container_credentials: bool
     ready: bool
+    has_token_file: bool = True
+    has_static_keys: bool = False
     owner: tuple[str, str] | None = None
     deleting: bool = False
     waiting: str = ""  # reason of a waiting container, such as ImagePullBackOff
@@ -219,6 +242,14 @@ class PodFacts:
     phase: str = ""
     deleting_since: datetime | None = None  # when its grace period ended or ends
     intended_node: str = ""  # the node that a DaemonSet created it for, while it is not scheduled
+
+
+@dataclass(frozen=True, kw_only=True)
+class AgentFacts:
+    """The EKS Pod Identity agent: its add-on record, and its pods, which may also come from a chart or a manifest."""
+
+    addon: AddonFacts | Missing | Unknown
+    pods: tuple[PodFacts, ...] | Unknown
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -311,7 +342,7 @@ class Snapshot:
     addon_name: str | None
     addon: AddonFacts | Missing | Unknown | NotRead
     associations: tuple[Association, ...] | Unknown | NotRead
-    agent_installed: bool | Unknown | NotRead
+    agent: AgentFacts | NotRead
     role: RoleFacts | Missing | Unknown | NotRead
     oidc_provider: OidcProvider | Missing | Unknown | NotRead
     simulated: Simulation | Unknown | NotRead
@@ -331,9 +362,22 @@ class Snapshot:
 
     @property
     def desired_role(self) -> str | None:
-        """The role that the ServiceAccount should use: the binding's, else the add-on record's, which is only compared."""
+        """The role that the ServiceAccount should use: the binding's, else that of the association or the add-on record.
+
+        The latter are only compared: nothing is written without a binding.
+        """
         if isinstance(self.binding, Binding):
             return self.binding.role_arn
+        if isinstance(self.binding, Missing) and self.association:
+            return self.association.role_arn
         if isinstance(self.binding, Missing) and isinstance(self.addon, AddonFacts):
             return self.addon.role_arn
         return None
+
+    @property
+    def association(self) -> Association | None:
+        """The Pod Identity association, which decides the role where it exists; a ServiceAccount has at most one.
+
+        Source: https://docs.aws.amazon.com/eks/latest/userguide/pod-identities.html
+        """
+        return self.associations[0] if isinstance(self.associations, tuple) and self.associations else None

@@ -19,7 +19,16 @@ from lambdas.contract.parameters import ServiceAccountRef, binding_path
 from lambdas.contract.settings import settings_path
 from lambdas.domain.errors import AccessDenied, Busy, Denial, NotFound, PermanentError, TransientError
 from lambdas.domain.snapshot.simulation import ALLOWED, NOT_KNOWN, CallDecision, RefusalCause
-from lambdas.domain.snapshot.snapshot import AddonFacts, ClusterFacts, Missing, NodeRepair, OidcProvider, RoleFacts, VersionAdvice
+from lambdas.domain.snapshot.snapshot import (
+    AddonFacts,
+    Association,
+    ClusterFacts,
+    Missing,
+    NodeRepair,
+    OidcProvider,
+    RoleFacts,
+    VersionAdvice,
+)
 from sandbox.aws.eks_clusters import ClusterSpec
 from sandbox.aws.faults import Fault, FaultKind
 
@@ -154,10 +163,26 @@ def test_an_add_on_without_a_role_has_no_role_arn(eks: Eks) -> None:
 def test_associations_have_their_roles(eks: Eks, local_aws: LocalAws) -> None:
     assert eks.associations(TARGET) == ()
     made = local_aws.client("eks").create_pod_identity_association(
-        clusterName="demo", namespace="kube-system", serviceAccount="aws-node", roleArn=ROLE
+        clusterName="demo",
+        namespace="kube-system",
+        serviceAccount="aws-node",
+        roleArn=ROLE,
+        targetRoleArn=f"{ROLE}-target",
+        disableSessionTags=True,
+        policy='{"Version": "2012-10-17", "Statement": []}',
     )["association"]
     try:
-        assert [(association.id, association.role_arn) for association in eks.associations(TARGET)] == [(made["associationId"], ROLE)]
+        assert eks.associations(TARGET) == (
+            Association(
+                id=made["associationId"],
+                role_arn=ROLE,
+                arn=made["associationArn"],
+                target_role_arn=f"{ROLE}-target",
+                has_session_tags=False,
+                has_session_policy=True,
+                modified_at=made["modifiedAt"].astimezone(UTC),
+            ),
+        )
         assert eks.associations(ServiceAccountRef("demo", "kube-system", "other")) == ()
     finally:
         local_aws.client("eks").delete_pod_identity_association(clusterName="demo", associationId=made["associationId"])

@@ -11,6 +11,7 @@ import pytest
 from lambdas.contract.names import ROLE_ANNOTATION
 from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.snapshot.snapshot import Missing
+from sandbox.cluster import pod_identity_agent
 from sandbox.cluster.faults import Fault
 from tests.integration.adapters.embedded_clusters import NAME, NAMESPACE, ROLE, apply_aws_node, embedded, login, node, pod
 
@@ -149,6 +150,14 @@ def test_many_unready_nodes_are_read_in_one_list(cluster: EmbeddedCluster) -> No
     cluster.requests.clear()
     assert [item.message for item in login(cluster).nodes()] == ["m"] * 17
     assert len(cluster.requests) == 2
+
+
+def test_the_pods_of_the_agent_are_found_by_their_label(cluster: EmbeddedCluster) -> None:
+    template = pod_identity_agent.daemon_set()["spec"]["template"]
+    for name, labels in (("agent", template["metadata"]["labels"]), ("other", {"app.kubernetes.io/name": "other"})):
+        metadata = {"name": name, "namespace": "kube-system", "labels": labels}
+        cluster.apply({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"]}, "eks")
+    assert [pod.name for pod in login(cluster).agent_pods()] == ["agent"]
 
 
 def test_permission_errors_are_sorted_newest_first_and_name_the_denied_call(cluster: EmbeddedCluster) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from lambdas.adapters import kubernetes_objects
 from lambdas.contract.workloads import WorkloadKind
+from lambdas.domain.diagnosis.pod_credentials import CredentialSource, credential_source
 from lambdas.domain.snapshot.snapshot import ContainerFacts
 from tests.integration.adapters.embedded_clusters import NAME, ROLE, node, pod
 
@@ -55,11 +56,34 @@ def test_a_node_has_its_compute_type(compute_type: str) -> None:
     assert kubernetes_objects.node(stored(node("n", "False"), labels=labels)).compute_type == compute_type
 
 
-def test_pod_identity_is_read_from_the_environment() -> None:
-    (facts,) = kubernetes_objects.pods(
-        {"items": [stored(pod("p", env={"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://169.254.170.23/v1/credentials"}))]}
-    )
-    assert facts.container_credentials
+AGENT = {
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://169.254.170.23/v1/credentials",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": "/var/run/secrets/pods.eks.amazonaws.com/serviceaccount/eks-pod-identity-token",
+}
+WEB_IDENTITY = {"AWS_ROLE_ARN": ROLE, "AWS_WEB_IDENTITY_TOKEN_FILE": "/var/run/secrets/eks.amazonaws.com/serviceaccount/token"}
+SOURCES = {
+    "the agent": (AGENT, CredentialSource.ASSOCIATION),
+    "the agent over IPv6": (
+        {**AGENT, "AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://[fd00:ec2::23]/v1/credentials"},
+        CredentialSource.ASSOCIATION,
+    ),
+    "no token for the agent": (
+        {"AWS_CONTAINER_CREDENTIALS_FULL_URI": AGENT["AWS_CONTAINER_CREDENTIALS_FULL_URI"]},
+        CredentialSource.NODE_ROLE,
+    ),
+    "another provider": ({**AGENT, "AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://127.0.0.1:8080/credentials"}, CredentialSource.NODE_ROLE),
+    "web identity": (WEB_IDENTITY, CredentialSource.WEB_IDENTITY),
+    "both": (AGENT | WEB_IDENTITY, CredentialSource.WEB_IDENTITY),
+    "a role without a token file beside the agent": (AGENT | {"AWS_ROLE_ARN": ROLE}, CredentialSource.ASSOCIATION),
+    "access keys beside both": (AGENT | WEB_IDENTITY | {"AWS_ACCESS_KEY_ID": "AKIA"}, CredentialSource.STATIC_KEYS),
+    "nothing": ({}, CredentialSource.NODE_ROLE),
+}
+
+
+@pytest.mark.parametrize(("environment", "source"), SOURCES.values(), ids=SOURCES)
+def test_the_environment_decides_which_credentials_a_pod_uses(environment: dict[str, str], source: CredentialSource) -> None:
+    (facts,) = kubernetes_objects.pods({"items": [stored(pod("p", env=environment))]})
+    assert credential_source(facts) is source
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from lambdas.domain.errors import Denial
 from lambdas.domain.planning.policies import RepairHistory
 from lambdas.domain.snapshot.snapshot import (
     NOT_READ,
+    AgentFacts,
     Association,
     FieldWriter,
     HealthIssue,
@@ -29,7 +30,7 @@ from lambdas.domain.snapshot.snapshot import (
     WorkloadFacts,
 )
 from tests.unit.domain.snapshot_fixtures import OTHER_ROLE, addon, binding, cluster, repaired, settings, workload
-from tests.unit.notifications.snapshots import BALANCER, CNI, CNI_MESSAGE, EBS, NOW, ROLE, SHOP, healthy_snapshot, trust
+from tests.unit.notifications.snapshots import BALANCER, CNI, CNI_MESSAGE, EBS, NO_AGENT, NOW, ROLE, SHOP, agent, healthy_snapshot, trust
 from tests.world.simulations import simulation
 
 NODES = 4
@@ -169,7 +170,7 @@ def observations(draw: st.DrawFn) -> Snapshot:
         bound_roles=draw(_mostly(("*",), ("",), (ROLE,), ("arn:aws:iam::111122223333:role/eks/*",), ("arn:aws:iam::666666666666:role/*",))),
         addon=draw(_addon()),
         associations=draw(_mostly((), (Association(id="a", role_arn=ROLE),), UNREAD)),
-        agent_installed=draw(_mostly(NOT_READ, True, False, UNREAD)),
+        agent=draw(_mostly(NOT_READ, agent(), agent(absent=1), agent(unready=2), NO_AGENT, AgentFacts(addon=UNREAD, pods=UNREAD))),
         role=draw(_mostly(right, wrong, broad, Missing("r"), UNREAD, NOT_READ)),
         oidc_provider=draw(_mostly(provider, OidcProvider(arn="p", client_ids=()), Missing("p"), UNREAD)),
         simulated=draw(_mostly(UNREAD, {}, simulation(), simulation("ec2:CreateTags"), NOT_READ)),

@@ -1,7 +1,9 @@
 """Every link of the identity chain in each of its states."""
 
+import json
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -23,14 +25,14 @@ from lambdas.domain.snapshot.snapshot import (
     Snapshot,
     Unknown,
 )
-from tests.unit.domain.link_cases import addon_record, annotation, identity, symptoms
+from tests.unit.domain.link_cases import addon_record, annotation, identity, pod_identity, symptoms
 from tests.unit.domain.link_cases import cluster as way_in
 from tests.unit.domain.link_cases.fixtures import CLOSED, NOT_APPLICABLE, OK, UNKNOWN, associated
 from tests.unit.domain.snapshot_fixtures import OTHER_ROLE, addon, binding, cluster, errors, snapshot_with, some_pods, workload
-from tests.unit.notifications.snapshots import ACCOUNT, NOW, ROLE, nodes, pods, service_account, trust
+from tests.unit.notifications.snapshots import ACCOUNT, NOW, POD_IDENTITY_TRUST, ROLE, nodes, pods, service_account, trust
 from tests.world.simulations import simulation
 
-CASES = way_in.CASES | identity.CASES | addon_record.CASES | annotation.CASES | symptoms.CASES
+CASES = way_in.CASES | identity.CASES | addon_record.CASES | annotation.CASES | symptoms.CASES | pod_identity.CASES
 
 
 @pytest.mark.parametrize(("snapshot", "link", "state", "verdict"), CASES.values(), ids=CASES)
@@ -200,11 +202,44 @@ def test_an_sts_error_is_reported_with_the_next_step() -> None:
     assert diagnose(strange)[Link.PERMISSION_ERRORS].is_broken, "whatever stands in the environment"
 
 
-def test_pods_older_than_an_association_are_reported() -> None:
-    assert diagnose(associated(pods=some_pods(OTHER_ROLE, ROLE)))[Link.MECHANISM].advice == (
-        f"1 pod is older than the association and runs as {OTHER_ROLE} until replaced"
+def test_pods_with_the_right_role_by_web_identity_are_a_note_beside_an_association() -> None:
+    found = diagnose(associated(pods=(*pods(14, None, container_credentials=True), pods(15, ROLE)[14])))
+    assert found.is_healthy
+    assert (
+        found[Link.MECHANISM].advice == "1 pod uses the role by web identity (IRSA), which SDKs use before the association, until replaced"
     )
-    assert diagnose(associated(pods=some_pods(None, container_credentials=True)))[Link.MECHANISM].advice == ""
+    assert found[Link.PODS].sentence == "15 of 15 pods have the role: 1 by web identity (IRSA), 14 by the pod identity association"
+
+
+def test_pods_that_were_refused_without_credentials_are_to_be_replaced_and_the_role_is_not_blamed() -> None:
+    admitted_before = replace(pods(15, None)[14], ready=False)
+    snapshot = associated(
+        pods=(*pods(14, None, container_credentials=True), admitted_before), permission_errors=errors(admitted_before.name)
+    )
+    found = diagnose(snapshot)
+    assert found.verdict is Verdict.PODS_WITHOUT_CREDENTIALS
+    assert Verdict.PERMISSIONS_MISSING not in found.verdicts
+    assert found[Link.PODS].remedies[0].lines == (
+        "replace these pods one at a time, since new pods get the credentials: kubectl -n kube-system delete pod aws-node-14",
+    )
+
+
+def test_the_trust_of_an_association_is_corrected_by_its_smallest_change() -> None:
+    half: dict[str, Any] = {**POD_IDENTITY_TRUST, "Statement": [{**POD_IDENTITY_TRUST["Statement"][0], "Action": "sts:AssumeRole"}]}
+    found = diagnose(associated(role=RoleFacts(arn=ROLE, trust=half)))[Link.TRUST]
+    assert json.loads(found.corrected) == POD_IDENTITY_TRUST
+    irsa = diagnose(associated(role=RoleFacts(arn=ROLE, trust=trust())))[Link.TRUST]
+    kept, added = json.loads(irsa.corrected)["Statement"]
+    assert kept == trust()["Statement"][0]
+    tags = {"aws:RequestTag/kubernetes-namespace": "kube-system", "aws:RequestTag/kubernetes-service-account": "aws-node"}
+    assert added["Condition"] == {"StringEquals": tags}
+    denied: dict[str, Any] = {
+        **POD_IDENTITY_TRUST,
+        "Statement": [*POD_IDENTITY_TRUST["Statement"], {**POD_IDENTITY_TRUST["Statement"][0], "Effect": "Deny"}],
+    }
+    refused = diagnose(associated(role=RoleFacts(arn=ROLE, trust=denied)))[Link.TRUST]
+    assert refused.corrected == ""
+    assert "Deny statements" in refused.remedies[0].text
 
 
 def test_waiting_nodes_beside_ready_ones_may_use_another_cni() -> None:

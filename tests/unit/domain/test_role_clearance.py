@@ -14,9 +14,10 @@ from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.domain.assessment.summary import AssessmentSummary
 from lambdas.domain.assessment.summary_builder import summarize
 from lambdas.domain.diagnosis.call_needs import ReleaseNeeds
+from lambdas.domain.diagnosis.finding import Finding, Link, State
 from lambdas.domain.diagnosis.identity_chain import diagnose
 from lambdas.domain.diagnosis.links.annotation import uses_pod_identity
-from lambdas.domain.diagnosis.role_clearance import CREDENTIALS
+from lambdas.domain.diagnosis.role_clearance import AGENT_CREDENTIALS, CREDENTIALS
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.diagnosis.workload_needs import needs
 from lambdas.domain.planning.planner import plan
@@ -26,11 +27,14 @@ from lambdas.domain.snapshot.simulation import ALLOWED, NOT_KNOWN
 from lambdas.domain.snapshot.snapshot import (
     NOT_READ,
     AddonFacts,
+    AgentFacts,
+    Association,
     Binding,
     ClusterFacts,
     ContainerFacts,
     Missing,
     OidcProvider,
+    PodFacts,
     RoleFacts,
     ServiceAccountFacts,
     Snapshot,
@@ -48,7 +52,19 @@ from tests.over_fakes.fake_steps import FakeSteps
 from tests.over_fakes.scenario_run import ScenarioRun
 from tests.over_fakes.scenario_world import CLUSTER, world_of
 from tests.unit.domain.snapshot_fixtures import OTHER_ROLE, addon, cluster, workload
-from tests.unit.notifications.snapshots import POD_IDENTITY_TRUST, healthy_snapshot, incident, nodes, pods, refusals, service_account, trust
+from tests.unit.notifications.snapshots import (
+    NO_AGENT,
+    POD_IDENTITY_TRUST,
+    ROLE,
+    healthy_snapshot,
+    incident,
+    nodes,
+    pods,
+    refusals,
+    service_account,
+    trust,
+    with_pod_identity,
+)
 from tests.world.simulations import REFUSED, simulation
 
 UNREAD: Final = Unknown("no answer")
@@ -126,8 +142,18 @@ def _configured(release: str, family: str, features: tuple[Feature, ...]) -> Sna
 
 
 @cache
-def generated() -> tuple[GeneratedWorld, ...]:
+def with_associations() -> tuple[GeneratedWorld, ...]:
+    """Worlds in which an association gives the role, and everything of its chain is shown."""
     return tuple(
+        GeneratedWorld(f"{release} pod identity {symptom}", with_pod_identity(snapshot))
+        for release in RELEASES
+        for symptom, snapshot in _symptoms(_configured(release, "ipv4", ()))
+    )
+
+
+@cache
+def generated() -> tuple[GeneratedWorld, ...]:
+    by_annotation = tuple(
         GeneratedWorld(f"{release} {family} {'+'.join(features)} {symptom}", snapshot, breaks_links=not features)
         for release in RELEASES
         for family in ("ipv4", "ipv6")
@@ -135,6 +161,7 @@ def generated() -> tuple[GeneratedWorld, ...]:
         for symptom, snapshot in _symptoms(_configured(release, family, features))
         if symptom in ("waiting", "without image") or not features
     )
+    return by_annotation + with_associations()
 
 
 @cache
@@ -189,6 +216,23 @@ def _undecided_trust() -> dict[str, Any]:
     return policy
 
 
+def _agent_of_first_pod(changed: Callable[[PodFacts], PodFacts | None]) -> Callable[[Snapshot], Snapshot]:
+    """Change or remove the agent's pod on the node of the first reachable pod."""
+
+    def change(snapshot: Snapshot) -> Snapshot:
+        assert isinstance(snapshot.agent, AgentFacts)
+        assert isinstance(snapshot.agent.pods, tuple)
+        node = reachable_pods(snapshot)[0].node
+        found = (changed(pod) if pod.node == node else pod for pod in snapshot.agent.pods)
+        return replace(snapshot, agent=replace(snapshot.agent, pods=tuple(pod for pod in found if pod)))
+
+    return change
+
+
+def _pod_identity_trust(condition: dict[str, Any]) -> dict[str, Any]:
+    return {**POD_IDENTITY_TRUST, "Statement": [{**POD_IDENTITY_TRUST["Statement"][0], "Condition": condition}]}
+
+
 LINKS_OF_ANY: Final[tuple[Break, ...]] = (
     ("role unread", _change(role=UNREAD)),
     ("associations unread", _change(associations=UNREAD)),
@@ -219,6 +263,25 @@ LINKS_OF_IRSA: Final[tuple[Break, ...]] = (
     ("a pod with another role", _pods(role_arn=OTHER_ROLE)),
     ("role under a path", _change(role=Missing("role", other="arn:aws:iam::111122223333:role/team/prod-blue-vpc-cni"))),
     ("binding missing and unread", _change(binding=Missing("binding"), service_account=UNREAD)),
+)
+_OTHER_NAMESPACE: Final = {"StringEquals": {"aws:RequestTag/kubernetes-namespace": "shop"}}
+LINKS_OF_POD_IDENTITY: Final[tuple[Break, ...]] = (
+    ("role missing", _change(role=Missing("role"))),
+    ("association differs", _change(associations=(Association(id="a-1", role_arn=OTHER_ROLE),))),
+    ("association chained differs", _change(associations=(Association(id="a-1", role_arn=ROLE, target_role_arn=OTHER_ROLE),))),
+    ("session policy", _change(associations=(Association(id="a-1", role_arn=ROLE, has_session_policy=True),))),
+    ("agent not read", _change(agent=NOT_READ)),
+    ("agent unread", _change(agent=AgentFacts(addon=UNREAD, pods=UNREAD))),
+    ("agent missing", _change(agent=NO_AGENT)),
+    ("agent absent from a node", _agent_of_first_pod(lambda _: None)),
+    ("agent not ready on a node", _agent_of_first_pod(lambda pod: replace(pod, ready=False))),
+    ("agent absent from a new node", lambda snapshot: _agent_of_first_pod(lambda _: None)(_pods(created_at=snapshot.began_at)(snapshot))),
+    ("trust of IRSA", _role_trusts(trust())),
+    ("trust of another namespace", _role_trusts(_pod_identity_trust(_OTHER_NAMESPACE))),
+    ("trust undecided", _role_trusts(_pod_identity_trust({"StringEquals": {"aws:PrincipalTag/team": "blue"}}))),
+    ("a pod without credentials", _pods(container_credentials=False)),
+    ("a pod with another role", _pods(role_arn=OTHER_ROLE)),
+    ("a pod with access keys", _pods(has_static_keys=True)),
 )
 NEEDS_UNKNOWN: Final[tuple[Break, ...]] = (
     ("IP family unknown", _part("cluster", ClusterFacts, ip_family="")),
@@ -255,8 +318,8 @@ def breaks(world: GeneratedWorld) -> Iterator[Break]:
     snapshot = world.snapshot
     if world.breaks_links:
         yield from LINKS_OF_ANY
-    if world.breaks_links and not uses_pod_identity(snapshot):
-        yield from LINKS_OF_IRSA
+    if world.breaks_links:
+        yield from LINKS_OF_POD_IDENTITY if uses_pod_identity(snapshot) else LINKS_OF_IRSA
     if isinstance(snapshot.binding, Binding) and snapshot.addon_name == VPC_CNI.addon:
         yield from NEEDS_UNKNOWN
         yield from _broken_calls(world)
@@ -318,7 +381,8 @@ def test_a_pod_that_runs_and_does_not_become_ready_clears_nothing() -> None:
     for world in generated():
         if world.name.endswith(("crashing", "waiting")):
             summary = assess(world.snapshot)
-            assert summary.unproven == (CREDENTIALS,), world.name
+            missing = AGENT_CREDENTIALS if uses_pod_identity(world.snapshot) else CREDENTIALS
+            assert summary.unproven == (missing,), world.name
             assert [said for said in CLEARS if said in message(summary)] == [], world.name
 
 
@@ -331,6 +395,15 @@ def test_the_worlds_cover_every_call_of_the_cni() -> None:
         reached |= {(need.call, need.since, need.requires) for need in found.calls}
     wanted = {(need.call, need.since, need.requires) for need in ADDON_NEEDS["vpc-cni"].calls if need.effect is not Effect.SURVIVED}
     assert wanted <= reached
+
+
+def test_the_chain_of_pod_identity_is_broken_in_every_link() -> None:
+    links = {finding.link for _, change in LINKS_OF_POD_IDENTITY for finding in _changed_findings(change(with_associations()[0].snapshot))}
+    assert links == {Link.MECHANISM, Link.ROLE, Link.TRUST, Link.PERMISSIONS, Link.PODS}
+
+
+def _changed_findings(snapshot: Snapshot) -> list[Finding]:
+    return [finding for finding in diagnose(snapshot).findings if finding.state in (State.BROKEN, State.UNKNOWN)]
 
 
 @pytest.mark.parametrize("status", ["DEGRADED", "UPDATE_FAILED"])

@@ -14,7 +14,17 @@ from lambdas.domain.diagnosis.finding import Link, State
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.errors import AccessDenied, Denial, NotFound, PermanentError, TransientError
 from lambdas.domain.snapshot.bindings import Parameter
-from lambdas.domain.snapshot.snapshot import NOT_READ, Missing, NodeRepair, Snapshot, SupportDates, Unknown, VersionAdvice, WorkloadFacts
+from lambdas.domain.snapshot.snapshot import (
+    NOT_READ,
+    AgentFacts,
+    Missing,
+    NodeRepair,
+    Snapshot,
+    SupportDates,
+    Unknown,
+    VersionAdvice,
+    WorkloadFacts,
+)
 from tests import fakes
 from tests.world import NAME, NAMESPACE, NOON, Pod, World, described, role_arn
 
@@ -245,10 +255,10 @@ def test_iam_is_not_called_without_a_role() -> None:
 
 def test_with_pod_identity_the_role_of_the_association_and_the_agent_are_read() -> None:
     associated = role_arn("by-association")
-    world = described({"associations": [associated]})
+    world = described({"associations": [associated], "binding": None})
     snapshot = snapshot_with(world)
     assert snapshot.role == Missing(f"role {associated}")
-    assert snapshot.agent_installed is False
+    assert snapshot.agent == AgentFacts(addon=Missing("add-on eks-pod-identity-agent of cluster demo"), pods=())
     assert snapshot.oidc_provider is NOT_READ
 
 
@@ -256,7 +266,9 @@ def test_an_unreadable_agent_is_unknown() -> None:
     world = described({"associations": [role_arn("by-association")], "addon": None})
     world.fail("eks.addon", NotFound("n"), times=1)  # the record
     world.fail("eks.addon", TransientError("slow"), times=1)
-    assert isinstance(snapshot_with(world).agent_installed, Unknown)
+    found = snapshot_with(world).agent
+    assert isinstance(found, AgentFacts)
+    assert isinstance(found.addon, Unknown)
 
 
 # --- whose workload ----------------------------------------------------------------------------------------------------------------------

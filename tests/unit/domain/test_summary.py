@@ -35,7 +35,7 @@ from tests.unit.domain.snapshot_fixtures import (
     workload,
 )
 from tests.unit.notifications.fault_cases import FAULT_CASES
-from tests.unit.notifications.snapshots import EBS, NOW, ROLE, healthy_snapshot, nodes, pods, service_account
+from tests.unit.notifications.snapshots import EBS, NO_AGENT, NOW, ROLE, agent, healthy_snapshot, nodes, pods, service_account
 
 
 def summary_of(snapshot: Snapshot, past: RepairHistory | None = None) -> AssessmentSummary:
@@ -131,12 +131,12 @@ def test_unread_parts_count_as_zero() -> None:
         pytest.param(snapshot_with(), True, id="healthy"),
         pytest.param(snapshot_with(workload=workload(desired=0)), True, id="not applicable"),
         pytest.param(
-            snapshot_with(associations=(Association(id="a", role_arn=ROLE),), role=Unknown("x"), agent_installed=True),
+            snapshot_with(associations=(Association(id="a", role_arn=ROLE),), role=Unknown("x"), agent=agent()),
             True,
             id="pod identity",
         ),
         pytest.param(
-            snapshot_with(associations=(Association(id="a", role_arn=ROLE),), role=Unknown("x"), agent_installed=False),
+            snapshot_with(associations=(Association(id="a", role_arn=ROLE),), role=Unknown("x"), agent=NO_AGENT),
             False,
             id="pod identity without agent",
         ),

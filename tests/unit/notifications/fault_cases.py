@@ -44,9 +44,11 @@ from tests.unit.notifications.snapshots import (
     CNI,
     EBS,
     INCIDENT_ID,
+    NO_AGENT,
     NOW,
     ROLE,
     SHOP,
+    agent,
     healthy_snapshot,
     nodes,
     pods,
@@ -101,6 +103,16 @@ def addon_role_missing() -> Snapshot:
             actor=CI,
         )
     )
+
+
+def _failing(snapshot: Snapshot, count: int) -> Snapshot:
+    """The same snapshot; the last `count` pods crash, and their nodes wait."""
+    assert isinstance(snapshot.pods, tuple)
+    running = len(snapshot.pods) - count
+    crashed = tuple(
+        replace(pod, ready=i < running, waiting="" if i < running else "CrashLoopBackOff") for i, pod in enumerate(snapshot.pods)
+    )
+    return replace(snapshot, pods=crashed, nodes=nodes(15, unready=count))
 
 
 def _record_without_role() -> Snapshot:
@@ -350,13 +362,33 @@ FAULT_CASES: Final[Mapping[str, FaultCase]] = {
     "flapping": FaultCase(
         verdict=Verdict.FLAPPING, build=lambda: _no_annotation("argocd-controller", addon=Missing("vpc-cni")), history=_flapping_history()
     ),
-    "pod-identity-in-use": FaultCase(
-        verdict=Verdict.POD_IDENTITY_IN_USE,
-        build=lambda: _snapshot(
-            pods=_changed(pods(15, None), container_credentials=True),
-            associations=(Association(id="a-1", role_arn=ROLE),),
-            agent_installed=False,
+    "association-missing": FaultCase(
+        verdict=Verdict.ASSOCIATION_MISSING,
+        build=lambda: replace(
+            with_pod_identity(healthy_snapshot()),
+            associations=(),
+            agent=NOT_READ,
+            binding=Missing("/eks-irsa-remediator/bindings/prod-blue/kube-system/aws-node"),
+            addon=_addon(healthy_snapshot(), role_arn=None),
+            role=NOT_READ,
+            oidc_provider=NOT_READ,
         ),
+    ),
+    "association-differs": FaultCase(
+        verdict=Verdict.ASSOCIATION_DIFFERS,
+        build=lambda: replace(with_pod_identity(healthy_snapshot()), associations=(Association(id="a-1", role_arn=f"{ROLE}-old"),)),
+    ),
+    "pod-identity-agent-missing": FaultCase(
+        verdict=Verdict.POD_IDENTITY_AGENT_MISSING,
+        build=lambda: replace(_failing(with_pod_identity(healthy_snapshot()), 15), agent=NO_AGENT),
+    ),
+    "pod-identity-agent-not-on-node": FaultCase(
+        verdict=Verdict.POD_IDENTITY_AGENT_NOT_ON_NODE,
+        build=lambda: replace(_failing(with_pod_identity(healthy_snapshot()), 2), agent=agent(absent=2)),
+    ),
+    "pod-identity-not-trusted": FaultCase(
+        verdict=Verdict.POD_IDENTITY_NOT_TRUSTED,
+        build=lambda: replace(with_pod_identity(healthy_snapshot()), role=RoleFacts(arn=ROLE, trust=trust())),
     ),
     "mode-observe": FaultCase(verdict=Verdict.ADDON_ROLE_MISSING, build=lambda: _settings(addon_role_missing(), mode=Mode.OBSERVE)),
     "addon-record-notify-only": FaultCase(

@@ -13,10 +13,12 @@ from lambdas.domain.requests.request import Actor
 from lambdas.domain.snapshot.snapshot import (
     NOT_READ,
     AddonFacts,
+    AgentFacts,
     Association,
     Binding,
     ClusterFacts,
     FieldWriter,
+    Missing,
     NodeFacts,
     NodeRepair,
     OidcProvider,
@@ -70,7 +72,13 @@ def trust(issuer: str = ISSUER, subject: str = CNI.subject) -> dict[str, Any]:
 
 
 def pods(
-    count: int, role: str | None, *, created_at: datetime = NOW - timedelta(days=9), unready: int = 0, **more: Any
+    count: int,
+    role: str | None,
+    *,
+    created_at: datetime = NOW - timedelta(days=9),
+    unready: int = 0,
+    container_credentials: bool = False,
+    **more: Any,
 ) -> tuple[PodFacts, ...]:
     """Pods, each on its own node; the last `unready` of them are not ready."""
     return tuple(
@@ -80,7 +88,7 @@ def pods(
             node=f"ip-10-0-0-{i}.eu-west-1.compute.internal",
             created_at=created_at,
             role_arn=role,
-            container_credentials=False,
+            container_credentials=container_credentials,
             ready=i < count - unready,
             owner=("DaemonSet", "aws-node"),
             **more,
@@ -148,7 +156,7 @@ def healthy_snapshot(target: ServiceAccountRef = CNI, role: str = ROLE) -> Snaps
             name="vpc-cni", version="v1.20.1-eksbuild.1", status="ACTIVE", role_arn=ROLE, modified_at=NOW - timedelta(seconds=20)
         ),
         associations=(),
-        agent_installed=NOT_READ,
+        agent=NOT_READ,
         role=RoleFacts(arn=role, trust=trust(subject=target.subject)),
         oidc_provider=OidcProvider(arn=f"arn:aws:iam::{ACCOUNT}:oidc-provider/{ISSUER}", client_ids=("sts.amazonaws.com",)),
         simulated=Unknown("iam:SimulatePrincipalPolicy was not granted at deployment"),
@@ -180,10 +188,23 @@ def with_waiting_nodes(snapshot: Snapshot, unready: int = 3) -> Snapshot:
     )
 
 
-POD_IDENTITY_TRUST: Final = {
+POD_IDENTITY_TRUST: Final[dict[str, Any]] = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Allow", "Principal": {"Service": "pods.eks.amazonaws.com"}, "Action": ["sts:AssumeRole", "sts:TagSession"]}],
 }
+
+
+NO_AGENT: Final = AgentFacts(addon=Missing("add-on eks-pod-identity-agent"), pods=())
+
+
+def agent(*, unready: int = 0, absent: int = 0, created_at: datetime = NOW - timedelta(days=9)) -> AgentFacts:
+    """The Pod Identity agent on the nodes of `pods`: not on the last `absent`, and not ready on the `unready` before them."""
+    found = tuple(
+        replace(pod, name=f"eks-pod-identity-agent-{i:02}", uid=f"agent-{i}", owner=("DaemonSet", "eks-pod-identity-agent"))
+        for i, pod in enumerate(pods(15 - absent, None, created_at=created_at, unready=unready))
+    )
+    addon = AddonFacts(name="eks-pod-identity-agent", version="v1.3.10-eksbuild.1", status="ACTIVE", role_arn=None)
+    return AgentFacts(addon=addon, pods=found)
 
 
 def with_pod_identity(snapshot: Snapshot, *, bare: int = 0) -> Snapshot:
@@ -193,7 +214,7 @@ def with_pod_identity(snapshot: Snapshot, *, bare: int = 0) -> Snapshot:
     return replace(
         snapshot,
         associations=(Association(id="a-1", role_arn=ROLE),),
-        agent_installed=True,
+        agent=agent(),
         role=RoleFacts(arn=ROLE, trust=POD_IDENTITY_TRUST),
         service_account=service_account(None),
         pods=tuple(replace(pod, role_arn=None, container_credentials=i < credentialed) for i, pod in enumerate(snapshot.pods)),

@@ -45,13 +45,23 @@ _DEGRADED: Final = ("DEGRADED", "UPDATE_FAILED", "CREATE_FAILED", "DELETE_FAILED
 
 def record_link(snapshot: Snapshot) -> Finding:
     """Link 8: the add-on record has the role, and no update is running."""
+    if fault := addon_fault(snapshot):
+        return fault
+    if not isinstance(snapshot.addon, AddonFacts):
+        absent = isinstance(snapshot.addon, Missing)
+        return not_applicable(
+            Link.ADDON_RECORD, f"{snapshot.addon_name} is not an EKS add-on here" if absent else "no EKS add-on owns this ServiceAccount"
+        )
+    return _role_in_record(snapshot, snapshot.addon)
+
+
+def addon_fault(snapshot: Snapshot) -> Finding | None:
+    """A running update, a fault that the add-on reports, or a record that could not be read; None where there is none of them."""
     if isinstance(snapshot.cluster, ClusterFacts) and snapshot.cluster.status == "UPDATING":
         return broken(Link.ADDON_RECORD, Verdict.UPDATE_IN_PROGRESS, "The cluster is being updated.", severity=Severity.INFO)
     match snapshot.addon:
-        case NotRead():
-            return not_applicable(Link.ADDON_RECORD, "no EKS add-on owns this ServiceAccount")
-        case Missing():
-            return not_applicable(Link.ADDON_RECORD, f"{snapshot.addon_name} is not an EKS add-on here")
+        case NotRead() | Missing():
+            return None
         case Unknown(reason) if _is_initializing(snapshot):
             return broken(
                 Link.ADDON_RECORD, Verdict.CLUSTER_INITIALIZING, f"The cluster was created minutes ago: {reason}", severity=Severity.INFO
@@ -59,18 +69,21 @@ def record_link(snapshot: Snapshot) -> Finding:
         case Unknown(reason):
             return unknown(Link.ADDON_RECORD, reason)
         case AddonFacts() as addon:
-            return _record(snapshot, addon)
+            return _reported_fault(snapshot, addon)
 
 
 def _is_initializing(snapshot: Snapshot) -> bool:
     return isinstance(snapshot.cluster, ClusterFacts) and snapshot.began_at - snapshot.cluster.created_at < INITIALIZATION
 
 
-def _record(snapshot: Snapshot, addon: AddonFacts) -> Finding:
-    evidence = Evidence(f"add-on {addon.name} {addon.version}", "serviceAccountRoleArn", addon.role_arn or "none", addon.modified_at)
+def _record_evidence(addon: AddonFacts) -> Evidence:
+    return Evidence(f"add-on {addon.name} {addon.version}", "serviceAccountRoleArn", addon.role_arn or "none", addon.modified_at)
+
+
+def _reported_fault(snapshot: Snapshot, addon: AddonFacts) -> Finding | None:
     if addon.status in _UPDATING:
         sentence = f"The add-on {addon.name} is {addon.status}; a write now could make the update fail."
-        return broken(Link.ADDON_RECORD, Verdict.UPDATE_IN_PROGRESS, sentence, evidence, severity=Severity.INFO)
+        return broken(Link.ADDON_RECORD, Verdict.UPDATE_IN_PROGRESS, sentence, _record_evidence(addon), severity=Severity.INFO)
     if otherwise := [issue for issue in addon.issues if not _is_consequence(issue)]:
         return broken(
             Link.ADDON_RECORD,
@@ -80,7 +93,7 @@ def _record(snapshot: Snapshot, addon: AddonFacts) -> Finding:
             severity=Severity.WARNING,
             remedies=_conflict_remedies(snapshot, addon) if otherwise[0].code == "ConfigurationConflict" else _RESOLVE_HEALTH,
         )
-    return _role_in_record(snapshot, addon, evidence)
+    return None
 
 
 _RESOLVE_HEALTH: Final = (Remedy("resolve the health issue of the add-on"),)
@@ -109,7 +122,8 @@ def update_with_role(snapshot: Snapshot, addon: AddonFacts, *, version: str = ""
     )
 
 
-def _role_in_record(snapshot: Snapshot, addon: AddonFacts, evidence: Evidence) -> Finding:
+def _role_in_record(snapshot: Snapshot, addon: AddonFacts) -> Finding:
+    evidence = _record_evidence(addon)
     if not isinstance(snapshot.binding, Binding):
         return not_applicable(Link.ADDON_RECORD, f"{addon.status}, role {addon.role_arn or 'none'}; no binding to compare with")
     if addon.role_arn == snapshot.binding.role_arn:

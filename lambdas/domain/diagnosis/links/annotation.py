@@ -6,7 +6,8 @@ from datetime import datetime
 from lambdas.contract.names import ROLE_ANNOTATION
 from lambdas.contract.settings import Severity
 from lambdas.domain.diagnosis.finding import Evidence, Finding, Link, Remedy, broken, not_applicable, ok, unknown
-from lambdas.domain.diagnosis.links.pod_health import not_created, role_in_template, stuck, without_credentials
+from lambdas.domain.diagnosis.links.pod_health import not_created, role_in_template, stuck
+from lambdas.domain.diagnosis.pod_credentials import has_right_role
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.diagnosis.workload_needs import harmful_errors
 from lambdas.domain.plurals import pluralize, pluralize_share
@@ -94,10 +95,13 @@ def last_writer(account: ServiceAccountFacts) -> FieldWriter | None:
 
 
 def stale_pods(snapshot: Snapshot) -> tuple[PodFacts, ...]:
-    """Pods that were admitted with another role than the desired one, oldest first, without terminating pods and pods on lost nodes."""
+    """Pods that were admitted without the desired role, by either mechanism, oldest first.
+
+    Terminating pods and pods on lost nodes are left out.
+    """
     if snapshot.desired_role is None:
         return ()
-    return sort_by_age(pod for pod in reachable_pods(snapshot) if pod.role_arn != snapshot.desired_role)
+    return sort_by_age(pod for pod in reachable_pods(snapshot) if not has_right_role(snapshot, pod))
 
 
 def sort_by_age(pods: Iterable[PodFacts]) -> tuple[PodFacts, ...]:
@@ -112,15 +116,12 @@ def pods_link(snapshot: Snapshot) -> Finding:
     """
     if isinstance(snapshot.pods, Unknown):
         return unknown(Link.PODS, snapshot.pods.reason)
-    severity, pod_identity = identity_severity(snapshot), uses_pod_identity(snapshot)
+    severity = identity_severity(snapshot)
     if missing := not_created(snapshot):
         return missing
-    if pod_identity and (bare := without_credentials(snapshot, severity)):
-        return bare
-    if isinstance(snapshot.binding, Binding) and not pod_identity:
+    if isinstance(snapshot.binding, Binding):
         return _pods_with_role(snapshot, severity)
-    compared = "a pod identity association applies" if pod_identity else "no binding to compare with"
-    return stuck(snapshot, severity) or not_applicable(Link.PODS, f"{pluralize(len(snapshot.pods), 'pod')}; {compared}")
+    return stuck(snapshot, severity) or not_applicable(Link.PODS, f"{pluralize(len(snapshot.pods), 'pod')}; no binding to compare with")
 
 
 def _pods_with_role(snapshot: Snapshot, severity: Severity) -> Finding:
@@ -153,7 +154,7 @@ def _skipped_by_webhook(snapshot: Snapshot, stale: Sequence[PodFacts]) -> list[P
 
 def uses_pod_identity(snapshot: Snapshot) -> bool:
     """Whether an association decides the role, so that the annotation has no effect."""
-    return isinstance(snapshot.associations, tuple) and len(snapshot.associations) > 0
+    return snapshot.association is not None
 
 
 def identity_severity(snapshot: Snapshot) -> Severity:

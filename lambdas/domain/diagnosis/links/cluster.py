@@ -8,25 +8,21 @@ from lambdas.contract.names import CHECKER_GROUP, CNI_ADDON
 from lambdas.contract.settings import Severity
 from lambdas.domain.diagnosis.finding import Evidence, Finding, Link, Remedy, broken, not_applicable, object_name, ok, unknown
 from lambdas.domain.diagnosis.links.addon_record import update_with_role
-from lambdas.domain.diagnosis.links.annotation import identity_severity
+from lambdas.domain.diagnosis.links.pod_identity import association_link, missing_association
 from lambdas.domain.diagnosis.node_readiness import is_within_grace, waiting_for_cni
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.errors import Denial
 from lambdas.domain.plurals import pluralize
-from lambdas.domain.snapshot.node_reachability import reachable_pods
 from lambdas.domain.snapshot.snapshot import (
     AddonFacts,
-    Association,
     ClusterFacts,
     Missing,
     NodeFacts,
     NotRead,
-    RoleFacts,
     Snapshot,
     Unknown,
     WorkloadFacts,
 )
-from lambdas.domain.trust import Refused, evaluate_pod_identity
 
 _REACHABLE: Final = ("ACTIVE", "UPDATING")
 _CREATING: Final = ("CREATING", "PENDING")
@@ -180,59 +176,5 @@ def mechanism_link(snapshot: Snapshot) -> Finding:
         case Unknown(reason):
             return unknown(Link.MECHANISM, reason)
         case NotRead() | ():
-            return ok(Link.MECHANISM, "IRSA (no pod identity association)")
-    return _pod_identity(snapshot, snapshot.associations[0])
-
-
-def _pod_identity(snapshot: Snapshot, association: Association) -> Finding:
-    evidence = Evidence(f"pod identity association {association.id}", "roleArn", association.role_arn)
-    if snapshot.agent_installed is False and not _agent_without_addon(snapshot):
-        return broken(
-            Link.MECHANISM,
-            Verdict.POD_IDENTITY_IN_USE,
-            "A pod identity association decides the role, but the Pod Identity agent is not installed.",
-            evidence,
-            severity=identity_severity(snapshot),
-            remedies=(
-                Remedy(
-                    "install the agent",
-                    f"aws eks create-addon --cluster-name {snapshot.target.cluster} --addon-name eks-pod-identity-agent",
-                ),
-            ),
-        )
-    if isinstance(snapshot.role, RoleFacts) and isinstance(verdict := evaluate_pod_identity(snapshot.role.trust), Refused):
-        return broken(
-            Link.MECHANISM,
-            Verdict.POD_IDENTITY_IN_USE,
-            f"A pod identity association decides the role, but the role does not trust pods.eks.amazonaws.com: {verdict.reason}",
-            evidence,
-            remedies=(
-                Remedy(f"allow pods.eks.amazonaws.com sts:AssumeRole and sts:TagSession in the trust policy of {association.role_arn}"),
-            ),
-        )
-    found = ok(Link.MECHANISM, f"pod identity association with {association.role_arn}: the annotation does not apply", evidence)
-    return replace(found, advice=_older_pods_note(snapshot, association))
-
-
-def _agent_without_addon(snapshot: Snapshot) -> bool:
-    """Whether the agent exists without an EKS add-on: self-managed, or built into Auto Mode nodes.
-
-    aws-node does not run on Auto Mode nodes. It starts only with credentials, so a ready pod without other credentials shows that it has
-    them.
-    Source: https://docs.aws.amazon.com/eks/latest/userguide/pod-id-agent-setup.html
-    """
-    if snapshot.addon_name != CNI_ADDON:
-        return isinstance(snapshot.cluster, ClusterFacts) and snapshot.cluster.auto_mode
-    return any(pod.ready and pod.container_credentials and pod.role_arn is None for pod in reachable_pods(snapshot))
-
-
-def _older_pods_note(snapshot: Snapshot, association: Association) -> str:
-    """Pods from before the association keep the role of their admission. In the SDK's chain it precedes the association.
-
-    Source: https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html
-    """
-    older = [pod for pod in reachable_pods(snapshot) if pod.role_arn not in (None, association.role_arn) and not pod.container_credentials]
-    if not older:
-        return ""
-    runs = pluralize(len(older), "pod is older than the association and runs", "pods are older than the association and run")
-    return f"{runs} as {older[0].role_arn} until replaced"
+            return missing_association(snapshot) or ok(Link.MECHANISM, "IRSA (no pod identity association)")
+    return association_link(snapshot, snapshot.associations[0])

@@ -1,4 +1,4 @@
-"""Faults of pods that no role explains: not created, without container credentials, stuck, or not ready."""
+"""Faults of pods that no role explains: not created, with a role in the template, stuck, or not ready."""
 
 from collections.abc import Iterable
 from datetime import timedelta
@@ -54,29 +54,6 @@ def _recent_errors(snapshot: Snapshot) -> tuple[ControllerError, ...]:
     if not isinstance(snapshot.controller_errors, tuple):
         return ()
     return tuple(error for error in snapshot.controller_errors if snapshot.began_at - error.at < CREATION_ERRORS_COUNT_FOR)
-
-
-def without_credentials(snapshot: Snapshot, severity: Severity) -> Finding | None:
-    """Pods that use neither the association nor a role: they were admitted before the association, or the webhook missed them.
-
-    Source: https://docs.aws.amazon.com/eks/latest/userguide/pod-id-association.html
-    """
-    bare = _by_age(pod for pod in reachable_pods(snapshot) if not pod.container_credentials and pod.role_arn is None)
-    if not bare:
-        return None
-    namespace, total = snapshot.target.namespace, len(reachable_pods(snapshot))
-    first = bare[0]
-    return broken(
-        Link.PODS,
-        Verdict.PODS_WITHOUT_CREDENTIALS,
-        f"{len(bare)} of {pluralize(total, 'pod')} started without the credentials of the pod identity association.",
-        *(Evidence(f"Pod {pod.name}", "AWS_CONTAINER_CREDENTIALS_FULL_URI", "none", pod.created_at) for pod in bare[:MOST_EVIDENCE]),
-        severity=severity,
-        remedies=(
-            Remedy("replace the pods without credentials, one at a time", f"kubectl -n {namespace} delete pod {object_name(first.name)}"),
-            *((Remedy(f"the others are: {', '.join(object_name(pod.name) for pod in bare[1:10])}"),) if len(bare) > 1 else ()),
-        ),
-    )
 
 
 def role_in_template(snapshot: Snapshot, severity: Severity) -> Finding | None:

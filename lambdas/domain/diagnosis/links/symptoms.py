@@ -15,7 +15,7 @@ from lambdas.domain.diagnosis.links.addon_record import permission_issues
 from lambdas.domain.diagnosis.links.annotation import identity_severity, sort_by_age, stale_pods, uses_pod_identity
 from lambdas.domain.diagnosis.links.identity import audience, oidc_link, provider_arn, role_name, trust_link
 from lambdas.domain.diagnosis.links.permissions import missing_permissions
-from lambdas.domain.diagnosis.links.pod_health import without_credentials
+from lambdas.domain.diagnosis.links.pod_identity import without_credentials
 from lambdas.domain.diagnosis.links.refusals import refusal_finding, survived_refusal
 from lambdas.domain.diagnosis.node_readiness import NodeCause, cause, is_within_grace, not_ready_otherwise, waiting_for_cni
 from lambdas.domain.diagnosis.permissions import calls_named
@@ -94,7 +94,7 @@ def _without_role(snapshot: Snapshot) -> Verdict:
     """The verdict for refused calls of pods that do not have the role: the node role lacks the calls, and the role is not tested by it."""
     if uses_pod_identity(snapshot):
         bare = without_credentials(snapshot, Severity.CRITICAL)
-        return Verdict.PODS_WITHOUT_CREDENTIALS if bare else Verdict.PERMISSIONS_MISSING
+        return bare.verdict if bare and bare.verdict else Verdict.PERMISSIONS_MISSING
     if snapshot.desired_role:
         return Verdict.PODS_STALE
     has_role = any(pod.role_arn for pod in reachable_pods(snapshot))

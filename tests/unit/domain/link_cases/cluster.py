@@ -4,11 +4,10 @@ from lambdas.domain.diagnosis.finding import Link
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.snapshot.snapshot import (
     Missing,
-    RoleFacts,
 )
 from tests.unit.domain.link_cases.fixtures import BROKEN, CLOSED, NOT_APPLICABLE, OK, UNKNOWN, UNREAD, Case, associated
-from tests.unit.domain.snapshot_fixtures import addon, cluster, settings, snapshot_with, some_pods, workload
-from tests.unit.notifications.snapshots import ROLE, nodes, trust
+from tests.unit.domain.snapshot_fixtures import addon, cluster, settings, snapshot_with, workload
+from tests.unit.notifications.snapshots import nodes
 
 CASES: dict[str, Case] = {
     # 1 cluster
@@ -78,42 +77,4 @@ CASES: dict[str, Case] = {
     "mechanism: IRSA": (snapshot_with(), Link.MECHANISM, OK, None),
     "mechanism: not told": (snapshot_with(associations=UNREAD), Link.MECHANISM, UNKNOWN, None),
     "mechanism: pod identity": (associated(), Link.MECHANISM, OK, None),
-    "mechanism: agent not known": (associated(agent_installed=UNREAD), Link.MECHANISM, OK, None),
-    "mechanism: no agent": (associated(agent_installed=False), Link.MECHANISM, BROKEN, Verdict.POD_IDENTITY_IN_USE),
-    "mechanism: no agent as an add-on, and a pod that lives on nothing else is ready": (
-        associated(agent_installed=False, pods=some_pods(None, container_credentials=True)),
-        Link.MECHANISM,
-        OK,
-        None,
-    ),
-    "mechanism: no agent, and pods from before the association are ready": (
-        associated(agent_installed=False, pods=some_pods(ROLE, None)),
-        Link.MECHANISM,
-        BROKEN,
-        Verdict.POD_IDENTITY_IN_USE,
-    ),
-    "mechanism: no agent, and its pods do not start": (
-        associated(agent_installed=False, pods=some_pods(None, container_credentials=True, ready=False)),
-        Link.MECHANISM,
-        BROKEN,
-        Verdict.POD_IDENTITY_IN_USE,
-    ),
-    "mechanism: no agent for aws-node, which does not run on Auto Mode's nodes": (
-        associated(agent_installed=False, cluster=cluster(auto_mode=True)),
-        Link.MECHANISM,
-        BROKEN,
-        Verdict.POD_IDENTITY_IN_USE,
-    ),
-    "mechanism: Auto Mode brings the agent of other workloads": (
-        associated(agent_installed=False, cluster=cluster(auto_mode=True), addon_name="aws-ebs-csi-driver"),
-        Link.MECHANISM,
-        OK,
-        None,
-    ),
-    "mechanism: role trusts nobody": (
-        associated(role=RoleFacts(arn=ROLE, trust=trust())),
-        Link.MECHANISM,
-        BROKEN,
-        Verdict.POD_IDENTITY_IN_USE,
-    ),
 }

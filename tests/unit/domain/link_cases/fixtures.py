@@ -12,23 +12,20 @@ from lambdas.domain.snapshot.snapshot import (
     Unknown,
 )
 from tests.unit.domain.snapshot_fixtures import snapshot_with
-from tests.unit.notifications.snapshots import ROLE
+from tests.unit.notifications.snapshots import POD_IDENTITY_TRUST, ROLE, agent, pods
 
 Case = tuple[Snapshot, Link, State, Verdict | None]
 
 OK, BROKEN, UNKNOWN, NOT_APPLICABLE = State.OK, State.BROKEN, State.UNKNOWN, State.NOT_APPLICABLE
 CLOSED = Unknown("403", Denial.FORBIDDEN)
 UNREAD = Unknown("no answer")
-POD_IDENTITY_TRUST = {
-    "Version": "2012-10-17",
-    "Statement": [{"Effect": "Allow", "Principal": {"Service": "pods.eks.amazonaws.com"}, "Action": ["sts:AssumeRole", "sts:TagSession"]}],
-}
 
 
 def associated(**changes: Any) -> Snapshot:
     facts: dict[str, Any] = {
         "associations": (Association(id="a-1", role_arn=ROLE),),
-        "agent_installed": True,
+        "agent": agent(),
+        "pods": pods(15, None, container_credentials=True),
         "role": RoleFacts(arn=ROLE, trust=POD_IDENTITY_TRUST),
     }
     return snapshot_with(**{**facts, **changes})

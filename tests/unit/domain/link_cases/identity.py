@@ -11,7 +11,7 @@ from lambdas.domain.snapshot.snapshot import (
     OidcProvider,
     RoleFacts,
 )
-from tests.unit.domain.link_cases.fixtures import BROKEN, NOT_APPLICABLE, OK, UNKNOWN, UNREAD, Case, associated
+from tests.unit.domain.link_cases.fixtures import BROKEN, NOT_APPLICABLE, OK, UNKNOWN, UNREAD, Case
 from tests.unit.domain.snapshot_fixtures import addon, cluster, snapshot_with
 from tests.unit.notifications.snapshots import ROLE, SHOP, healthy_snapshot, service_account, trust
 from tests.world.simulations import simulation
@@ -35,7 +35,6 @@ CASES: dict[str, Case] = {
     "role: not told": (snapshot_with(role=UNREAD), Link.ROLE, UNKNOWN, None),
     "role: not read": (snapshot_with(role=NOT_READ), Link.ROLE, UNKNOWN, None),
     "role: no binding": (snapshot_with(binding=Missing("p"), addon=addon(role_arn=None), role=NOT_READ), Link.ROLE, NOT_APPLICABLE, None),
-    "role: under pod identity": (associated(), Link.ROLE, NOT_APPLICABLE, None),
     # 5 OIDC provider
     "provider: there": (snapshot_with(), Link.OIDC_PROVIDER, OK, None),
     "provider: none": (snapshot_with(oidc_provider=Missing("p")), Link.OIDC_PROVIDER, BROKEN, Verdict.OIDC_PROVIDER_MISSING),

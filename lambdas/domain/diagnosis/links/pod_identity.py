@@ -1,0 +1,346 @@
+"""The chain under EKS Pod Identity: association, role, trust, permissions, add-on record and the credentials of the pods."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from shlex import quote
+from typing import Final
+
+from lambdas.contract.names import ROLE_ANNOTATION
+from lambdas.contract.settings import Severity
+from lambdas.domain.diagnosis.finding import Evidence, Finding, Link, Remedy, State, broken, not_applicable, object_name, ok, unknown
+from lambdas.domain.diagnosis.links.addon_record import addon_fault
+from lambdas.domain.diagnosis.links.annotation import identity_severity, sort_by_age, stale_pods
+from lambdas.domain.diagnosis.links.identity import MOST_LINES, role_link, role_name
+from lambdas.domain.diagnosis.links.permissions import permissions_link
+from lambdas.domain.diagnosis.links.pod_health import not_created, stuck
+from lambdas.domain.diagnosis.links.pod_identity_agent import agent_finding
+from lambdas.domain.diagnosis.pod_credentials import CredentialSource, association_matches, credential_source
+from lambdas.domain.diagnosis.verdict import Verdict
+from lambdas.domain.plurals import pluralize
+from lambdas.domain.snapshot.node_reachability import reachable_pods
+from lambdas.domain.snapshot.snapshot import (
+    AddonFacts,
+    Association,
+    Binding,
+    ClusterFacts,
+    Missing,
+    PodFacts,
+    RoleFacts,
+    ServiceAccountFacts,
+    Snapshot,
+    Unknown,
+    WorkloadFacts,
+)
+from lambdas.domain.trust import (
+    Allowed,
+    AssociationIdentity,
+    Refused,
+    Undecided,
+    changed_lines,
+    correct_for_association,
+    evaluate_association,
+)
+
+MOST_EVIDENCE: Final = 3
+SERVICE: Final = "pods.eks.amazonaws.com"
+
+
+def association_link(snapshot: Snapshot, association: Association) -> Finding:
+    """Link 3 with an association: it gives the role that the binding names, and an agent serves it on each node of the pods."""
+    evidence = Evidence(f"pod identity association {association.id}", "roleArn", association.role_arn, association.modified_at)
+    if not association_matches(snapshot):
+        return _differs(snapshot, association, evidence)
+    found = f"pod identity association with {_roles(association)}, {_owned_by(association)}"
+    agent = agent_finding(snapshot, found)
+    return replace(agent, evidence=(evidence, *agent.evidence), advice=_other_mechanism_note(snapshot))
+
+
+def _differs(snapshot: Snapshot, association: Association, evidence: Evidence) -> Finding:
+    role = snapshot.desired_role or ""
+    return broken(
+        Link.MECHANISM,
+        Verdict.ASSOCIATION_DIFFERS,
+        f"The pod identity association gives {_roles(association)} instead of {role}.",
+        evidence,
+        Evidence(f"pod identity association {association.id}", "owner", association.owner or "no add-on"),
+        severity=identity_severity(snapshot),
+        remedies=(_update_association(snapshot, association, role), Remedy("or correct the binding, if the association is right")),
+    )
+
+
+def _update_association(snapshot: Snapshot, association: Association, role: str) -> Remedy:
+    """The update by the owner. A role that is set directly on an add-on's association is replaced by the next update of the add-on.
+
+    Source: https://docs.aws.amazon.com/eks/latest/userguide/update-addon-role.html
+    """
+    target, cluster = snapshot.target, f"--cluster-name {snapshot.target.cluster}"
+    if association.owner and isinstance(snapshot.addon, AddonFacts):
+        wanted = f"serviceAccount={target.name},roleArn={role}"
+        return Remedy(
+            "change the role in the add-on record, which owns the association",
+            f"aws eks update-addon {cluster} --addon-name {quote(snapshot.addon.name)} --pod-identity-associations {quote(wanted)}"
+            " --resolve-conflicts PRESERVE",
+        )
+    return Remedy(
+        "change the role of the association, and where it is declared",
+        f"aws eks update-pod-identity-association {cluster} --association-id {quote(association.id)} --role-arn {quote(role)}",
+    )
+
+
+def _roles(association: Association) -> str:
+    chained = f", chained to {association.target_role_arn}" if association.target_role_arn else ""
+    return association.role_arn + chained
+
+
+def _owned_by(association: Association) -> str:
+    """The owner: an add-on, by its name in `addon/<cluster>/<name>/<id>`, or the caller who made the association directly."""
+    parts = association.owner.split("/")
+    return f"owned by the add-on {parts[2]}" if len(parts) > 2 else "not owned by an add-on"  # noqa: PLR2004
+
+
+def _other_mechanism_note(snapshot: Snapshot) -> str:
+    """Pods that have the right role by web identity, which the SDKs use before the association."""
+    older = [pod for pod in _by_source(snapshot).get(CredentialSource.WEB_IDENTITY, ()) if pod.role_arn == snapshot.desired_role]
+    if not older:
+        return ""
+    return (
+        f"{pluralize(len(older), 'pod uses', 'pods use')} the role by web identity (IRSA), which SDKs use before the association, until "
+        "replaced"
+    )
+
+
+def missing_association(snapshot: Snapshot) -> Finding | None:
+    """Pods take their credentials from an association that no longer exists; None where that is not shown.
+
+    With a binding or an annotation, IRSA gives the role, and such pods are stale.
+    """
+    account = snapshot.service_account
+    by_irsa = isinstance(snapshot.binding, Binding) or (
+        isinstance(account, ServiceAccountFacts) and account.role_annotations.get(ROLE_ANNOTATION) is not None
+    )
+    orphaned = sort_by_age(pod for pod in reachable_pods(snapshot) if credential_source(pod) is CredentialSource.ASSOCIATION)
+    if by_irsa or not orphaned or not isinstance(snapshot.associations, tuple):
+        return None
+    target = snapshot.target
+    create = (
+        f"aws eks create-pod-identity-association --cluster-name {target.cluster} --namespace {target.namespace}"
+        f" --service-account {target.name} --role-arn <role ARN>"
+    )
+    return broken(
+        Link.MECHANISM,
+        Verdict.ASSOCIATION_MISSING,
+        f"{pluralize(len(orphaned), 'pod was', 'pods were')} admitted with a pod identity association that no longer exists.",
+        *(_source_evidence(pod) for pod in orphaned[:MOST_EVIDENCE]),
+        severity=Severity.CRITICAL,
+        remedies=(Remedy("create the association again, where it is declared", create),),
+    )
+
+
+# --- role, trust and permissions ---------------------------------------------------------------------------------------------------------
+
+
+def associated_role_link(snapshot: Snapshot) -> Finding:
+    """Link 4: the role exists. Without a binding, it is the association's."""
+    if isinstance(snapshot.role, Missing) and not isinstance(snapshot.binding, Binding):
+        arn = snapshot.desired_role or ""
+        return broken(
+            Link.ROLE,
+            Verdict.POD_IDENTITY_NOT_TRUSTED,
+            f"The role of the pod identity association does not exist: {arn}",
+            Evidence("IAM", "role", "none"),
+            remedies=(Remedy(f"create the role {role_name(arn)}, or give the association another role"),),
+        )
+    if isinstance(snapshot.role, RoleFacts):
+        return ok(Link.ROLE, "exists", Evidence("IAM", "role", snapshot.role.arn))
+    return role_link(snapshot)
+
+
+def associated_trust_link(snapshot: Snapshot) -> Finding:
+    """Link 6: the role's trust policy lets EKS assume the role and tag the session for this ServiceAccount."""
+    association, role = snapshot.association, snapshot.role
+    if isinstance(role, Unknown):
+        return unknown(Link.TRUST, f"role not read: {role.reason}")
+    if not isinstance(role, RoleFacts) or not isinstance(snapshot.cluster, ClusterFacts):
+        return not_applicable(Link.TRUST, "no role to check")
+    identity = AssociationIdentity(
+        cluster_arn=snapshot.cluster.arn,
+        namespace=snapshot.target.namespace,
+        service_account=snapshot.target.name,
+        association_arn=association.arn if association else "",
+        has_session_tags=association is None or association.has_session_tags,
+    )
+    match evaluate_association(role.trust, identity):
+        case Refused(reason=reason):
+            return _not_trusted(role, identity, reason)
+        case Undecided(reason=reason):
+            return unknown(Link.TRUST, reason)
+        case Allowed() if association and association.target_role_arn:
+            return unknown(
+                Link.TRUST, f"lets {SERVICE} in; whether {association.target_role_arn} trusts {role_name(role.arn)} was not read"
+            )
+        case Allowed():
+            return ok(Link.TRUST, f"lets {SERVICE} in for {snapshot.target.namespace}/{snapshot.target.name}")
+
+
+def _not_trusted(role: RoleFacts, identity: AssociationIdentity, reason: str) -> Finding:
+    name = role_name(role.arn)
+    better = correct_for_association(role.trust, identity)
+    works = isinstance(evaluate_association(better, identity), Allowed)
+    found = broken(
+        Link.TRUST,
+        Verdict.POD_IDENTITY_NOT_TRUSTED,
+        f"The trust policy of {name} does not let {SERVICE} in for {identity.namespace}/{identity.service_account}: {reason}",
+        Evidence(f"role {role.arn}", "AssumeRolePolicyDocument", reason),
+        remedies=(
+            _trust_remedy(role, better) if works else Remedy(f"remove {SERVICE} from the Deny statements of the trust policy of {name}"),
+        ),
+    )
+    return replace(found, corrected=json.dumps(better, ensure_ascii=False) if works else "")
+
+
+def _trust_remedy(role: RoleFacts, better: Mapping[str, object]) -> Remedy:
+    name, change = role_name(role.arn), changed_lines(role.trust, better)
+    diff = tuple((old.strip(), new.strip()) for old, new in change) if len(change) <= MOST_LINES else ()
+    command = f"aws iam update-assume-role-policy --role-name {quote(name)} --policy-document {quote(json.dumps(better))}"
+    return Remedy(f"allow {SERVICE} sts:AssumeRole and sts:TagSession in the trust policy of {name}", command, diff)
+
+
+def associated_permissions_link(snapshot: Snapshot) -> Finding:
+    """Link 7: the role of the credentials may make the needed calls. A session policy restricts it further and is not simulated.
+
+    Source: https://docs.aws.amazon.com/eks/latest/APIReference/API_PodIdentityAssociation.html (policy)
+    """
+    found, association = permissions_link(snapshot), snapshot.association
+    if found.state is State.OK and association and association.has_session_policy:
+        return unknown(
+            Link.PERMISSIONS, f"the role allows the calls; whether the session policy of association {association.id} does was not checked"
+        )
+    return found
+
+
+# --- the add-on record, the annotation and the pods --------------------------------------------------------------------------------------
+
+
+def associated_record_link(snapshot: Snapshot) -> Finding:
+    """Link 8: no update is running, and the add-on reports no other fault. EKS ignores the role of the record while it has associations.
+
+    Source: https://docs.aws.amazon.com/eks/latest/userguide/add-ons-iam.html
+    """
+    if fault := addon_fault(snapshot):
+        return fault
+    if not isinstance(snapshot.addon, AddonFacts):
+        return not_applicable(Link.ADDON_RECORD, "no EKS add-on owns this ServiceAccount")
+    addon, association = snapshot.addon, snapshot.association
+    left = f"; its role {addon.role_arn} has no effect" if addon.role_arn else ""
+    if association and association.owner and addon.arn == association.owner:
+        return ok(Link.ADDON_RECORD, f"{addon.status}, owns the association{left}")
+    return not_applicable(Link.ADDON_RECORD, f"{addon.status}; does not own the association{left}")
+
+
+def left_over_annotation_link(snapshot: Snapshot) -> Finding:
+    """Link 9: the annotation has no effect on new pods while an association exists.
+
+    Source: https://github.com/aws/amazon-eks-pod-identity-webhook/blob/HEAD/pkg/handler/handler.go (buildPodPatchConfig)
+    """
+    account = snapshot.service_account
+    value = account.role_annotations.get(ROLE_ANNOTATION) if isinstance(account, ServiceAccountFacts) else None
+    return not_applicable(
+        Link.ANNOTATION,
+        f"{value} has no effect: the pod identity association decides" if value else "none; the pod identity association decides",
+    )
+
+
+def credentials_link(snapshot: Snapshot) -> Finding:
+    """Link 10: every pod was admitted with the credentials of the association. The webhook injects them at admission only.
+
+    Source: https://docs.aws.amazon.com/eks/latest/userguide/pod-id-association.html
+    """
+    if isinstance(snapshot.pods, Unknown):
+        return unknown(Link.PODS, snapshot.pods.reason)
+    severity = identity_severity(snapshot)
+    fault = not_created(snapshot) or without_credentials(snapshot, severity) or stuck(snapshot, severity)
+    if fault:
+        return fault
+    pods = reachable_pods(snapshot)
+    if not pods:
+        return unknown(Link.PODS, "no pod exists")
+    if not association_matches(snapshot):
+        return not_applicable(Link.PODS, f"{pluralize(len(pods), 'pod')}; the association gives another role than the binding")
+    shares = ", ".join(f"{len(found)} by {source}" for source, found in _by_source(snapshot).items())
+    return ok(Link.PODS, f"{len(pods)} of {pluralize(len(pods), 'pod has', 'pods have')} the role: {shares}")
+
+
+def without_credentials(snapshot: Snapshot, severity: Severity) -> Finding | None:
+    """Pods that do not use the association: admitted before it, missed by the webhook, or with credentials that the SDKs use before it."""
+    lacking = tuple(pod for pod in stale_pods(snapshot) if credential_source(pod) is not CredentialSource.ASSOCIATION)
+    if not lacking:
+        return None
+    if in_template := _in_template(snapshot, lacking, severity):
+        return in_template
+    total = len(reachable_pods(snapshot))
+    sources = {source: len(found) for source, found in _by_source(snapshot, lacking).items()}
+    shares = ", ".join(f"{count} {'uses' if count == 1 else 'use'} {source}" for source, count in sources.items())
+    return broken(
+        Link.PODS,
+        Verdict.PODS_WITHOUT_CREDENTIALS,
+        f"{len(lacking)} of {pluralize(total, 'pod')} {'does' if len(lacking) == 1 else 'do'} not use the credentials of the pod identity"
+        f" association: {shares}.",
+        *(_source_evidence(pod) for pod in lacking[:MOST_EVIDENCE]),
+        severity=severity,
+        remedies=(
+            Remedy(
+                "replace these pods one at a time, since new pods get the credentials",
+                f"kubectl -n {snapshot.target.namespace} delete pod {object_name(lacking[0].name)}",
+            ),
+            *((Remedy(f"the others are: {', '.join(object_name(pod.name) for pod in lacking[1:10])}"),) if len(lacking) > 1 else ()),
+        ),
+    )
+
+
+def _in_template(snapshot: Snapshot, lacking: Sequence[PodFacts], severity: Severity) -> Finding | None:
+    """The pod template itself sets credentials that the SDKs use before the association, so a new pod would have them, too."""
+    workload = snapshot.workload
+    both = [pod for pod in lacking if pod.container_credentials]
+    if not both or not isinstance(workload, WorkloadFacts):
+        return None
+    subject, source = f"{workload.kind} {workload.name}", credential_source(both[0])
+    variable = "AWS_ACCESS_KEY_ID" if source is CredentialSource.STATIC_KEYS else "AWS_ROLE_ARN"
+    return broken(
+        Link.PODS,
+        Verdict.ROLE_IN_POD_TEMPLATE,
+        f"The pod template of {subject} sets {variable}. SDKs use {source} before the association, so new pods do not use it either.",
+        *(_source_evidence(pod) for pod in both[:MOST_EVIDENCE]),
+        severity=severity,
+        remedies=(
+            Remedy(
+                f"remove {variable} and the variables beside it from the code that declares the workload, and from the workload",
+                f"kubectl -n {snapshot.target.namespace} set env {workload.kind.lower()}/{object_name(workload.name)} {variable}-",
+            ),
+        ),
+    )
+
+
+def _by_source(snapshot: Snapshot, pods: Sequence[PodFacts] | None = None) -> dict[CredentialSource, list[PodFacts]]:
+    """The reachable pods, or these, by the source of their credentials, in the order of the SDKs' chain."""
+    chosen = reachable_pods(snapshot) if pods is None else pods
+    found = {source: [pod for pod in chosen if credential_source(pod) is source] for source in CredentialSource}
+    return {source: members for source, members in found.items() if members}
+
+
+def _source_evidence(pod: PodFacts) -> Evidence:
+    source = credential_source(pod)
+    detail = f" as {pod.role_arn}" if source is CredentialSource.WEB_IDENTITY else ""
+    return Evidence(f"Pod {pod.name}", "credentials", f"{source}{detail}", pod.created_at)
+
+
+POD_IDENTITY_RULES: Final[Mapping[Link, Callable[[Snapshot], Finding]]] = {
+    Link.ROLE: associated_role_link,
+    Link.OIDC_PROVIDER: lambda _: not_applicable(Link.OIDC_PROVIDER, "a pod identity association decides"),
+    Link.TRUST: associated_trust_link,
+    Link.PERMISSIONS: associated_permissions_link,
+    Link.ADDON_RECORD: associated_record_link,
+    Link.ANNOTATION: left_over_annotation_link,
+    Link.PODS: credentials_link,
+}
+"""The rules that replace those of IRSA while an association exists."""

@@ -1,0 +1,271 @@
+"""Cases of the chain under EKS Pod Identity: association, agent, role, trust, permissions, record, annotation and pods."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from lambdas.domain.diagnosis.finding import Link
+from lambdas.domain.diagnosis.verdict import Verdict
+from lambdas.domain.snapshot.snapshot import NOT_READ, AgentFacts, Association, Missing, RoleFacts, Snapshot
+from tests.unit.domain.link_cases.fixtures import BROKEN, NOT_APPLICABLE, OK, POD_IDENTITY_TRUST, UNKNOWN, UNREAD, Case, associated
+from tests.unit.domain.snapshot_fixtures import OTHER_ROLE, addon, cluster, snapshot_with, workload
+from tests.unit.notifications.snapshots import NO_AGENT, NOW, ROLE, agent, nodes, pods, service_account, trust
+from tests.world.simulations import REFUSED, simulation
+
+UNBOUND = Missing("/eks-irsa-remediator/bindings/prod-blue/kube-system/aws-node")
+TARGET_ROLE = "arn:aws:iam::444455556666:role/target"
+JUST_NOW = NOW - timedelta(seconds=5)
+
+
+def _associations(**changes: Any) -> tuple[Association, ...]:
+    return (replace(Association(id="a-1", role_arn=ROLE), **changes),)
+
+
+def _trust(**condition: Any) -> RoleFacts:
+    """The role with a condition on the statement for EKS Pod Identity."""
+    statement = {**POD_IDENTITY_TRUST["Statement"][0], "Condition": condition}
+    return RoleFacts(arn=ROLE, trust={"Version": "2012-10-17", "Statement": [statement]})
+
+
+def _pods(bare: int = 0, **changes: Any) -> tuple[Any, ...]:
+    """Fifteen pods with the association's credentials; the first ones have these other facts, or no credentials."""
+    found = pods(15, None, container_credentials=True)
+    changed = {"container_credentials": False} | changes
+    return tuple(replace(pod, **changed) if i < bare else pod for i, pod in enumerate(found))
+
+
+def _ebs(**changes: Any) -> Snapshot:
+    """A workload that is not the CNI, on a cluster with Auto Mode."""
+    return associated(addon_name="aws-ebs-csi-driver", cluster=cluster(auto_mode=True), **changes)
+
+
+CASES: dict[str, Case] = {
+    # association
+    "association: right role": (associated(), Link.MECHANISM, OK, None),
+    "association: another role": (
+        associated(associations=_associations(role_arn=OTHER_ROLE)),
+        Link.MECHANISM,
+        BROKEN,
+        Verdict.ASSOCIATION_DIFFERS,
+    ),
+    "association: another role, and no binding to compare with": (
+        associated(associations=_associations(role_arn=OTHER_ROLE), binding=UNBOUND),
+        Link.MECHANISM,
+        OK,
+        None,
+    ),
+    "association: chained to a role that the binding does not name": (
+        associated(associations=_associations(target_role_arn=TARGET_ROLE)),
+        Link.MECHANISM,
+        BROKEN,
+        Verdict.ASSOCIATION_DIFFERS,
+    ),
+    "association: gone, and pods live on it": (
+        snapshot_with(pods=_pods(), binding=UNBOUND, service_account=service_account(None), addon=addon(role_arn=None), role=NOT_READ),
+        Link.MECHANISM,
+        BROKEN,
+        Verdict.ASSOCIATION_MISSING,
+    ),
+    "association: gone, and the annotation gives the next pods a role": (snapshot_with(pods=_pods()), Link.MECHANISM, OK, None),
+    # agent
+    "agent: not read": (associated(agent=NOT_READ), Link.MECHANISM, UNKNOWN, None),
+    "agent: its pods not read": (associated(agent=AgentFacts(addon=addon(), pods=UNREAD)), Link.MECHANISM, UNKNOWN, None),
+    "agent: its pods not read, no add-on": (associated(agent=replace(NO_AGENT, pods=UNREAD)), Link.MECHANISM, UNKNOWN, None),
+    "agent: no pod, and its add-on not read": (
+        associated(agent=AgentFacts(addon=UNREAD, pods=()), pods=pods(15, None, container_credentials=True, unready=15)),
+        Link.MECHANISM,
+        UNKNOWN,
+        None,
+    ),
+    "agent: not installed": (
+        associated(agent=NO_AGENT, pods=pods(15, None, container_credentials=True, unready=15)),
+        Link.MECHANISM,
+        BROKEN,
+        Verdict.POD_IDENTITY_AGENT_MISSING,
+    ),
+    "agent: an add-on without a pod": (
+        associated(agent=AgentFacts(addon=addon(), pods=()), pods=pods(15, None, container_credentials=True, unready=15)),
+        Link.MECHANISM,
+        BROKEN,
+        Verdict.POD_IDENTITY_AGENT_MISSING,
+    ),
+    "agent: none found, and a CNI that lives on nothing else is ready": (associated(agent=NO_AGENT), Link.MECHANISM, UNKNOWN, None),
+    "agent: none, and pods from before the association are ready": (
+        associated(agent=NO_AGENT, pods=pods(15, OTHER_ROLE)),
+        Link.MECHANISM,
+        BROKEN,
+        Verdict.POD_IDENTITY_AGENT_MISSING,
+    ),
+    "agent: none for aws-node, which does not run on Auto Mode's nodes": (
+        associated(agent=NO_AGENT, cluster=cluster(auto_mode=True), pods=pods(15, None, container_credentials=True, unready=15)),
+        Link.MECHANISM,
+        BROKEN,
+        Verdict.POD_IDENTITY_AGENT_MISSING,
+    ),
+    "agent: built into Auto Mode": (_ebs(agent=NO_AGENT), Link.MECHANISM, OK, None),
+    "agent: not on one node": (associated(agent=agent(absent=1)), Link.MECHANISM, BROKEN, Verdict.POD_IDENTITY_AGENT_NOT_ON_NODE),
+    "agent: not ready on one node": (associated(agent=agent(unready=1)), Link.MECHANISM, BROKEN, Verdict.POD_IDENTITY_AGENT_NOT_ON_NODE),
+    "agent: not yet on a node that just joined": (
+        associated(agent=agent(absent=1), pods=(*_pods()[:14], replace(_pods()[14], created_at=JUST_NOW))),
+        Link.MECHANISM,
+        UNKNOWN,
+        None,
+    ),
+    "agent: not on a node of a cluster with Auto Mode": (_ebs(agent=agent(absent=1)), Link.MECHANISM, UNKNOWN, None),
+    "agent: absent from a node without a pod of the ServiceAccount": (
+        associated(agent=agent(absent=1), pods=_pods()[:14], workload=workload(desired=14)),
+        Link.MECHANISM,
+        OK,
+        None,
+    ),
+    "agent: absent from a lost node": (
+        associated(agent=agent(absent=1), nodes=tuple(replace(node, ready=None) if i == 14 else node for i, node in enumerate(nodes(15)))),
+        Link.MECHANISM,
+        OK,
+        None,
+    ),
+    # role
+    "associated role: exists": (associated(), Link.ROLE, OK, None),
+    "associated role: gone": (associated(role=Missing("role"), binding=UNBOUND), Link.ROLE, BROKEN, Verdict.POD_IDENTITY_NOT_TRUSTED),
+    "associated role: gone, and bound": (associated(role=Missing("role")), Link.ROLE, BROKEN, Verdict.BINDING_INVALID),
+    "associated role: not read": (associated(role=UNREAD), Link.ROLE, UNKNOWN, None),
+    # trust
+    "associated trust: as the guide writes it": (associated(), Link.TRUST, OK, None),
+    "associated trust: of IRSA": (
+        associated(role=RoleFacts(arn=ROLE, trust=trust())),
+        Link.TRUST,
+        BROKEN,
+        Verdict.POD_IDENTITY_NOT_TRUSTED,
+    ),
+    "associated trust: this account": (
+        associated(role=_trust(StringEquals={"aws:SourceAccount": "111122223333"})),
+        Link.TRUST,
+        OK,
+        None,
+    ),
+    "associated trust: another account": (
+        associated(role=_trust(StringEquals={"aws:SourceAccount": "999999999999"})),
+        Link.TRUST,
+        BROKEN,
+        Verdict.POD_IDENTITY_NOT_TRUSTED,
+    ),
+    "associated trust: this cluster by its tag": (
+        associated(role=_trust(ArnEquals={"aws:RequestTag/eks-cluster-arn": "arn:aws:eks:eu-west-1:111122223333:cluster/prod-blue"})),
+        Link.TRUST,
+        OK,
+        None,
+    ),
+    "associated trust: another namespace": (
+        associated(role=_trust(StringEquals={"aws:RequestTag/kubernetes-namespace": "shop"})),
+        Link.TRUST,
+        BROKEN,
+        Verdict.POD_IDENTITY_NOT_TRUSTED,
+    ),
+    "associated trust: by the name of a pod": (
+        associated(role=_trust(StringLike={"aws:RequestTag/kubernetes-pod-name": "aws-node-*"})),
+        Link.TRUST,
+        UNKNOWN,
+        None,
+    ),
+    "associated trust: a tag, with session tags disabled": (
+        associated(
+            role=_trust(StringEquals={"aws:RequestTag/kubernetes-namespace": "kube-system"}),
+            associations=_associations(has_session_tags=False),
+        ),
+        Link.TRUST,
+        BROKEN,
+        Verdict.POD_IDENTITY_NOT_TRUSTED,
+    ),
+    "associated trust: the source is any resource of this account": (
+        associated(
+            role=_trust(ArnLike={"aws:SourceArn": "arn:aws:eks:eu-west-1:111122223333:*"}),
+            associations=_associations(arn="arn:aws:eks:eu-west-1:111122223333:podidentityassociation/prod-blue/a-1"),
+        ),
+        Link.TRUST,
+        OK,
+        None,
+    ),
+    "associated trust: the source is the cluster": (
+        associated(
+            role=_trust(ArnEquals={"aws:SourceArn": "arn:aws:eks:eu-west-1:111122223333:cluster/prod-blue"}),
+            associations=_associations(arn="arn:aws:eks:eu-west-1:111122223333:podidentityassociation/prod-blue/a-1"),
+        ),
+        Link.TRUST,
+        UNKNOWN,
+        None,
+    ),
+    "associated trust: the source is of another account": (
+        associated(role=_trust(ArnLike={"aws:SourceArn": "arn:aws:eks:*:999999999999:*"})),
+        Link.TRUST,
+        BROKEN,
+        Verdict.POD_IDENTITY_NOT_TRUSTED,
+    ),
+    "associated trust: a target role, whose policy was not read": (
+        associated(associations=_associations(target_role_arn=TARGET_ROLE), binding=UNBOUND),
+        Link.TRUST,
+        UNKNOWN,
+        None,
+    ),
+    "associated trust: no role": (associated(role=Missing("role")), Link.TRUST, NOT_APPLICABLE, None),
+    "associated trust: not read": (associated(role=UNREAD), Link.TRUST, UNKNOWN, None),
+    # permissions
+    "associated permissions: allowed": (associated(simulated=simulation()), Link.PERMISSIONS, OK, None),
+    "associated permissions: a session policy": (
+        associated(simulated=simulation(), associations=_associations(has_session_policy=True)),
+        Link.PERMISSIONS,
+        UNKNOWN,
+        None,
+    ),
+    "associated permissions: refused": (
+        associated(simulated={**simulation(), "ec2:CreateNetworkInterface": REFUSED}),
+        Link.PERMISSIONS,
+        BROKEN,
+        Verdict.PERMISSIONS_MISSING,
+    ),
+    # record and annotation
+    "associated record: a person owns the association": (associated(), Link.ADDON_RECORD, NOT_APPLICABLE, None),
+    "associated record: the add-on owns it": (
+        associated(addon=replace(addon(), arn="arn:addon"), associations=_associations(owner="arn:addon")),
+        Link.ADDON_RECORD,
+        OK,
+        None,
+    ),
+    "associated record: being updated": (associated(addon=addon(status="UPDATING")), Link.ADDON_RECORD, BROKEN, Verdict.UPDATE_IN_PROGRESS),
+    "associated record: no add-on": (associated(addon=NOT_READ), Link.ADDON_RECORD, NOT_APPLICABLE, None),
+    "associated annotation: left over": (associated(service_account=service_account(OTHER_ROLE)), Link.ANNOTATION, NOT_APPLICABLE, None),
+    # pods
+    "credentials: in every pod": (associated(), Link.PODS, OK, None),
+    "credentials: not in three pods": (associated(pods=_pods(3)), Link.PODS, BROKEN, Verdict.PODS_WITHOUT_CREDENTIALS),
+    "credentials: another role by web identity": (
+        associated(pods=_pods(2, role_arn=OTHER_ROLE)),
+        Link.PODS,
+        BROKEN,
+        Verdict.PODS_WITHOUT_CREDENTIALS,
+    ),
+    "credentials: the right role by web identity": (associated(pods=_pods(2, role_arn=ROLE)), Link.PODS, OK, None),
+    "credentials: both, and web identity wins": (
+        associated(pods=_pods(15, role_arn=OTHER_ROLE, container_credentials=True)),
+        Link.PODS,
+        BROKEN,
+        Verdict.ROLE_IN_POD_TEMPLATE,
+    ),
+    "credentials: a role without a token file does not win": (
+        associated(pods=_pods(15, role_arn=OTHER_ROLE, has_token_file=False, container_credentials=True)),
+        Link.PODS,
+        OK,
+        None,
+    ),
+    "credentials: access keys win": (
+        associated(pods=_pods(15, has_static_keys=True, container_credentials=True)),
+        Link.PODS,
+        BROKEN,
+        Verdict.ROLE_IN_POD_TEMPLATE,
+    ),
+    "credentials: of an association with another role": (
+        associated(associations=_associations(role_arn=OTHER_ROLE)),
+        Link.PODS,
+        NOT_APPLICABLE,
+        None,
+    ),
+    "credentials: no pod": (associated(pods=(), workload=workload(desired=1)), Link.PODS, UNKNOWN, None),
+}
