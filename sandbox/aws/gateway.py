@@ -48,6 +48,10 @@ class Gateway:
         self._principal_of = principal_of
         self._server: ThreadingHTTPServer | None = None
 
+    def backend_of(self, service: str) -> Backend:
+        """What answers a service now."""
+        return self._backends.get(service, self._fallback)
+
     def route(self, service: str, backend: Backend) -> None:
         """Answer a service by `backend` from now on."""
         self._backends[service] = backend

@@ -16,6 +16,7 @@ from sandbox.cluster.pod_admission import pod_admission
 from sandbox.cluster.rbac import Authorizer
 from sandbox.cluster.request_info import request_info
 from sandbox.cluster.resources import PODS, Object, resource_of
+from sandbox.cluster.self_reviews import self_review
 from sandbox.cluster.tls_server import TlsServer
 
 if TYPE_CHECKING:
@@ -99,8 +100,10 @@ class EmbeddedCluster:
         self._users[id(request)] = identity.username
         if fault and fault.status:
             raise refusal(fault)
-        self._authorizer.check(identity, info)
-        response = self._api.serve(request, info)
+        response = self_review(request, info, identity, self._authorizer)
+        if response is None:
+            self._authorizer.check(identity, info)
+            response = self._api.serve(request, info)
         return None if fault and fault.close is ConnectionBreak.AFTER else response
 
     def _apply_fault(self, fault: Fault, request: Request) -> None:

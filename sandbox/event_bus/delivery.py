@@ -41,14 +41,19 @@ class EventDelivery:
         self._stopping = threading.Event()
         self._pool = ThreadPoolExecutor(max_workers=8, thread_name_prefix="event-hand-over")
         self.dead_letters = ""
+        self._dead_letters_arn = ""
 
     def __enter__(self) -> Self:
-        self.dead_letters, _ = make_queue(self._aws.client("sqs"), f"bus-{self._function}-dead")
+        self.dead_letters, self._dead_letters_arn = make_queue(self._aws.client("sqs"), f"bus-{self._function}-dead")
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stopping.set()
         self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def dead_letters_arn(self) -> str:
+        """ARN of the queue of undelivered events."""
+        return self._dead_letters_arn
 
     def submit(self, rule: str, event: dict[str, Any]) -> None:
         """Deliver an event soon, for the rule that matched it."""

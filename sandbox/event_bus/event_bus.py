@@ -7,11 +7,13 @@ import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from sandbox.aws.cloudtrail import zulu
+from sandbox.event_bus.bus_api import bus_api
 from sandbox.event_bus.delivery import EventDelivery
 from sandbox.event_bus.rules import make_queue, put_rule
 
@@ -30,17 +32,25 @@ _ENTRIES = 10
 
 
 class EventBus:
-    """Rules by name with one function as the target; a context manager.
+    """Rules by name with one function as the target; a context manager. A rule without a state is `ENABLED`.
 
     `attempts` and `pause_s` are the retry policy of the rules; Lambda retries the function itself.
     """
 
     def __init__(
-        self, aws: LocalAws, *, function: str, rules: Mapping[str, Mapping[str, Any]], attempts: int = 4, pause_s: float = 0.2
+        self,
+        aws: LocalAws,
+        *,
+        function: str,
+        rules: Mapping[str, Mapping[str, Any]],
+        states: Mapping[str, str] = MappingProxyType({}),
+        attempts: int = 4,
+        pause_s: float = 0.2,
     ) -> None:
         self._aws = aws
         self._function = function
         self._rules = dict(rules)
+        self._states = dict(states)
         self._originals: dict[str, dict[str, Any]] = {}
         self._lock = threading.Lock()
         self._wake = threading.Event()
@@ -56,8 +66,18 @@ class EventBus:
         sqs = self._aws.client("sqs")
         self._queue_url, queue_arn = make_queue(sqs, f"bus-{self._function}")
         self._to_function.__enter__()
+        events = self._aws.client("events")
         for name, pattern in self._rules.items():
-            put_rule(self._aws.client("events"), name, pattern, queue_arn)
+            put_rule(events, name, pattern, queue_arn, self._states.get(name, "ENABLED"))
+        self._aws.route(
+            "events",
+            bus_api(
+                self._aws.gateway.backend_of("events"),
+                function=f"arn:aws:lambda:{self._aws.region}:{self._aws.account}:function:{self._function}",
+                rules=lambda: [rule["Name"] for rule in events.list_rules()["Rules"]],
+                dead_letters=self._to_function.dead_letters_arn,
+            ),
+        )
         self._aws.calls.on_call(self._noticed)
         self._aws.eks.hook(on_event=self.put_soon)
         self._pump.start()

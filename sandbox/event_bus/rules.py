@@ -19,9 +19,9 @@ def make_queue(sqs: Any, name: str) -> tuple[str, str]:
     return url, arn
 
 
-def put_rule(events: Any, name: str, pattern: Mapping[str, Any], queue_arn: str) -> None:
+def put_rule(events: Any, name: str, pattern: Mapping[str, Any], queue_arn: str, state: str) -> None:
     """Create a rule that sends matching events to the queue, wrapped as `{"rule": name, "event": event}`."""
-    events.put_rule(Name=name, EventPattern=json.dumps(pattern), State="ENABLED")
+    events.put_rule(Name=name, EventPattern=json.dumps(pattern), State=state)
     # One path, although none is used: without paths, moto evaluates eight defaults for each event, which takes milliseconds.
     transformed = {"InputPathsMap": {"id": "$.id"}, "InputTemplate": _ENVELOPE % name}
     events.put_targets(Rule=name, Targets=[{"Id": "queue", "Arn": queue_arn, "InputTransformer": transformed}])

@@ -22,6 +22,11 @@ class DeadLetters:
             self._urls[function] = str(self._client("sqs").create_queue(QueueName=f"{function}-dead")["QueueUrl"])
         return self._urls[function]
 
+    def arn_of(self, function: str) -> str:
+        """ARN of a function's queue."""
+        answer = self._client("sqs").get_queue_attributes(QueueUrl=self.queue_of(function), AttributeNames=["QueueArn"])
+        return str(answer["Attributes"]["QueueArn"])
+
     def __call__(self, function: str, payload: bytes, error: bytes) -> None:
         """Store an event whose attempts all failed.
 

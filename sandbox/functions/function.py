@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sandbox.functions.rie import runtime_folder
 
@@ -32,6 +32,29 @@ class Function:
     durable: bool = False
     execution_timeout_s: int = 86_400
     preloaded: bool = False
+    role: str = ""
+    modified_at: str = "2026-11-01T06:00:00.000+0000"
+    dead_letters: str = ""
+    """ARN of the queue of events whose attempts all failed."""
+
+
+def configuration(function: Function) -> dict[str, Any]:
+    """The function as Lambda lists it.
+
+    Source: https://docs.aws.amazon.com/lambda/latest/api/API_FunctionConfiguration.html
+    """
+    return {
+        "FunctionName": function.name,
+        "FunctionArn": f"arn:aws:lambda:{function.region}:{function.account}:function:{function.name}",
+        "Role": function.role,
+        "Handler": function.handler,
+        "Version": "$LATEST",
+        "MemorySize": function.memory_mib,
+        "Timeout": function.timeout_s,
+        "LastModified": function.modified_at,
+        "Environment": {"Variables": dict(function.environment)},
+        **({"DeadLetterConfig": {"TargetArn": function.dead_letters}} if function.dead_letters else {}),
+    }
 
 
 def variables(function: Function) -> dict[str, str]:

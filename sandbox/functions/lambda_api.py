@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 from sandbox.aws.http_messages import Request, Response, json_response
 from sandbox.aws.service_model import operation_of, rest_json_input, service_model
 from sandbox.functions.durable_service import DurableService
+from sandbox.functions.function import configuration
 from sandbox.functions.function_pool import FunctionPool
 
 if TYPE_CHECKING:
@@ -100,8 +101,13 @@ class LambdaApi:
     def __call__(self, request: Request) -> Response:
         """Answer one request to Lambda."""
         found = operation_of(service_model("lambda"), request)
-        if found is not None and found[0].name == "Invoke":
+        operation = found[0].name if found else ""
+        if found is not None and operation == "Invoke":
             return self._invoke(rest_json_input(*found, request))
+        if operation == "ListFunctions":
+            return json_response(200, {"Functions": [configuration(versions[-1].function) for versions in self._versions.values()]})
+        if operation == "GetAccountSettings":
+            return json_response(200, {"AccountLimit": {"ConcurrentExecutions": 1000, "UnreservedConcurrentExecutions": 1000}})
         answer = self.durable(request)
         return answer or _error(404, "ResourceNotFoundException", f"the local Lambda does not have {request.method} {request.path}")
 

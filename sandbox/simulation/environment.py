@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from lambdas.contract.access import GROUPS, BoundWorkload, manifests
 from lambdas.contract.call_needs import Effect, EventDelivery
 from lambdas.contract.environment import ALLOCATOR, Function
-from lambdas.contract.events import SUBSCRIPTIONS
+from lambdas.contract.events import SUBSCRIPTIONS, SWEEP_RATE_MINUTES
 from lambdas.contract.names import CNI_ADDON, POD_IDENTITY_AGENT_ADDON
 from lambdas.contract.workloads import known
 from sandbox.aws.eks_clusters import ClusterSpec
@@ -42,6 +42,9 @@ if TYPE_CHECKING:
     from sandbox.control_plane.control_plane import ControlPlane
     from sandbox.simulation.cluster_backend import ClusterBackend
     from sandbox.simulation.scenario import World
+
+SWEEP_RULE: Final = "Sweep"
+"""The rule of the schedule. The local bus runs no schedule; `announce` sends its event."""
 
 
 class SandboxEnvironment(ResourceStack):
@@ -78,6 +81,8 @@ class SandboxEnvironment(ResourceStack):
         self.lines: list[tuple[str, str]] = []
         self.sts_fault: NoCredentials | None = None
         """What every call to STS ends with; None while STS answers by role and trust policy."""
+        self.refused_actions: set[tuple[str, str]] = set()
+        """Role ARNs and actions that the policy simulator refuses."""
 
     def _set_up(self) -> None:
         self._on_step("AWS APIs on loopback")
@@ -178,7 +183,7 @@ class SandboxEnvironment(ResourceStack):
         return Allowed(reports=tuple(need.call for need in refused if need.event is EventDelivery.SENT))
 
     def _allows(self, role: str, action: str) -> bool:
-        return role != resolve_role(BOUND) or action not in self.world.role_lacks
+        return (role, action) not in self.refused_actions and (role != resolve_role(BOUND) or action not in self.world.role_lacks)
 
     def _may_pass(self, principal: str, role: str, service: str) -> bool:
         return principal != CHECKER and service == "eks.amazonaws.com" and role.startswith(f"arn:aws:iam::{ACCOUNT}:role/")
@@ -243,10 +248,14 @@ class SandboxEnvironment(ResourceStack):
                     durable=durable,
                     concurrency=2,
                     preloaded=self._preloaded,
+                    role=role_arn(principal),
+                    dead_letters=self.dead_letters.arn_of(principal),
                 )
             )
-        rules = {name: item.pattern([role_arn(REMEDIATOR), role_arn(CHECKER)]) for name, item in SUBSCRIPTIONS.items()}
-        self.bus = self._stack.enter_context(EventBus(self.aws, function=CHECKER, rules=rules))
+        rules = {name: item.pattern([role_arn(CHECKER), role_arn(REMEDIATOR)]) for name, item in SUBSCRIPTIONS.items()}
+        states = {name: item.state for name, item in SUBSCRIPTIONS.items()}
+        self.bus = self._stack.enter_context(EventBus(self.aws, function=CHECKER, rules=rules, states=states))
+        self.aws.client("events").put_rule(Name=SWEEP_RULE, ScheduleExpression=f"rate({SWEEP_RATE_MINUTES} minutes)", State="ENABLED")
 
     def function_variables(self) -> dict[str, str]:
         """The environment variables of the functions, from the contract."""
