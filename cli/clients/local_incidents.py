@@ -33,6 +33,7 @@ class LocalIncidents:
         self.rows: dict[str, Row] = {}
         self._marks: dict[tuple[str, str], datetime] = {}
         self._claimed_at: dict[str, datetime] = {}
+        self.deliveries: dict[str, datetime] = {}
 
     def signal(self, target: ServiceAccountRef, signal: Signal) -> SignalResult:
         row = self._row(target)
@@ -51,6 +52,9 @@ class LocalIncidents:
     def release_check(self, target: ServiceAccountRef, state: IdleState, forget: datetime | None = None) -> None:
         row = self._row(target)
         row.idle = check_lease.release_check(row.idle, state, forget)
+
+    def record_delivery(self, nonce: str, at: datetime) -> None:
+        self.deliveries[nonce] = at
 
     def claim_minute(self, cluster: str, at: datetime) -> bool:
         former = self._claimed_at.get(cluster)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from cli.clients.dependencies import Dependencies
     from lambdas.contract.parameters import ServiceAccountRef
-    from lambdas.domain.requests.request import CheckRequest, DigestDue, Ignored, Sweep
+    from lambdas.domain.requests.request import CheckRequest, DeliveryTest, DigestDue, Ignored, Sweep
 
 Json = dict[str, Any]
 
@@ -101,14 +101,14 @@ def _matching_rules(event: Mapping[str, Any], dependencies: Dependencies) -> lis
         return None
 
 
-def _targets(request: CheckRequest | Ignored | Sweep | DigestDue, dependencies: Dependencies) -> list[ServiceAccountRef]:
+def _targets(request: CheckRequest | Ignored | Sweep | DigestDue | DeliveryTest, dependencies: Dependencies) -> list[ServiceAccountRef]:
     """Return the ServiceAccounts that the checker would check, itself or through the events that it would send."""
     from cli.queries.targets import TargetSelection, targets
     from lambdas.contract.parameters import ServiceAccountRef
-    from lambdas.domain.requests.request import CheckRequest, DigestDue, Ignored
+    from lambdas.domain.requests.request import CheckRequest, DeliveryTest, DigestDue, Ignored
     from lambdas.domain.snapshot.bindings import bound_clusters, bound_targets, has_default
 
-    if isinstance(request, Ignored | DigestDue):
+    if isinstance(request, Ignored | DigestDue | DeliveryTest):
         return []
     if isinstance(request, CheckRequest) and request.cluster:
         if request.service_account:
@@ -119,14 +119,16 @@ def _targets(request: CheckRequest | Ignored | Sweep | DigestDue, dependencies: 
     return list(bound_targets(paths, sorted({*bound_clusters(paths), *existing})))
 
 
-def _request_document(request: CheckRequest | Ignored | Sweep | DigestDue, dependencies: Dependencies) -> Json:
-    from lambdas.domain.requests.request import DigestDue, Ignored, Sweep
+def _request_document(request: CheckRequest | Ignored | Sweep | DigestDue | DeliveryTest, dependencies: Dependencies) -> Json:
+    from lambdas.domain.requests.request import DeliveryTest, DigestDue, Ignored, Sweep
 
     match request:
         case Ignored(reason=reason):
             return {"kind": "ignored", "reason": reason}
         case Sweep():
             return {"kind": "sweep"}
+        case DeliveryTest():
+            return {"kind": "delivery-test"}
         case DigestDue(occurred_at=at):
             return {"kind": "digest", "until": at.isoformat(), "clusters": _digest_clusters(dependencies)}
     namespace_and_name = dict(zip(("namespace", "name"), request.service_account, strict=True)) if request.service_account else None
@@ -158,10 +160,10 @@ def _rules_line(rules: list[str] | None) -> Text:
     return Text("rules    ").append(", ".join(rules), style="bold")
 
 
-def _request_lines(request: CheckRequest | Ignored | Sweep | DigestDue, dependencies: Dependencies) -> list[Text]:
+def _request_lines(request: CheckRequest | Ignored | Sweep | DigestDue | DeliveryTest, dependencies: Dependencies) -> list[Text]:
     from rich.text import Text
 
-    from lambdas.domain.requests.request import DigestDue, Ignored, Sweep
+    from lambdas.domain.requests.request import DeliveryTest, DigestDue, Ignored, Sweep
     from lambdas.notifications.escape import plain
     from lambdas.notifications.time_text import clock
 
@@ -170,6 +172,8 @@ def _request_lines(request: CheckRequest | Ignored | Sweep | DigestDue, dependen
             return [Text("request  ").append(f"ignored: {plain(reason)}", style="yellow")]
         case Sweep():
             return [Text("request  check every bound cluster")]
+        case DeliveryTest():
+            return [Text("request  record the arrival of a test event")]
         case DigestDue(occurred_at=at):
             clusters = ", ".join(_digest_clusters(dependencies)) or "no cluster: no setting enables it"
             return [Text(f"request  digest of the day until {clock(at)}, for {clusters}")]

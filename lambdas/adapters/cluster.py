@@ -167,14 +167,19 @@ class Clusters:
         """
         key = (facts.name, facts.endpoint, facts.certificate_authority)
         with self._lock:
-            api = self._apis.pop(key, None) or KubernetesApi(facts.name, facts.endpoint, _pem(facts), self._tokens, self._role_arn)
+            api = self._apis.pop(key, None) or KubernetesApi(facts.name, facts.endpoint, authority_pem(facts), self._tokens, self._role_arn)
             self._apis[key] = api
             if len(self._apis) > _MAX_CACHED_CLUSTERS:
                 self._apis.popitem(last=False)[1].close()
         return Cluster(api)
 
 
-def _pem(facts: ClusterFacts) -> str:
+def authority_pem(facts: ClusterFacts) -> str:
+    """The certificate authority that EKS describes, as PEM.
+
+    Raises:
+        PermanentError: EKS describes none, for example during the cluster's creation.
+    """
     try:
         return base64.b64decode(facts.certificate_authority, validate=True).decode("ascii")
     except (binascii.Error, UnicodeDecodeError) as error:

@@ -77,6 +77,16 @@ def request_key(cluster: str) -> Row:
     return {PARTITION_KEY: {"S": f"request#{cluster}"}, SORT_KEY: {"S": "now"}}
 
 
+def delivery_key(nonce: str) -> Row:
+    """The key of the row that records the arrival of a test event. Two digits of the nonce limit the rows to 256."""
+    return {PARTITION_KEY: {"S": f"delivery#{nonce[:2]}"}, SORT_KEY: {"S": "now"}}
+
+
+def delivered_at(nonce: str, row: Row) -> datetime | None:
+    """When the test event arrived; None where the row is of another event."""
+    return datetime.fromisoformat(row["arrived_at"]["S"]) if row.get("nonce", {}).get("S") == nonce else None
+
+
 def binding_key(path: str, cluster: str) -> Row:
     """The key of the item of a cluster under a binding."""
     return {PARTITION_KEY: {"S": f"binding#{path}"}, SORT_KEY: {"S": cluster}}

@@ -97,6 +97,12 @@ class Incidents:
         )
         return claimed
 
+    def record_delivery(self, nonce: str, at: datetime) -> None:
+        """One write on one of 256 rows, which expire: nobody can fill the table with test events."""
+        values = {":nonce": {"S": nonce}, ":at": items.time(at), ":expires": {"N": str(int((at + IDLE_STATE_RETENTION).timestamp()))}}
+        change = f"SET nonce = :nonce, arrived_at = :at, {EXPIRES_AT} = :expires"
+        self._table.update("record a test event", items.delivery_key(nonce), change, "", values)
+
     def claim(self, incident: Incident) -> Incident:
         """Open or join the incident. The binding's item is written first: a missing one would disable the circuit breaker."""
         self._record_affected_cluster(incident)

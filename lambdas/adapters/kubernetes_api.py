@@ -124,6 +124,17 @@ class KubernetesApi:
         url = f"{path}?{urlencode({'fieldManager': FIELD_MANAGER, 'force': 'true'})}"
         return self._answer(self._request(attempt, "PATCH", url, content_type=_APPLY_PATCH, body=manifest))
 
+    def review(self, attempt: str, path: str, question: Mapping[str, Any], parse: Callable[[Any], Fact]) -> Fact:
+        """The facts that `parse` returns for the answer to a review. A review is answered and not stored, so it can be repeated.
+
+        Raises:
+            PermanentError: the answer has another shape than `parse` expects.
+        """
+        request = self._request(attempt, "POST", path, body=question)
+        found = self._answer(request)
+        with expected_shape(request.attempt):
+            return parse(found)
+
     def delete(self, attempt: str, path: str, options: Mapping[str, Any]) -> Any:
         """Delete one object under the preconditions in `options`.
 
@@ -330,11 +341,11 @@ def _pool(cluster: str, endpoint: str, ca_pem: str) -> HTTPSConnectionPool:
         address.port or 443,
         maxsize=_CONNECTIONS,
         timeout=Timeout(connect=CONNECT_TIMEOUT_S, read=READ_TIMEOUT_S),
-        ssl_context=_tls_context(cluster, ca_pem),
+        ssl_context=tls_context(cluster, ca_pem),
     )
 
 
-def _tls_context(cluster: str, ca_pem: str) -> ssl.SSLContext:
+def tls_context(cluster: str, ca_pem: str) -> ssl.SSLContext:
     """A TLS context that trusts only the cluster's certificate authority, and checks the host name.
 
     It does not use `create_default_context`, which from Python 3.13 requires extensions that EKS authorities lack.

@@ -37,6 +37,7 @@ class StepPurpose(StrEnum):
     CLOSE = "close"
     HAND_OVER = "hand-over"
     DIGEST = "digest"
+    SELF_TEST = "self-test"
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from lambdas.application.check.results import (
     CheckHandedOver,
     ChecksRequested,
     ClusterChecked,
+    DeliveryRecorded,
     DigestRequested,
     EventIgnored,
     EventMalformed,
@@ -35,6 +36,7 @@ from lambdas.application.check.results import (
     SignalDeferred,
 )
 from lambdas.contract.environment import Environment, Function
+from lambdas.contract.self_test import is_self_test
 
 PARAMETERS_TTL_S: Final = 20
 """Maximum age of a binding that the checker uses. The remediator reads bindings again before a write."""
@@ -45,6 +47,7 @@ _RESULT_NAMES: Final[Mapping[type, str]] = {
     EventMalformed: "malformed",
     ChecksRequested: "checks-requested",
     DigestRequested: "digest-requested",
+    DeliveryRecorded: "delivery-recorded",
     ClusterChecked: "cluster-checked",
     NoFaultFound: "no-fault-found",
     IncidentOpened: "incident-opened",
@@ -58,11 +61,15 @@ _RESULT_NAMES: Final[Mapping[type, str]] = {
 
 @without_gc_at_start
 def lambda_handler(event: object, context: object) -> dict[str, Any]:
-    """Check what the event reports, and return the result.
+    """Check what the event reports, and return the result. A self-test comes first: it needs no event.
 
     Raises:
         RemediatorError: Lambda delivers the event again, then sends it to the dead-letter queue.
     """
+    if is_self_test(event):
+        from lambdas.adapters.self_test import self_test
+
+        return self_test(event, _session(), _environment(), Function.CHECKER)
     return result_to_json(run(event, _dependencies()))
 
 
@@ -84,9 +91,18 @@ def _to_json(value: object) -> object:
 
 
 @cache
+def _environment() -> Environment:
+    return Environment.read(os.environ)
+
+
+@cache
+def _session() -> AwsSession:
+    return AwsSession(_environment().region)
+
+
+@cache
 def _dependencies() -> CheckDependencies:
-    environment = Environment.read(os.environ)
-    session = AwsSession(environment.region)
+    environment, session = _environment(), _session()
     cached = {"parameters_ttl_s": PARAMETERS_TTL_S, "facts_ttl_s": FACTS_TTL_S}
     return CheckDependencies(
         readers=aws_readers(session, environment, Function.CHECKER, ThreadPoolExecutor, **cached),

@@ -1,6 +1,6 @@
 """Everything the functions may do: IAM for the AWS APIs, RBAC for the Kubernetes API. No permission is written anywhere else."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -214,6 +214,24 @@ SERVICE_IAM: Final = (
 
 
 @dataclass(frozen=True, kw_only=True)
+class AccessQuestion:
+    """One call on the Kubernetes API, as an access review asks about it. Empty `namespace` means the cluster, empty `name` any object.
+
+    Source: https://kubernetes.io/docs/reference/kubernetes-api/authorization-resources/self-subject-access-review-v1/
+    """
+
+    verb: str
+    group: str
+    resource: str
+    namespace: str = ""
+    name: str = ""
+
+    def __str__(self) -> str:
+        what = f"{self.resource} {self.name}".rstrip()
+        return f"{self.verb} {what} in {self.namespace}" if self.namespace else f"{self.verb} {what}"
+
+
+@dataclass(frozen=True, kw_only=True)
 class RbacRule:
     """One line of a Role (in the bound namespace) or, where `cluster_wide`, of a ClusterRole. `names` empty means every object."""
 
@@ -224,6 +242,13 @@ class RbacRule:
     by: tuple[Function, ...] = _BOTH
     names: tuple[str, ...] = ()
     cluster_wide: bool = False
+
+    def questions(self, namespace: str) -> Iterator[AccessQuestion]:
+        """Each call that the rule allows in the namespace of the ServiceAccount."""
+        where = "" if self.cluster_wide else namespace
+        for verb in self.verbs:
+            for name in self.names or ("",):
+                yield AccessQuestion(verb=verb, group=self.group, resource=self.resource, namespace=where, name=name)
 
 
 def rbac_rules(namespace: str, service_account: str, kind: WorkloadKind, workload: str, *, restarts: bool = True) -> tuple[RbacRule, ...]:
@@ -305,3 +330,38 @@ def manifests(bound: Iterable[BoundWorkload] = (), *, restarts: bool = True) -> 
             roles.append(_role("Role", f"{PROJECT}-{function}", local, namespace))
         made += [item for role in roles for item in (role, _bound(role, group))]
     return made
+
+
+VERIFY_ACTIONS: Final[Mapping[str, str]] = {
+    "lambda:GetFunctionConfiguration": "find the stack",
+    "lambda:ListFunctions": "find the functions by their roles",
+    "lambda:InvokeFunction": "ask the functions",
+    "lambda:GetDurableExecution": "read the result of the remediator's self-test",
+    "lambda:GetDurableExecutionHistory": "find the callback of the remediator's self-test",
+    "lambda:SendDurableExecutionCallbackSuccess": "answer the callback",
+    "lambda:GetAccountSettings": "read the quota of concurrent executions",
+    "ssm:GetParametersByPath": "read bindings and settings",
+    "eks:ListClusters": "compare bindings with clusters",
+    "eks:DescribeCluster": "read endpoint, authority and logging of a cluster",
+    "iam:GetRole": "find out whether bound roles exist",
+    "iam:SimulatePrincipalPolicy": "simulate the remediator's policies",
+    "events:ListRuleNamesByTarget": "find the rules of the checker",
+    "events:DescribeRule": "read pattern, schedule and state of a rule",
+    "events:ListTargetsByRule": "find the dead-letter queue of a rule",
+    "events:TestEventPattern": "test the deployed patterns",
+    "events:PutEvents": "send the event of the round trip",
+    "dynamodb:GetItem": "read the row that the event left",
+    "cloudtrail:DescribeTrails": "find a trail",
+    "cloudtrail:GetTrailStatus": "find out whether the trail logs",
+    "cloudtrail:GetEventSelectors": "find out whether the trail logs management events",
+    "logs:DescribeSubscriptionFilters": "find the node watcher's subscription",
+    "cloudwatch:DescribeAlarms": "read the state of alarms",
+    "cloudwatch:GetMetricStatistics": "count the last sweeps",
+    "sns:ListSubscriptionsByTopic": "find unconfirmed subscriptions",
+    "sns:GetTopicAttributes": "find the key of the topics",
+    "sns:Publish": "send a test message, with --notify",
+    "kms:DescribeKey": "read the state of the key",
+    "sqs:GetQueueUrl": "find the dead-letter queues",
+    "sqs:GetQueueAttributes": "count dead letters",
+}
+"""What a person needs in AWS for `irsa-remediator verify`, each with the reason. What is refused leaves a check not known."""

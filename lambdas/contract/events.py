@@ -21,13 +21,14 @@ class OwnEvent(StrEnum):
     IDENTITY_CHANGED = "Identity Changed"
     SWEEP = "Sweep"
     DIGEST = "Digest"
+    DELIVERY_TEST = "Delivery Test"
     STARTED = "Remediation Started"
     VERIFIED = "Remediation Verified"
     NEEDS_ACTION = "Remediation Needs Action"
     BLOCKED = "Remediation Blocked"
 
 
-INCOMING: Final = (OwnEvent.CHECK_REQUESTED, OwnEvent.NODE_NOT_READY, OwnEvent.IDENTITY_CHANGED)
+INCOMING: Final = (OwnEvent.CHECK_REQUESTED, OwnEvent.NODE_NOT_READY, OwnEvent.IDENTITY_CHANGED, OwnEvent.DELIVERY_TEST)
 OUTGOING: Final = (OwnEvent.STARTED, OwnEvent.VERIFIED, OwnEvent.NEEDS_ACTION, OwnEvent.BLOCKED)
 
 ADDON_EVENTS: Final = (
@@ -168,7 +169,7 @@ SUBSCRIPTIONS: Final[Mapping[str, Subscription]] = {
         },
     ),
     "OwnEvents": Subscription(
-        why="the node watcher, one event per cluster from the sweep, or a request for a check",
+        why="the node watcher, one event per cluster from the sweep, a request for a check, or a test of the delivery",
         pattern=lambda _: {"source": [EVENT_SOURCE], "detail-type": [str(kind) for kind in INCOMING]},
     ),
     "KubernetesEvents": Subscription(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from lambdas.contract.access import AccessQuestion
 from lambdas.contract.metrics import Metric
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.contract.workloads import WorkloadKind
@@ -186,6 +187,10 @@ class IncidentsPort(Protocol):
         """
         ...
 
+    def record_delivery(self, nonce: str, at: datetime) -> None:
+        """Record that a test event arrived."""
+        ...
+
     def claim_minute(self, cluster: str, at: datetime) -> bool:
         """Claim this minute for one request that any principal can send. Returns False where the minute is already claimed.
 
@@ -263,6 +268,42 @@ class RemediatorPort(Protocol):
 
     def running(self, execution_arn: str) -> bool:
         """Whether the execution has not ended. An unknown execution is not running."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClusterIdentity:
+    """The caller as the API server of a cluster names it."""
+
+    username: str
+    groups: frozenset[str]
+
+
+class ClusterProbePort(Protocol):
+    """The way to the API server of a cluster, step by step, without a cached connection."""
+
+    def resolve(self, facts: ClusterFacts) -> tuple[str, ...]:
+        """Addresses of the endpoint's name."""
+        ...
+
+    def connect(self, facts: ClusterFacts) -> None:
+        """Open and close a TCP connection to the endpoint."""
+        ...
+
+    def handshake(self, facts: ClusterFacts) -> str:
+        """The TLS version, after a handshake with the authority of the cluster.
+
+        Raises:
+            AccessDenied: the certificate is signed by another authority, or is of another name.
+        """
+        ...
+
+    def identity(self, facts: ClusterFacts) -> ClusterIdentity:
+        """The function's identity in the cluster."""
+        ...
+
+    def allows(self, facts: ClusterFacts, question: AccessQuestion) -> bool:
+        """Whether the API server would allow the call."""
         ...
 
 

@@ -31,6 +31,7 @@ from lambdas.application.remediation.workflow import remediate
 from lambdas.application.workflow_steps import PollSchedule, StepId, StepPurpose
 from lambdas.contract.environment import Environment, Function
 from lambdas.contract.parameters import ServiceAccountRef
+from lambdas.contract.self_test import is_self_test
 from lambdas.domain.errors import TransientError
 from lambdas.domain.incidents.incident import Incident
 from lambdas.remediator.durable_steps import DurableSteps
@@ -68,8 +69,13 @@ def _run(event: dict[str, Any], context: DurableContext) -> Any:
     `{"incident_id": ..., "target": "cluster/namespace/name"}` remediates an incident, which is read from its row. With `"execution": 2` or
     more it continues what the execution before has handed over.
     `{"digest": {"until": ISO time, "clusters": [...]}}` sends the digest of a day.
+    `{"selfTest": {...}}` tests the function itself.
     """
     steps = DurableSteps(context)
+    if is_self_test(event):
+        from lambdas.adapters.self_test import durable_self_test
+
+        return durable_self_test(event, steps, _session(), _environment(), Function.REMEDIATOR)
     if "digest" in event:
         return encode(send_digest(decode(DigestRequest, event["digest"]), steps, _digest_dependencies()))
     opened = steps.until(

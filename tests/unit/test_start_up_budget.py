@@ -67,9 +67,14 @@ def fleet() -> Iterator[StaticFleet]:
     with StaticFleet(nodes=3) as standing, pytest.MonkeyPatch.context() as patched:
         for name, value in standing.function_environment(CHECKER).items():
             patched.setenv(name, value)
-        handler._dependencies.cache_clear()
+        clear_caches()
         yield standing
-        handler._dependencies.cache_clear()
+        clear_caches()
+
+
+def clear_caches() -> None:
+    for cached in (handler._dependencies, handler._session, handler._environment):
+        cached.cache_clear()
 
 
 def check(fleet: StaticFleet, trigger: str = "identity-changed") -> tuple[list[str], list[str]]:

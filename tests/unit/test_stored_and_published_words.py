@@ -10,13 +10,16 @@ import pytest
 
 from cli.errors import ExitCode
 from lambdas.adapters import incident_items
+from lambdas.application import self_test
 from lambdas.application.remediation.results import ActionState, CanaryState, DeliveryState, ReplacementState
 from lambdas.contract import approval, metrics, names
 from lambdas.contract.environment import VARIABLES, Function
 from lambdas.contract.events import SCHEMA_VERSION, SUBSCRIPTIONS, OwnEvent
 from lambdas.contract.incidents import EXPIRES_AT, PARTITION_KEY, SORT_KEY
 from lambdas.contract.parameters import ServiceAccountRef
+from lambdas.contract.self_test import SELF_TEST, SELF_TEST_SCHEMA_VERSION, Answer
 from lambdas.contract.settings import AddonRecord, Digest, Mode, RestartBy, Settings, Severity, WhenUnverified
+from lambdas.contract.stack_checks import CheckId
 from lambdas.domain.assessment import summary
 from lambdas.domain.diagnosis.finding import Link, Remedy, State
 from lambdas.domain.diagnosis.verdict import Verdict
@@ -85,14 +88,23 @@ WORDS: dict[str, tuple[object, str]] = {
     # `detail-type` of events on the bus, which have spaces there.
     "own events": (
         OwnEvent,
-        "Check_Requested Node_Not_Ready Identity_Changed Sweep Digest Remediation_Started Remediation_Verified Remediation_Needs_Action "
-        "Remediation_Blocked",
+        "Check_Requested Node_Not_Ready Identity_Changed Delivery_Test Sweep Digest "
+        "Remediation_Started Remediation_Verified Remediation_Needs_Action Remediation_Blocked",
     ),
     # Logical names of the rules, which `verify` and `replay` print.
     "subscriptions": (
         SUBSCRIPTIONS,
         "AddonEvents AddonCalls IdentityCalls "
         "RefusedCalls RefusedCniCalls RefusedTokens NodeAlarms ParameterChanges OwnEvents KubernetesEvents",
+    ),
+    # `verify -o json`, which scripts filter by, and the report of a function's self-test.
+    "answers": (Answer, "shown refuted not-known"),
+    "checks of the stack": (
+        CheckId,
+        "function-answers function-version byte-code parameters-readable table-readable durable-execution cluster-described cluster-dns "
+        "cluster-tcp cluster-tls cluster-login cluster-rbac admission-policies bound-roles-readable event-rules event-patterns "
+        "event-round-trip sweep-schedule cloudtrail audit-log node-alarm subscriptions chat notification-key test-message pass-role "
+        "update-addon bindings settings alarms dead-letters environment-size concurrency",
     ),
     # Parameter names below `/eks-irsa-remediator/settings/<cluster>/`.
     "settings": (
@@ -193,6 +205,7 @@ def test_the_names_in_clusters_parameters_and_events_are() -> None:
     assert names.METRIC_NAMESPACE == "EksIrsaRemediator"
     assert names.ALARM_PREFIX == "eks-irsa-remediator-nodes-"
     assert SCHEMA_VERSION == "1"
+    assert (SELF_TEST, SELF_TEST_SCHEMA_VERSION) == ("selfTest", "1")
 
 
 def test_exit_codes_have_their_documented_numbers() -> None:
@@ -235,6 +248,10 @@ FIELDS: dict[type, str] = {
     summary.AddonSummary: "name version status role default latest",
     summary.TimeLimits: "approval_timeout_s verification_timeout_s update_timeout_s node_grace_s",
     Remedy: "text command diff",
+    # The report of a self-test, which a command line of another release reads.
+    self_test.SelfTestReport: "schema_version version region runtime settings_floor answers is_resumed is_answered",
+    self_test.CheckAnswer: "check answer detail cluster took_ms",
+    self_test.RuntimeFacts: "function function_version memory_mib is_compiled endpoints",
 }
 
 

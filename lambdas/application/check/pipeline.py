@@ -14,6 +14,7 @@ from lambdas.application.check.results import (
     CheckHandedOver,
     ChecksRequested,
     ClusterChecked,
+    DeliveryRecorded,
     DigestRequested,
     EventIgnored,
     EventMalformed,
@@ -31,7 +32,7 @@ from lambdas.domain.incidents.daily_digest import clusters_with_digest
 from lambdas.domain.incidents.incident import AlreadyAnswered, CheckRequirement, Deferred, Incident, Signal
 from lambdas.domain.plurals import pluralize
 from lambdas.domain.requests.parser import parse
-from lambdas.domain.requests.request import CheckRequest, DigestDue, Ignored, Refusal, Sweep, Trigger, refusal_to_json
+from lambdas.domain.requests.request import CheckRequest, DeliveryTest, DigestDue, Ignored, Refusal, Sweep, Trigger, refusal_to_json
 from lambdas.domain.snapshot.bindings import bound_targets, has_default
 from lambdas.notifications import published_events
 
@@ -72,14 +73,22 @@ def run(event: object, dependencies: CheckDependencies) -> EventResult:
             return result
         case DigestDue(occurred_at=until):
             return _request_digest(until, dependencies)
-        case CheckRequest(refusal=Refusal() as refusal):
-            return _check_refusal(refusal, request, dependencies)
-        case CheckRequest(cluster=None):
-            if request.may_be_forged and not dependencies.incidents.claim_minute("", dependencies.now()):
-                dependencies.log("request", "all clusters were requested less than a minute ago", event_id=request.event_id)
-                return EventIgnored("all clusters were requested less than a minute ago; the next sweep checks them again")
-            return _request_checks(request, dependencies)
-    return _check_cluster(request, dependencies)
+        case DeliveryTest(nonce=nonce):
+            dependencies.incidents.record_delivery(nonce, dependencies.now())
+            return DeliveryRecorded(nonce)
+    return _check(request, dependencies)
+
+
+def _check(request: CheckRequest, dependencies: CheckDependencies) -> EventResult:
+    """Check what the request names: a refused call, every cluster, or one."""
+    if request.refusal:
+        return _check_refusal(request.refusal, request, dependencies)
+    if request.cluster:
+        return _check_cluster(request, dependencies)
+    if request.may_be_forged and not dependencies.incidents.claim_minute("", dependencies.now()):
+        dependencies.log("request", "all clusters were requested less than a minute ago", event_id=request.event_id)
+        return EventIgnored("all clusters were requested less than a minute ago; the next sweep checks them again")
+    return _request_checks(request, dependencies)
 
 
 def _request_digest(until: datetime, dependencies: CheckDependencies) -> DigestRequested:

@@ -39,6 +39,13 @@ class DigestRequested:
 
 
 @dataclass(frozen=True)
+class DeliveryRecorded:
+    """The arrival of a test event was recorded."""
+
+    nonce: str
+
+
+@dataclass(frozen=True)
 class NoFaultFound:
     """The check found no fault. The verdict is `healthy` only where every link is shown to hold."""
 
@@ -107,4 +114,4 @@ class ClusterChecked:
     service_accounts: Mapping[ServiceAccountRef, ServiceAccountResult]
 
 
-EventResult = EventIgnored | EventMalformed | ChecksRequested | DigestRequested | ClusterChecked
+EventResult = EventIgnored | EventMalformed | ChecksRequested | DigestRequested | DeliveryRecorded | ClusterChecked

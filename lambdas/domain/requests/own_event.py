@@ -12,15 +12,16 @@
 from typing import Any, Final
 
 from lambdas.contract.events import OUTGOING, SCHEMA_VERSION, OwnEvent
+from lambdas.contract.self_test import NONCE
 from lambdas.domain.errors import MalformedEvent
 from lambdas.domain.requests.envelope import Envelope
-from lambdas.domain.requests.request import Actor, CheckRequest, DigestDue, Ignored, Sweep, Trigger
+from lambdas.domain.requests.request import Actor, CheckRequest, DeliveryTest, DigestDue, Ignored, Sweep, Trigger
 from lambdas.domain.untrusted_json import cluster_name, event_id, inside, kind_of, label, moment, node_name, service_account, text
 
 _FIXED_TRIGGERS: Final = {OwnEvent.NODE_NOT_READY: Trigger.NODE_NOT_READY, OwnEvent.IDENTITY_CHANGED: Trigger.IDENTITY_CHANGED}
 
 
-def parse(event: Envelope) -> CheckRequest | Ignored | Sweep | DigestDue:
+def parse(event: Envelope) -> CheckRequest | Ignored | Sweep | DigestDue | DeliveryTest:
     """The request that the event makes.
 
     Raises:
@@ -32,12 +33,12 @@ def parse(event: Envelope) -> CheckRequest | Ignored | Sweep | DigestDue:
         return Sweep(event.at)
     if event.kind == OwnEvent.DIGEST:
         return DigestDue(event.at)
-    if event.kind not in (*_FIXED_TRIGGERS, OwnEvent.CHECK_REQUESTED):
+    if event.kind not in (*_FIXED_TRIGGERS, OwnEvent.CHECK_REQUESTED, OwnEvent.DELIVERY_TEST):
         return Ignored(f"we send no event called {label(event.kind)}")
     version = event.detail.get("schemaVersion", SCHEMA_VERSION)
     if version != SCHEMA_VERSION:
         raise MalformedEvent(f"{event.kind} is of schema {label(version) or kind_of(version)}; this version reads {SCHEMA_VERSION}")
-    return _request(event, OwnEvent(event.kind))
+    return _delivery_test(event) if event.kind == OwnEvent.DELIVERY_TEST else _request(event, OwnEvent(event.kind))
 
 
 def _request(event: Envelope, kind: OwnEvent) -> CheckRequest:
@@ -54,6 +55,13 @@ def _request(event: Envelope, kind: OwnEvent) -> CheckRequest:
         actor=_actor(event.detail.get("actor")),
         may_be_forged=True,
     )
+
+
+def _delivery_test(event: Envelope) -> DeliveryTest:
+    nonce = text(event.detail, "nonce")
+    if not NONCE.match(nonce):
+        raise MalformedEvent("detail.nonce should be 32 hexadecimal digits")
+    return DeliveryTest(nonce)
 
 
 def _trigger(value: object) -> Trigger:

@@ -9,7 +9,7 @@ from lambdas.contract.names import EVENT_SOURCE
 from lambdas.domain.errors import MalformedEvent
 from lambdas.domain.requests import addon_event, api_call, kubernetes_event, node_alarm, own_event, parameter_change, person, refused_call
 from lambdas.domain.requests.envelope import Envelope, envelope
-from lambdas.domain.requests.request import CheckRequest, DigestDue, Ignored, Sweep
+from lambdas.domain.requests.request import CheckRequest, DeliveryTest, DigestDue, Ignored, Sweep
 from lambdas.domain.untrusted_json import label, text
 
 _BY_SOURCE_AND_KIND: Final[Mapping[tuple[str, str], Callable[[Envelope], CheckRequest | Ignored]]] = {
@@ -21,7 +21,7 @@ _BY_SOURCE_AND_KIND: Final[Mapping[tuple[str, str], Callable[[Envelope], CheckRe
 }
 
 
-def parse(event: object, *, account: str, region: str, now: datetime) -> CheckRequest | Ignored | Sweep | DigestDue:
+def parse(event: object, *, account: str, region: str, now: datetime) -> CheckRequest | Ignored | Sweep | DigestDue | DeliveryTest:
     """The request that an event makes of the checker.
 
     Args:
@@ -58,7 +58,7 @@ def _elsewhere(event: Mapping[str, object], read: Envelope, account: str, region
     return f"{label(read.kind)} comes from account {origin}, which is not ours"
 
 
-def _parsed(event: Envelope) -> CheckRequest | Ignored | Sweep | DigestDue:
+def _parsed(event: Envelope) -> CheckRequest | Ignored | Sweep | DigestDue | DeliveryTest:
     if event.source == EVENT_SOURCE:
         return own_event.parse(event)
     if event.kind == kubernetes_event.KIND:  # the source is the operator's choice

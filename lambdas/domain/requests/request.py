@@ -107,6 +107,13 @@ class DigestDue:
     occurred_at: datetime
 
 
+@dataclass(frozen=True)
+class DeliveryTest:
+    """An event that only records its arrival. `nonce` is the random text of the person who sent it."""
+
+    nonce: str
+
+
 def actor_of(request: Mapping[str, Any]) -> Actor | None:
     """The actor of the request that opened the incident. A person who only requested a check has changed nothing."""
     as_json = request.get("actor")

@@ -17,6 +17,7 @@ CASES: list[tuple[Any, dict[str, Any]]] = [
         results.ChecksRequested(clusters=("a", "b"), unbound=("c",), missing=("b",)),
         {"result": "checks-requested", "clusters": ["a", "b"], "unbound": ["c"], "missing": ["b"]},
     ),
+    (results.DeliveryRecorded("0f4c"), {"result": "delivery-recorded", "nonce": "0f4c"}),
     (results.DigestRequested(("a",)), {"result": "digest-requested", "clusters": ["a"]}),
     (
         results.ClusterChecked({TARGET: results.NoFaultFound(Verdict.HEALTHY)}),

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from lambdas.contract.events import ADDON_CALLS, ADDON_EVENTS, CLOUDTRAIL, IDENTITY_CALLS, OwnEvent
 from lambdas.contract.parameters import KUBERNETES_NAME, valid_cluster
+from lambdas.contract.self_test import NONCE
 from lambdas.domain.errors import MalformedEvent
 from lambdas.domain.requests.parser import parse
-from lambdas.domain.requests.request import CheckRequest, DigestDue, Ignored, Sweep
+from lambdas.domain.requests.request import CheckRequest, DeliveryTest, DigestDue, Ignored, Sweep
 from tests.events import ACCOUNT, ARRIVED_AT, INDEX, REGION, event
 
 NOW = datetime.fromisoformat(ARRIVED_AT)
@@ -44,9 +45,9 @@ HOSTILE_NAMES = [
 ]
 
 
-def _answer(hostile: object) -> CheckRequest | Ignored | Sweep | DigestDue | MalformedEvent:
+def _answer(hostile: object) -> CheckRequest | Ignored | Sweep | DigestDue | DeliveryTest | MalformedEvent:
     """The result of the parser, after the checks that apply to every result."""
-    answer: CheckRequest | Ignored | Sweep | DigestDue | MalformedEvent
+    answer: CheckRequest | Ignored | Sweep | DigestDue | DeliveryTest | MalformedEvent
     try:
         answer = parse(hostile, account=ACCOUNT, region=REGION, now=NOW)
     except MalformedEvent as refused:
@@ -55,6 +56,8 @@ def _answer(hostile: object) -> CheckRequest | Ignored | Sweep | DigestDue | Mal
         said = answer.reason if isinstance(answer, Ignored) else str(answer)
         assert 0 < len(said) < 1_000
         assert said.isprintable()
+    elif isinstance(answer, DeliveryTest):
+        assert NONCE.match(answer.nonce)
     else:
         assert answer.occurred_at <= NOW
     if isinstance(answer, CheckRequest):

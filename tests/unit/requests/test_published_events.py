@@ -29,6 +29,7 @@ FILES = {
     OwnEvent.CHECK_REQUESTED: "check-requested",
     OwnEvent.NODE_NOT_READY: "node-not-ready",
     OwnEvent.IDENTITY_CHANGED: "identity-changed",
+    OwnEvent.DELIVERY_TEST: "delivery-test",
     **dict.fromkeys(OUTGOING, "remediation"),
 }
 AT = datetime(2026, 9, 27, 21, 6, 40, 355378, tzinfo=UTC)

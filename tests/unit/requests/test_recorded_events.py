@@ -13,7 +13,7 @@ from lambdas.contract.events import ADDON_CALLS, ADDON_EVENTS, CLOUDTRAIL, IDENT
 from lambdas.contract.names import ALARM_PREFIX
 from lambdas.domain.errors import MalformedEvent
 from lambdas.domain.requests.parser import parse
-from lambdas.domain.requests.request import CheckRequest, DigestDue, Ignored, Sweep, Trigger
+from lambdas.domain.requests.request import CheckRequest, DeliveryTest, DigestDue, Ignored, Sweep, Trigger
 from tests.events import ACCOUNT, ARRIVED_AT, HERE, INDEX, REGION, event
 
 OUR_ROLES = (f"arn:aws:iam::{ACCOUNT}:role/EksIrsaRemediator-CheckerRole", f"arn:aws:iam::{ACCOUNT}:role/EksIrsaRemediator-RemediatorRole")
@@ -21,7 +21,7 @@ NOW = datetime.fromisoformat(ARRIVED_AT)
 ROOT = Path(__file__).parents[3]
 
 
-def _parsed(name: str) -> CheckRequest | Ignored | Sweep | DigestDue:
+def _parsed(name: str) -> CheckRequest | Ignored | Sweep | DigestDue | DeliveryTest:
     return parse(event(name), account=ACCOUNT, region=REGION, now=NOW)
 
 
@@ -36,7 +36,7 @@ def test_the_index_names_every_file_and_no_other() -> None:
 @pytest.mark.parametrize("name", INDEX)
 def test_every_recorded_event_has_a_source_and_one_result(name: str) -> None:
     assert INDEX[name]["source"]
-    assert len({"request", "ignored", "malformed", "sweep", "digest"} & set(INDEX[name])) == 1
+    assert len({"request", "ignored", "malformed", "sweep", "digest", "delivery_test"} & set(INDEX[name])) == 1
 
 
 @pytest.mark.parametrize("name", _rows("request"))
@@ -68,6 +68,11 @@ def test_a_malformed_event_is_refused_with_a_reason(name: str) -> None:
 @pytest.mark.parametrize("name", _rows("sweep"))
 def test_the_schedule_requests_a_sweep(name: str) -> None:
     assert _parsed(name) == Sweep(datetime.fromisoformat(INDEX[name]["sweep"]))
+
+
+@pytest.mark.parametrize("name", _rows("delivery_test"))
+def test_a_delivery_test_holds_its_nonce(name: str) -> None:
+    assert _parsed(name) == DeliveryTest(INDEX[name]["delivery_test"])
 
 
 @pytest.mark.parametrize("name", _rows("digest"))
@@ -142,6 +147,10 @@ def test_every_subscribed_detail_type_has_a_parser() -> None:
     for source, kind in [("aws.eks", item) for item in (*ADDON_EVENTS, CLOUDTRAIL)] + [
         ("eks-irsa-remediator", str(item)) for item in INCOMING
     ]:
-        recorded = event("addon-update-succeeded") | {"source": source, "detail-type": kind, "detail": {"cluster": "prod-blue"}}
+        recorded = event("addon-update-succeeded") | {
+            "source": source,
+            "detail-type": kind,
+            "detail": {"cluster": "prod-blue", "nonce": "0" * 32},
+        }
         outcome = parse(recorded, account=ACCOUNT, region=REGION, now=NOW)
         assert not (isinstance(outcome, Ignored) and "not a supported event" in outcome.reason), kind
