@@ -18,6 +18,7 @@ from cli.commands.plan import plan
 from cli.commands.preflight import preflight
 from cli.commands.replay import replay
 from cli.commands.simulate import simulate
+from cli.commands.verify import verify
 from cli.errors import ExitCode
 from cli.options import Command, Group, with_global_options
 from lambdas.contract.version import VERSION
@@ -64,7 +65,7 @@ def _register_group(name: str, help_: str, commands: Mapping[str, Any]) -> None:
     app.add_typer(group)
 
 
-for _command in check, plan, fix, preflight, adopt, history, approve, reject, access, replay, simulate:
+for _command in check, plan, fix, preflight, adopt, history, approve, reject, access, verify, replay, simulate:
     _register(app, _command)
 _register(app, explain_log, "explain-log")
 _register_group("bindings", "Manage bindings: the role that a ServiceAccount must use.", bindings.COMMANDS)

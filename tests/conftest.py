@@ -10,7 +10,9 @@ from xdist.scheduler import LoadScopeScheduling
 settings.register_profile("repeatable", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("repeatable")
 
-SHARE_A_STAGE: Final = frozenset(f"tests/sandbox/test_{name}.py" for name in ("bad_input", "cli", "contract", "digest", "installed"))
+SHARE_A_STAGE: Final = frozenset(
+    f"tests/sandbox/test_{name}.py" for name in ("bad_input", "cli", "contract", "digest", "installed", "verify")
+)
 """Files whose tests share one environment, because its set-up takes seconds."""
 
 

@@ -26,6 +26,10 @@ def connect(options: GlobalOptions) -> Dependencies:
     from cli.clients.cluster_login import AwsLogin, KubeconfigLogin, UserClusters
     from cli.clients.local_incidents import LocalIncidents
     from cli.clients.role_policies import IamRolePolicies
+    from cli.clients.stack_events import EventBridgeRules
+    from cli.clients.stack_functions import LambdaFunctions
+    from cli.clients.stack_operation import CloudWatchAndSqs, IamPolicySimulator, SnsTopics
+    from cli.clients.stack_ports import StackClients
     from cli.clients.trigger_source_reader import AwsTriggerSources
     from cli.output import progress
     from lambdas.adapters.change_calendar import Calendar
@@ -75,6 +79,13 @@ def connect(options: GlobalOptions) -> Dependencies:
         role_policies=IamRolePolicies(session),
         trigger_sources=AwsTriggerSources(session),
         pattern_tester=EventBridgePatternTester(session),
+        stack=StackClients(
+            functions=LambdaFunctions(session),
+            events=EventBridgeRules(session, environment),
+            notifications=SnsTopics(session),
+            operation=CloudWatchAndSqs(session),
+            policies=IamPolicySimulator(session),
+        ),
         now=lambda: datetime.now(UTC),
         sleep=time.sleep,
     )

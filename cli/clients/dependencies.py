@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         RolePolicies,
         TriggerSources,
     )
+    from cli.clients.stack_ports import StackClients
     from lambdas.application.readers import Readers
     from lambdas.contract.environment import Environment
     from lambdas.domain.ports import CalendarPort, EventsPort, IncidentsPort, NotifierPort
@@ -42,5 +43,6 @@ class Dependencies:
     role_policies: RolePolicies
     trigger_sources: TriggerSources
     pattern_tester: EventPatternTester
+    stack: StackClients
     now: Callable[[], datetime]
     sleep: Callable[[float], None]

@@ -6,19 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.errors import CommandError, ExitCode
+from cli.errors import ExitCode
 from cli.options import GlobalOptions
 from cli.output import Format, console, progress, write
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from cli.clients.dependencies import Dependencies
-    from cli.queries.admission_policies import RequiredPolicies
     from cli.queries.grants import Grant, RequiredAccess
-    from lambdas.contract.access import BoundWorkload
-    from lambdas.contract.parameters import ServiceAccountRef
-    from lambdas.domain.snapshot.snapshot import ClusterFacts
 
 
 def access(
@@ -41,10 +35,11 @@ def access(
     """
     from cli.clients import connection
     from cli.queries.grants import read_grants
+    from cli.queries.required_access import required_access
 
     dependencies = connection.connect(options)
     with progress("reading the cluster's bindings"):
-        required = _required_access(cluster, dependencies, with_policies=policies)
+        required = required_access(cluster, dependencies, with_policies=policies)
     if apply:
         _apply(required, dependencies, options)
     if not apply and not check:
@@ -52,86 +47,6 @@ def access(
     with progress("reading access entries and RBAC objects"):
         grants = list(read_grants(required, dependencies))
     return _write_check(options, required, grants, dependencies)
-
-
-def _required_access(cluster: str, dependencies: Dependencies, *, with_policies: bool) -> RequiredAccess:
-    """Return the roles of the deployed stack and the RBAC objects for every bound ServiceAccount, or for aws-node without a binding.
-
-    Raises:
-        CommandError: the cluster does not exist.
-    """
-    from cli.clients.deployed_stack import roles
-    from cli.queries.grants import RequiredAccess
-    from cli.queries.targets import TargetSelection, targets
-    from lambdas.contract.access import manifests
-    from lambdas.domain.snapshot.snapshot import ClusterFacts
-
-    selected = targets(TargetSelection(clusters=(cluster,) if cluster else ()), dependencies)
-    name = selected[0].cluster
-    facts = dependencies.readers.eks.cluster(name)
-    if not isinstance(facts, ClusterFacts):
-        raise CommandError(f"there is no {facts.what}", next_step="list the clusters with `aws eks list-clusters`; check --region")
-    workloads = {target: _workload(target, facts, dependencies) for target in selected}
-    required = _required_policies(workloads, facts, dependencies)
-    return RequiredAccess(
-        cluster=name,
-        roles=roles(dependencies.environment),
-        objects=manifests((workload for workload in workloads.values() if workload), restarts=required.restarts),
-        policies=required,
-        has_policies=with_policies,
-        without_workload=[f"{target.namespace}/{target.name}" for target, workload in workloads.items() if workload is None],
-        has_access_entries=facts.authentication_mode != "CONFIG_MAP",
-    )
-
-
-def _workload(target: ServiceAccountRef, facts: ClusterFacts, dependencies: Dependencies) -> BoundWorkload | None:
-    """Return the workload with a known name, else the owner of the pods. None where there are no pods yet."""
-    from lambdas.contract.access import BoundWorkload
-    from lambdas.contract.workloads import known
-
-    if workload := known(target.namespace, target.name):
-        return BoundWorkload(workload.namespace, workload.service_account, workload.kind, workload.name)
-    cluster = dependencies.readers.clusters.login(facts)
-    pod_owner = next((pod.owner for pod in cluster.pods(target.namespace, target.name) if pod.owner), None)
-    owner = cluster.owner(target.namespace, *pod_owner) if pod_owner else None
-    return BoundWorkload(target.namespace, target.name, *owner) if owner else None
-
-
-def _required_policies(
-    workloads: Mapping[ServiceAccountRef, BoundWorkload | None], facts: ClusterFacts, dependencies: Dependencies
-) -> RequiredPolicies:
-    """Return the policies for the known workloads, with the roles of bindings and configuration and those that are set now."""
-    from cli.queries.admission_policies import RequiredPolicies, is_role, reason_to_omit
-    from lambdas.contract.names import ROLE_ANNOTATION
-    from lambdas.contract.settings import RestartBy, read_settings
-    from lambdas.domain.errors import RemediatorError
-    from lambdas.domain.snapshot.bindings import resolve_binding
-    from lambdas.domain.snapshot.snapshot import Binding, ServiceAccountFacts
-
-    readers = dependencies.readers
-    parameters = readers.parameters.load(facts.name)
-    settings, _ = read_settings({path: parameter.value for path, parameter in parameters.items()}, facts.name)
-    configured = [role for role in dependencies.environment.bound_roles.split(",") if role not in ("", "*")]
-    bound: dict[BoundWorkload, list[str]] = {}
-    current: dict[BoundWorkload, str] = {}
-    for target, workload in workloads.items():
-        if workload is None:
-            continue
-        found = resolve_binding(parameters, target, account=readers.account, partition=readers.partition, region=readers.region)
-        bound[workload] = [*([found.role_arn] if isinstance(found, Binding) else []), *configured]
-        try:
-            account = readers.clusters.login(facts).service_account(target.namespace, target.name)
-        except RemediatorError:
-            continue  # `access` without options works without access to the cluster; `--apply` fails when it writes
-        value = account.role_annotations.get(ROLE_ANNOTATION) if isinstance(account, ServiceAccountFacts) else None
-        if value and is_role(value):
-            current[workload] = value
-    return RequiredPolicies(
-        bound=bound,
-        current=current,
-        omitted=reason_to_omit(facts.name, facts.version, dependencies.cluster_access),
-        restarts=settings.restart_by is RestartBy.RESTART,
-    )
 
 
 def _apply(required: RequiredAccess, dependencies: Dependencies, options: GlobalOptions) -> None:
@@ -187,7 +102,7 @@ def _print(options: GlobalOptions, required: RequiredAccess) -> ExitCode:
     from rich.text import Text
 
     from cli.views.grant_table import manifest_text
-    from lambdas.contract.access import GROUPS
+    from lambdas.contract.access import GROUPS, VERIFY_ACTIONS
     from lambdas.contract.aws_auth import map_roles
 
     if options.output is Format.TABLE:
@@ -198,5 +113,14 @@ def _print(options: GlobalOptions, required: RequiredAccess) -> ExitCode:
     document = {"command": "access", "exitCode": ExitCode.OK, "cluster": required.cluster, "accessEntries": entries}
     objects = [*(required.policies.manifests if required.has_policies else ()), *required.objects]
     reason = (required.policies.omitted if required.has_policies else "left out by --no-policies") or None
-    write(options.output, document | {"awsAuth": map_roles(roles) if roles else "", "policiesOmitted": reason, "manifests": objects})
+    write(
+        options.output,
+        document
+        | {
+            "awsAuth": map_roles(roles) if roles else "",
+            "verifyActions": list(VERIFY_ACTIONS),
+            "policiesOmitted": reason,
+            "manifests": objects,
+        },
+    )
     return ExitCode.OK

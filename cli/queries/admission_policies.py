@@ -72,10 +72,14 @@ def is_role(value: str | None) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class PolicyState:
-    """One policy with its binding in a cluster. `problem` is empty where both are installed as required."""
+    """One policy with its binding in a cluster. `problem` is empty where both are installed as required.
+
+    `exists`: the cluster has the policy or its binding.
+    """
 
     name: str
     problem: str = ""
+    exists: bool = True
     note: str = ""
 
 
@@ -102,13 +106,16 @@ def read_policies(cluster: str, required: RequiredPolicies, access: ClusterAcces
     for name in names:
         objects = [(item, access.read(cluster, item)) for (_, other), item in expected.items() if other == name]
         problem = next(filter(None, (_problem(item, found) for item, found in objects)), "")
+        exists = any(found is not None for _, found in objects)
         if name != names[0]:
-            yield PolicyState(name=name, problem=problem)
+            yield PolicyState(name=name, problem=problem, exists=exists)
             continue
         stale = [f"{role} for {account}" for account, roles in lacking.items() for role in roles]
         out_of_date = f"the list of roles is out of date: it lacks {', '.join(stale)}" if stale else ""
         is_there = all(found is not None and admission.is_managed(found) for _, found in objects)
-        yield PolicyState(name=name, problem=out_of_date if out_of_date and is_there else problem, note=_note(required, declared))
+        yield PolicyState(
+            name=name, problem=out_of_date if out_of_date and is_there else problem, exists=exists, note=_note(required, declared)
+        )
 
 
 def _kinds(required: RequiredPolicies) -> list[Any]:

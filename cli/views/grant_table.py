@@ -12,7 +12,7 @@ from rich.text import Text
 from cli.queries.admission_policies import without_patch
 from cli.queries.grants import NO_PODS, GrantState
 from cli.queries.trigger_sources import TriggerSourceState
-from lambdas.contract.access import GROUPS
+from lambdas.contract.access import GROUPS, VERIFY_ACTIONS
 from lambdas.contract.aws_auth import map_roles
 from lambdas.notifications.escape import plain
 
@@ -90,7 +90,7 @@ def manifest_text(required: RequiredAccess) -> str:
     objects = [*(required.policies.manifests if required.has_policies else ()), *required.objects]
     documents = yaml.safe_dump_all(objects, sort_keys=False, explicit_start=True, width=10_000)
     without_workload = [f"# {name}: {NO_PODS}" for name in required.without_workload]
-    return "\n".join([*_comments(required), *_policy_comments(required), documents.rstrip(), *without_workload])
+    return "\n".join([*_comments(required), *_policy_comments(required), *_verify_comments(), documents.rstrip(), *without_workload])
 
 
 def _policy_comments(required: RequiredAccess) -> Iterator[str]:
@@ -102,6 +102,15 @@ def _policy_comments(required: RequiredAccess) -> Iterator[str]:
     yield f"# No admission policies limit the remediator: {plain(required.policies.omitted)}."
     if required.policies.restarts:
         yield f"# Do without the right to patch workloads: {without_patch(required.cluster)}"
+
+
+def _verify_comments() -> Iterator[str]:
+    """The calls of `verify`, by service: the person who runs it needs them, not the remediator."""
+    yield "# A person who runs `irsa-remediator verify` needs these actions in AWS:"
+    services = dict.fromkeys(action.partition(":")[0] for action in VERIFY_ACTIONS)
+    for service in services:
+        names = [name for action in VERIFY_ACTIONS for of, _, name in [action.partition(":")] if of == service]
+        yield f"#   {service}: {', '.join(names)}"
 
 
 def _comments(required: RequiredAccess) -> Iterator[str]:

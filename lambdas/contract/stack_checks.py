@@ -198,7 +198,7 @@ STACK_CHECKS: Final[Mapping[CheckId, StackCheck]] = {
         group=Group.CLUSTERS,
         title="an alarm counts failed nodes",
         shows="nodes that are not Ready are reported within minutes",
-        next_step="set `container_insights: true` for the cluster in deploy.yaml",
+        next_step="set `container_insights: enhanced` for the cluster in deploy.yaml",
         is_optional=True,
     ),
     CheckId.SUBSCRIPTIONS: StackCheck(

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
-from moto.events.models import EventPattern
 
 from lambdas.contract.access import GROUPS, REMEDIATOR_GROUP
 from lambdas.contract.approval import PLAN, decode_plan
@@ -19,7 +18,6 @@ from lambdas.contract.environment import Function
 from lambdas.contract.parameters import ServiceAccountRef, binding_path
 from lambdas.contract.settings import settings_path
 from sandbox.aws.faults import Fault, FaultKind
-from sandbox.aws.http_messages import Request, Response, json_response
 from sandbox.aws.local_aws import ACCOUNT, REGION
 from sandbox.cluster import aws_node
 from sandbox.cluster.resources import PODS, ROLES, SERVICE_ACCOUNTS
@@ -32,7 +30,6 @@ from tests.waiting import eventually
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sandbox.aws.gateway import Backend
 
 pytestmark = pytest.mark.sandbox
 
@@ -85,27 +82,13 @@ def env() -> Iterator[SandboxEnvironment]:
 
 def make_ready_for_people(env: SandboxEnvironment) -> None:
     """Grant a person access, add the AWS resources that only commands read, and wait for the nodes."""
-    _let_in(env, ONCALL, ADMINS)
+    let_in(env, ONCALL, ADMINS)
     # The local IAM simulates nothing; a person who may not ask sees a question mark there.
     env.aws.faults.add(Fault(service="iam", operation="SimulatePrincipalPolicy", kind=FaultKind.ACCESS_DENIED, times=1_000_000))
-    env.aws.route("events", _testing_patterns(env.aws.gateway._fallback))
     eventually(lambda: nodes_ready(env.backend), lambda seen: seen == (4, 4), LONGEST_S)
 
 
-def _testing_patterns(others: Backend) -> Backend:
-    """EventBridge with TestEventPattern, which moto's API lacks and its matcher can do."""
-
-    def answer(request: Request) -> Response:
-        if not request.header("x-amz-target").endswith(".TestEventPattern"):
-            return others(request)
-        body = json.loads(request.body)
-        matches = EventPattern.load(body["EventPattern"]).matches_event(json.loads(body["Event"]))
-        return json_response(200, {"Result": matches}, {"Content-Type": "application/x-amz-json-1.1"})
-
-    return answer
-
-
-def _let_in(env: SandboxEnvironment, principal: str, group: str) -> None:
+def let_in(env: SandboxEnvironment, principal: str, group: str) -> None:
     """An administrator of the cluster, as an access entry and RBAC make one."""
     env.aws.roles.create(principal)
     env.aws.client("eks").create_access_entry(clusterName=CLUSTER, principalArn=role_arn(principal), kubernetesGroups=[group])

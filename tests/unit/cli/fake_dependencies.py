@@ -13,6 +13,7 @@ from lambdas.domain.errors import NotFound, RemediatorError, TransientError
 from lambdas.domain.snapshot.bindings import Parameter
 from tests import fakes
 from tests.fakes import FakeCalendar, FakeEks, FakeEvents, FakeIncidents, FakeNotifier, readers_over
+from tests.unit.cli.fake_stack import FakeStack
 from tests.world import ACCOUNT, World
 
 if TYPE_CHECKING:
@@ -183,6 +184,7 @@ class Fakes:
     role_policies: FakeRolePolicies
     trigger_sources: FakeTriggerSources
     pattern_tester: FakePatternTester
+    stack: FakeStack
     dependencies: Dependencies
 
     def set_floor(self, text: str) -> None:
@@ -201,6 +203,7 @@ def fake_dependencies(world: World) -> Fakes:
     incidents, notifier, events = FakeIncidents(world), FakeNotifier(world), FakeEvents(world)
     callbacks, cluster_access, trigger_sources = FakeApprovalCallbacks(), FakeClusterAccess(), FakeTriggerSources()
     role_policies, pattern_tester = FakeRolePolicies(), FakePatternTester()
+    stack = FakeStack(ENVIRONMENT)
     dependencies = Dependencies(
         caller=CALLER,
         environment=ENVIRONMENT,
@@ -217,9 +220,10 @@ def fake_dependencies(world: World) -> Fakes:
         role_policies=role_policies,
         trigger_sources=trigger_sources,
         pattern_tester=pattern_tester,
+        stack=stack.clients,
         now=world.clock,
         sleep=world.sleep,
     )
     return Fakes(
-        world, incidents, notifier, events, callbacks, cluster_access, role_policies, trigger_sources, pattern_tester, dependencies
+        world, incidents, notifier, events, callbacks, cluster_access, role_policies, trigger_sources, pattern_tester, stack, dependencies
     )

@@ -9,11 +9,14 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from cli.clients.stack_ports import TopicSubscription
 from lambdas.contract.access import GROUPS, BoundWorkload, manifests
 from lambdas.contract.admission import limit_policies
 from lambdas.contract.environment import Function
 from lambdas.contract.parameters import ServiceAccountRef, binding_path
+from lambdas.contract.self_test import Answer
 from lambdas.contract.settings import settings_path
+from lambdas.contract.stack_checks import CheckId
 from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.errors import AccessDenied, Denial, TransientError
 from lambdas.domain.incidents.details import CountSample, IncidentDetails, TimelineEntry
@@ -216,6 +219,22 @@ def _foreign_policy(fakes: Fakes) -> None:
     fakes.cluster_access.apply("demo", {**policy, "metadata": {"name": policy["metadata"]["name"]}})
 
 
+def _sound_stack(fakes: Fakes) -> None:
+    workload = BoundWorkload(NAMESPACE, NAME, WorkloadKind.DAEMON_SET, NAME)
+    for manifest in (*manifests(), *limit_policies({workload: [role_arn("demo-vpc-cni")]})):
+        fakes.cluster_access.apply("demo", manifest)
+
+
+def _faulty_stack(fakes: Fakes) -> None:
+    """One fault in each group, with a text of the cluster that tries to control the terminal."""
+    fakes.stack.errors["rules"] = AccessDenied("list the rules of the checker: AccessDeniedException", denial=Denial.FORBIDDEN)
+    fakes.stack.answers[Function.REMEDIATOR, CheckId.CLUSTER_RBAC] = Answer.REFUTED
+    fakes.stack.people = (TopicSubscription(protocol="email", endpoint=HOSTILE, is_confirmed=False),)
+    fakes.stack.refused_calls.add("iam:PassRole")
+    fakes.stack.dead_letters = 2
+    fakes.world.parameters[settings_path("demo", "mode")] = Parameter(value="sometimes")
+
+
 def _bound_without_pods(fakes: Fakes) -> None:
     """Bind a ServiceAccount that has no pods yet."""
     fakes.world.parameters[binding_path("demo", "shop", "uploader")] = Parameter(value=role_arn("demo-uploader"))
@@ -379,6 +398,9 @@ SESSIONS: Final[Mapping[str, Session]] = {
     "access-by-deletion": Session(("access",), {"settings": {"restart_by": "deletion"}}),
     "access-no-pods": Session(("access", "access --check"), prepare=_bound_without_pods),
     "access-old-cluster": Session(("access --apply",), {"cluster": {"authentication_mode": "CONFIG_MAP"}}),
+    "verify": Session(("verify", "verify --cluster demo --notify"), NEWER, prepare=_sound_stack),
+    "verify-faults": Session(("verify", "verify -o json"), NEWER, prepare=_faulty_stack),
+    "verify-undeployed": Session(("verify",), prepare=Fakes.remove_stack),
     "replay": Session(("replay call-update-addon-by-role", "replay call-update-addon-by-role -o json"), BROKEN, prepare=_matching_rule),
     "replay-ignored": Session(("replay call-update-addon-coredns",), prepare=_matching_rule),
     "replay-no-rule": Session(("replay fargate-pod-termination",)),

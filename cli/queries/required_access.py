@@ -1,0 +1,88 @@
+"""The access that a cluster must grant: for every bound ServiceAccount, with the roles of the deployed stack."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cli.clients.deployed_stack import roles
+from cli.errors import CommandError
+from cli.queries.admission_policies import RequiredPolicies, is_role, reason_to_omit
+from cli.queries.grants import RequiredAccess
+from cli.queries.targets import TargetSelection, targets
+from lambdas.contract.access import BoundWorkload, manifests
+from lambdas.contract.names import ROLE_ANNOTATION
+from lambdas.contract.settings import RestartBy, read_settings
+from lambdas.contract.workloads import known
+from lambdas.domain.errors import RemediatorError
+from lambdas.domain.snapshot.bindings import resolve_binding
+from lambdas.domain.snapshot.snapshot import Binding, ClusterFacts, ServiceAccountFacts
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cli.clients.dependencies import Dependencies
+    from lambdas.contract.parameters import ServiceAccountRef
+
+
+def required_access(cluster: str, dependencies: Dependencies, *, with_policies: bool) -> RequiredAccess:
+    """Return the roles of the deployed stack and the RBAC objects for every bound ServiceAccount, or for aws-node without a binding.
+
+    Raises:
+        CommandError: the cluster does not exist.
+    """
+    selected = targets(TargetSelection(clusters=(cluster,) if cluster else ()), dependencies)
+    name = selected[0].cluster
+    facts = dependencies.readers.eks.cluster(name)
+    if not isinstance(facts, ClusterFacts):
+        raise CommandError(f"there is no {facts.what}", next_step="list the clusters with `aws eks list-clusters`; check --region")
+    workloads = {target: _workload(target, facts, dependencies) for target in selected}
+    required = _required_policies(workloads, facts, dependencies)
+    return RequiredAccess(
+        cluster=name,
+        roles=roles(dependencies.environment),
+        objects=manifests((workload for workload in workloads.values() if workload), restarts=required.restarts),
+        policies=required,
+        has_policies=with_policies,
+        without_workload=[f"{target.namespace}/{target.name}" for target, workload in workloads.items() if workload is None],
+        has_access_entries=facts.authentication_mode != "CONFIG_MAP",
+    )
+
+
+def _workload(target: ServiceAccountRef, facts: ClusterFacts, dependencies: Dependencies) -> BoundWorkload | None:
+    """Return the workload with a known name, else the owner of the pods. None where there are no pods yet."""
+    if workload := known(target.namespace, target.name):
+        return BoundWorkload(workload.namespace, workload.service_account, workload.kind, workload.name)
+    cluster = dependencies.readers.clusters.login(facts)
+    pod_owner = next((pod.owner for pod in cluster.pods(target.namespace, target.name) if pod.owner), None)
+    owner = cluster.owner(target.namespace, *pod_owner) if pod_owner else None
+    return BoundWorkload(target.namespace, target.name, *owner) if owner else None
+
+
+def _required_policies(
+    workloads: Mapping[ServiceAccountRef, BoundWorkload | None], facts: ClusterFacts, dependencies: Dependencies
+) -> RequiredPolicies:
+    """Return the policies for the known workloads, with the roles of bindings and configuration and those that are set now."""
+    readers = dependencies.readers
+    parameters = readers.parameters.load(facts.name)
+    settings, _ = read_settings({path: parameter.value for path, parameter in parameters.items()}, facts.name)
+    configured = [role for role in dependencies.environment.bound_roles.split(",") if role not in ("", "*")]
+    bound: dict[BoundWorkload, list[str]] = {}
+    current: dict[BoundWorkload, str] = {}
+    for target, workload in workloads.items():
+        if workload is None:
+            continue
+        found = resolve_binding(parameters, target, account=readers.account, partition=readers.partition, region=readers.region)
+        bound[workload] = [*([found.role_arn] if isinstance(found, Binding) else []), *configured]
+        try:
+            account = readers.clusters.login(facts).service_account(target.namespace, target.name)
+        except RemediatorError:
+            continue  # `access` without options works without access to the cluster; `--apply` fails when it writes
+        value = account.role_annotations.get(ROLE_ANNOTATION) if isinstance(account, ServiceAccountFacts) else None
+        if value and is_role(value):
+            current[workload] = value
+    return RequiredPolicies(
+        bound=bound,
+        current=current,
+        omitted=reason_to_omit(facts.name, facts.version, dependencies.cluster_access),
+        restarts=settings.restart_by is RestartBy.RESTART,
+    )

@@ -1,0 +1,1 @@
+"""The checks of `verify`: each module answers those of one part of the deployed stack."""
