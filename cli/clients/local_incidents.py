@@ -38,7 +38,7 @@ class LocalIncidents:
     def signal(self, target: ServiceAccountRef, signal: Signal) -> SignalResult:
         row = self._row(target)
         if row.incident:
-            return self._count(row, row.incident, 1)
+            return self._count(row, replace(row.incident, refusal=signal.refusal or row.incident.refusal), 1)
         row.idle, met = check_lease.record_signal(row.idle, signal)
         return met
 
@@ -72,7 +72,7 @@ class LocalIncidents:
         row = self._row(successor.target)
         if row.incident is None or row.incident.id != ended.id or row.incident.repairing is not ended.repairing:
             return self._join(row, successor)
-        return self._open(row, replace(successor, signals=row.incident.signals + successor.signals))
+        return self._open(row, replace(successor, signals=row.incident.signals + successor.signals, refusal=row.incident.refusal))
 
     def mark_started(self, incident: Incident, execution_arn: str) -> None:
         if self._is_execution(incident):
@@ -159,7 +159,8 @@ class LocalIncidents:
         return row.incident if row.incident.id == newcomer.id else self._count(row, row.incident, newcomer.signals)
 
     def _open(self, row: Row, incident: Incident) -> Incident:
-        row.incident, row.notified = replace(incident, signals=incident.signals + row.idle.signals), frozenset()
+        refusal = incident.refusal or row.idle.refusal
+        row.incident, row.notified = replace(incident, signals=incident.signals + row.idle.signals, refusal=refusal), frozenset()
         row.idle, row.carried = check_lease.without_lease(row.idle), ""
         return row.incident
 

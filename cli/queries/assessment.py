@@ -18,7 +18,7 @@ from lambdas.domain.diagnosis.finding import PRECONDITIONS, State
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.errors import AccessDenied, RemediatorError
 from lambdas.domain.planning.plan import BlockReason
-from lambdas.domain.requests.request import actor_of, refusal_of
+from lambdas.domain.requests.request import actor_of, refusals_of
 
 if TYPE_CHECKING:
     from cli.clients.dependencies import Dependencies
@@ -85,7 +85,7 @@ def assess_target(target: ServiceAccountRef, dependencies: Dependencies) -> Targ
         incidents = dependencies.incidents if not notes else _no_incidents()
         policy_sources = PolicySources(incidents=incidents, calendar=dependencies.calendar)
         request = dict(incident.request) if incident else {}
-        hints = Hints(actor=actor_of(request), refusal=refusal_of(request))
+        hints = Hints(actor=actor_of(request), refusals=refusals_of(request, incident.refusal if incident else None))
         result = assess(target, dependencies.readers, policy_sources, dependencies.now(), hints)
         # A broken identity has its advice read by the check already.
         snapshot = add_advice(result.snapshot, dependencies.readers) if result.diagnosis.is_healthy else result.snapshot

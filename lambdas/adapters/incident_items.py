@@ -26,7 +26,9 @@ HISTORY_RETENTION: Final = timedelta(days=90)
 HISTORY_END: Final = {"S": "past$"}
 """A sort key after every key of history, since `$` follows `#`."""
 
-LEASE_ATTRIBUTES: Final = ("lease_holder", "lease_since", "latest_request", "latest_refusal", "requirements")
+LATEST_REFUSAL: Final = "latest_refusal"
+"""Attribute with the latest refused call. It stays when an incident is opened, since the check may not have seen it yet."""
+LEASE_ATTRIBUTES: Final = ("lease_holder", "lease_since", "latest_request", LATEST_REFUSAL, "requirements")
 """Attributes of a row in addition to `signals`, while a check holds the lease."""
 
 OPEN_ATTRIBUTES: Final = (
@@ -130,6 +132,7 @@ def incident(target: ServiceAccountRef, row: Row) -> Incident:
         heartbeat_at=_time_of(row["heartbeat_at"]) if "heartbeat_at" in row else None,
         repairing="repairing" in row,
         execution=execution_number(row),
+        refusal=_latest_refusal(row),
     )
 
 
@@ -159,9 +162,13 @@ def idle_state(row: Row) -> IdleState:
         lease_since=_time_of(row["lease_since"]) if "lease_since" in row else None,
         signals=int(row["signals"]["N"]) if "signals" in row else 0,
         request=json.loads(row["latest_request"]["S"]) if "latest_request" in row else None,
-        refusal=json.loads(row["latest_refusal"]["S"]) if "latest_refusal" in row else None,
+        refusal=_latest_refusal(row),
         requirements=frozenset(row["requirements"]["SS"]) if "requirements" in row else frozenset(),
     )
+
+
+def _latest_refusal(row: Row) -> dict[str, Any] | None:
+    return json.loads(row[LATEST_REFUSAL]["S"]) if LATEST_REFUSAL in row else None
 
 
 def past_item(past: PastIncident) -> Row:

@@ -228,7 +228,8 @@ class Incidents:
         """Set the attributes of the open incident. Signals that were counted before stay counted."""
         setting = items.open_attributes(incident)
         adding: Row = {":signals": {"N": str(incident.signals)}}
-        removing = ", ".join(name for name in (*items.OPEN_ATTRIBUTES, EXPIRES_AT) if name not in setting and name != "signals")
+        kept = {*setting, "signals", items.LATEST_REFUSAL}
+        removing = ", ".join(name for name in (*items.OPEN_ATTRIBUTES, EXPIRES_AT) if name not in kept)
         change = "SET " + ", ".join(f"{name} = :{name}" for name in setting) + f" REMOVE {removing} ADD signals :signals"
         values = {f":{name}": value for name, value in setting.items()} | adding | (more or {})
         return self._table.update(f"open incident {incident.id}", items.row_key(incident.target), change, condition, values)

@@ -39,11 +39,11 @@ class Readers:
 
 @dataclass(frozen=True, kw_only=True)
 class Hints:
-    """Facts from before the snapshot: when a check last found the target healthy, the actor of the event, and a call that AWS refused."""
+    """Facts from before the snapshot: when a check last found the target healthy, the actor of the event, and calls that AWS refused."""
 
     known_good_at: datetime | None = None
     actor: Actor | None = None
-    refusal: Refusal | None = None
+    refusals: tuple[Refusal, ...] = ()
 
 
 def read_or_unknown(read: Callable[[], Fact]) -> Fact | Unknown:

@@ -87,7 +87,7 @@ def collect_snapshot(target: ServiceAccountRef, readers: Readers, began_at: date
             pods=kubernetes.pods,
             known_good_at=_known_good_at(hints, cluster),
             actor=hints.actor,
-            refusal=hints.refusal,
+            refusals=hints.refusals,
         )
 
 

@@ -74,6 +74,11 @@ def _comma_time(time: str | None, context: MessageContext) -> Phrase:
     return phrase(", {time}", time=clock(at, context.at)) if at else phrase("")
 
 
+def _refused_calls(context: MessageContext) -> Phrase | None:
+    refusals = context.current.refusals
+    return join([sentence(text) for text in refusals], " ") if refusals else None
+
+
 def _plan(context: MessageContext) -> Phrase | None:
     actions = [action.sentence for action in context.current.actions]
     return phrase("Plan: {actions}.", actions=join(actions, " · ")) if actions else None
@@ -212,14 +217,23 @@ def _unread_links(context: MessageContext) -> Iterator[LinkSummary]:
     """The links that could not be read. Permissions that were not simulated are a deployment option, and so need no note."""
     if any(blocked.reason == BlockReason.PRECONDITION_UNKNOWN for blocked in context.current.blocked):
         return  # the block reason names them
-    yield from (link for link in context.current.links if link.state == State.UNKNOWN and link.link != Link.PERMISSIONS)
+    unknown = (link for link in context.current.links if link.state == State.UNKNOWN and link.link != Link.PERMISSIONS)
+    yield from (link for link in unknown if not link.evidence)  # what has evidence was read, and does not decide
 
 
-_DIAGNOSIS: Final[tuple[Paragraph, ...]] = (_fault, consequence, _last_change, evidence, counts, auto_repair_deadline)
+_DIAGNOSIS: Final[tuple[Paragraph, ...]] = (
+    _fault,
+    consequence,
+    _last_change,
+    evidence,
+    _refused_calls,
+    counts,
+    auto_repair_deadline,
+)
 _PARAGRAPHS: Final[Mapping[NotificationKind, tuple[Paragraph, ...]]] = {
     NotificationKind.REPAIRING: (*_DIAGNOSIS, _plan, _approval, _blockers, _notes),
     NotificationKind.APPROVAL_REQUESTED: (*_DIAGNOSIS, _plan, _role, _scope, _plan_digest, _approval_deadline, _blockers, _notes),
-    NotificationKind.NOT_APPROVED: (_refusal, _fault, consequence, counts, auto_repair_deadline),
+    NotificationKind.NOT_APPROVED: (_refusal, _fault, consequence, _refused_calls, counts, auto_repair_deadline),
     NotificationKind.BLOCKED: (*_DIAGNOSIS, _blockers, _proposed, _notes, version_advice.advice),
     NotificationKind.NEEDS_ACTION: (
         _deleted_pod,
@@ -232,7 +246,7 @@ _PARAGRAPHS: Final[Mapping[NotificationKind, tuple[Paragraph, ...]]] = {
         _notes,
         version_advice.advice,
     ),
-    NotificationKind.REMINDER: (_fault, counts, auto_repair_deadline, _blockers),
+    NotificationKind.REMINDER: (_fault, _refused_calls, counts, auto_repair_deadline, _blockers),
     NotificationKind.VERIFIED: (
         _verification,
         _changes,

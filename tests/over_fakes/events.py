@@ -74,7 +74,8 @@ def refused_call(world: ScenarioWorld) -> Event:
         event = cloudtrail.refused_token(subject, role_arn=pod.role_arn, provider_arn=provider, region=REGION, error_code=code)
     else:
         refused = world.scenario.refused_calls(world.version, of_node_role=pod.role_arn is None)
-        call = refused[0].call if refused else "ec2:CreateNetworkInterface"
+        first = "ec2:CreateNetworkInterface" if pod.role_arn else "ec2:DescribeNetworkInterfaces"  # as in the sandbox
+        call = refused[0].call if refused else first
         event = cloudtrail.refused_call(
             call.removeprefix("ec2:"),
             role_arn=pod.role_arn or role_arn("node"),

@@ -235,7 +235,7 @@ FIELDS: dict[type, str] = {
     summary.AssessmentSummary: (
         "target began_at verdict verdicts severity sentence links counts cluster time_limits actions proposed blocked remedies wait "
         "needs_approval desired_role annotation binding_path binding_version owner owner_at owner_annotated actor addon repair_deadline "
-        "warnings corrected_trust notify_from unproven unproven_calls later_calls"
+        "warnings corrected_trust notify_from unproven unproven_calls later_calls refusals"
     ),
     summary.LinkSummary: "link title state sentence verdict evidence",
     summary.Counts: (

@@ -21,7 +21,7 @@ from lambdas.domain.errors import RemediatorError
 from lambdas.domain.incidents.incident import CheckRequirement, IdleState, NodesState, is_in_future
 from lambdas.domain.planning.planner import plan
 from lambdas.domain.planning.policies import RepairHistory
-from lambdas.domain.requests.request import CheckRequest, actor_of, refusal_of, refusal_to_json
+from lambdas.domain.requests.request import CheckRequest, actor_of, refusal_to_json, refusals_of
 from lambdas.domain.snapshot.snapshot import Binding, InvalidBinding, Snapshot
 from lambdas.notifications import published_events
 
@@ -74,7 +74,7 @@ def _assess(
 ) -> tuple[Snapshot, Diagnosis]:
     readers = dependencies.uncached_readers if CheckRequirement.UNCACHED in state.requirements else dependencies.readers
     recorded = _recorded_request(request, state)
-    hints = Hints(known_good_at=state.known_good_at, actor=actor_of(recorded), refusal=refusal_of(recorded))
+    hints = Hints(known_good_at=state.known_good_at, actor=actor_of(recorded), refusals=refusals_of(recorded))
     symptoms = CheckRequirement.NODES in state.requirements or state.nodes_unsettled
     snapshot, diagnosis = collect_and_diagnose(target, readers, dependencies.now(), hints, symptoms=symptoms)
     unread = [finding.link.title for finding in diagnosis.unread]

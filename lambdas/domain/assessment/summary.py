@@ -112,6 +112,7 @@ class AssessmentSummary:
     not
     shown about the role; only where it is empty may a message say that the role is not the cause. `unproven_calls` are the needed calls
     that are not shown to be allowed or refused; `later_calls` are those of them that a pod does not make at its start.
+    `refusals` are sentences about refused calls that no broken link has as evidence.
     """
 
     target: str
@@ -146,6 +147,7 @@ class AssessmentSummary:
     unproven: tuple[str, ...] = ()
     unproven_calls: tuple[str, ...] = ()
     later_calls: tuple[str, ...] = ()
+    refusals: tuple[str, ...] = ()
 
     @property
     def is_healthy(self) -> bool:

@@ -19,6 +19,7 @@ from lambdas.domain.diagnosis.finding import Finding, Link, Remedy
 from lambdas.domain.diagnosis.identity_chain import Diagnosis
 from lambdas.domain.diagnosis.links.annotation import last_writer, stale_pods
 from lambdas.domain.diagnosis.links.permissions import later_calls, unproven_calls
+from lambdas.domain.diagnosis.links.refusals import unshown_refusals
 from lambdas.domain.diagnosis.links.symptoms import current_errors
 from lambdas.domain.diagnosis.node_readiness import waiting_for_cni
 from lambdas.domain.diagnosis.pod_credentials import has_right_role
@@ -99,6 +100,7 @@ def summarize(snapshot: Snapshot, diagnosis: Diagnosis, plan: Plan) -> Assessmen
         unproven=diagnosis.unproven,
         unproven_calls=missing,
         later_calls=later_calls(snapshot, missing),
+        refusals=tuple(map(_limit, unshown_refusals(snapshot, diagnosis.findings))),
         warnings=_warnings(snapshot, diagnosis),
         corrected_trust=corrected if len(corrected := diagnosis[Link.TRUST].corrected) <= LONGEST_POLICY else "",
         notify_from=snapshot.settings.notify_from,

@@ -36,8 +36,8 @@ class Outcome(StrEnum):
 class Incident:
     """The open incident of one ServiceAccount.
 
-    `signals` counts the events about it. `request` is the first event as JSON. `started` says whether its execution is known to have
-    started.
+    `signals` counts the events about it. `request` is the first event as JSON, `refusal` the latest refused call. `started` says whether
+    its execution is known to have started.
     `holder` is `remediator` or the ARN of a person, whose last heartbeat is `heartbeat_at`. `binding_path` is the parameter that the
     circuit
     breaker counts by. While `repairing` is set, the holder may be changing something, and a running execution is not taken over.
@@ -57,6 +57,7 @@ class Incident:
     heartbeat_at: datetime | None = None
     repairing: bool = False
     execution: int = 1
+    refusal: Mapping[str, Any] | None = None
 
     @property
     def is_held_by_person(self) -> bool:

@@ -136,11 +136,13 @@ def refusal_to_json(refusal: Refusal) -> dict[str, Any]:
     }
 
 
-def refusal_of(request: Mapping[str, Any]) -> Refusal | None:
-    """The refused call that is stored with a request; None where it has none."""
-    stored = request.get("refusal")
-    if not isinstance(stored, Mapping) or not stored.get("call"):
-        return None
+def refusals_of(request: Mapping[str, Any], latest: Mapping[str, Any] | None = None) -> tuple[Refusal, ...]:
+    """The refused call that is stored with a request, and the latest one that reached its incident; newest first, each once."""
+    found = {_refusal(stored) for stored in (request.get("refusal"), latest) if isinstance(stored, Mapping) and stored.get("call")}
+    return tuple(sorted(found, key=lambda refusal: (refusal.at, refusal.call), reverse=True))
+
+
+def _refusal(stored: Mapping[str, Any]) -> Refusal:
     return Refusal(
         call=str(stored["call"]),
         code=str(stored.get("code", "")),

@@ -327,7 +327,7 @@ class Snapshot:
 
     `began_at` is the start of reading; the snapshot includes everything before it. `known_good_at` is the time of the last healthy
     check.
-    `refusal` is a call that AWS refused, where one led to this check.
+    `refusals` are calls that AWS refused, of which an event led to this check or reached its incident.
     `bound_roles` are ARN patterns of the roles that may be written: empty text where none was configured, `*` where that is not known.
     """
 
@@ -357,7 +357,7 @@ class Snapshot:
     support: SupportDates | Unknown | NotRead = NOT_READ
     known_good_at: datetime | None = None
     actor: Actor | None = None
-    refusal: Refusal | None = None
+    refusals: tuple[Refusal, ...] = ()
     bound_roles: tuple[str, ...] = ("*",)
 
     @property

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lambdas.domain.incidents.incident import AlreadyAnswered, IdleState, NodesState
-from tests.integration.adapters.incident_builders import NOW, SECOND, record_healthy_check, signalled
+from lambdas.domain.incidents.incident import AlreadyAnswered, Deferred, IdleState, Incident, NodesState
+from tests.integration.adapters.incident_builders import FAR, NOW, SECOND, incident, record_healthy_check, signal, signalled, take_lease
 
 if TYPE_CHECKING:
     from lambdas.contract.parameters import ServiceAccountRef
@@ -76,3 +76,18 @@ def test_times_with_and_without_microseconds_keep_their_order(incidents: Inciden
     record_healthy_check(incidents, target, NOW.replace(microsecond=5))
     record_healthy_check(incidents, target, NOW)
     assert signalled(incidents, target, NOW) == IdleState(known_good_at=NOW.replace(microsecond=5))
+
+
+def test_the_latest_refused_call_reaches_the_open_incident(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
+    first, second = {"call": "ec2:CreateTags"}, {"call": "ec2:DescribeSubnets"}
+    take_lease(incidents, target)
+    assert isinstance(incidents.signal(target, signal(FAR, "b", refusal=first)), Deferred)
+    opened = incidents.claim(incident(target))
+    assert opened.refusal == first, "the check that opened the incident may not have seen it"
+    counted = incidents.signal(target, signal(FAR, "c", refusal=second))
+    assert isinstance(counted, Incident)
+    assert counted.refusal == second
+    incidents.signal(target, signal(FAR, "d"))
+    found = incidents.get(target)
+    assert found
+    assert (found.refusal, found.signals) == (second, counted.signals + 1)

@@ -3,10 +3,12 @@
 from typing import Any
 
 from lambdas.application.check.pipeline import MIN_REFUSAL_INTERVAL, run
-from lambdas.application.check.results import EventIgnored
+from lambdas.application.check.results import ClusterChecked, EventIgnored
+from lambdas.application.remediation.results import AssessmentResult
 from lambdas.domain.diagnosis.verdict import Verdict
-from lambdas.domain.requests.request import refusal_of, refusal_to_json
+from lambdas.domain.requests.request import refusal_to_json, refusals_of
 from tests.events import event as recorded
+from tests.over_fakes.events import check_requested
 from tests.over_fakes.scenario_run import ScenarioRun
 from tests.over_fakes.scenario_world import BOUND_ROLE, CLUSTER
 from tests.unit.checker.simulated_checker import NO_FAULT_FOUND, TARGET, check, simulate, verdict_of
@@ -38,10 +40,9 @@ def test_a_refused_call_of_the_bound_role_opens_an_incident_that_names_call_and_
     assert verdict_of(result) is Verdict.PERMISSIONS_MISSING
     opened = simulation.incidents.get(TARGET)
     assert opened
-    stored = refusal_of(opened.request)
-    assert stored
+    (stored,) = refusals_of(opened.request)
     assert (stored.call, stored.principal, stored.code) == ("ec2:CreateNetworkInterface", BOUND_ROLE, "Client.UnauthorizedOperation")
-    assert refusal_of({"refusal": refusal_to_json(stored)}) == stored
+    assert refusals_of({"refusal": refusal_to_json(stored)}) == (stored,)
 
 
 def test_a_refusal_is_not_answered_by_a_check_that_began_after_it() -> None:
@@ -73,7 +74,7 @@ def test_the_same_refusal_is_checked_once_a_minute() -> None:
 
 def test_a_refused_token_is_resolved_by_the_issuer_of_the_cluster() -> None:
     simulation = simulate()
-    assert verdict_of(run(refused(simulation, "refused-token"), simulation.ports)) is Verdict.TRUST_CONDITION_WRONG
+    assert verdict_of(run(refused(simulation, "refused-token"), simulation.ports)) is Verdict.STS_ERROR
 
 
 def test_a_refused_token_of_another_issuer_costs_no_check() -> None:
@@ -102,3 +103,22 @@ def test_another_event_cannot_carry_a_refusal() -> None:
     forged = refused(simulation, "refused-call-of-role")["detail"]
     event["detail"] |= {"cluster": CLUSTER, "trigger": "refused-call", "refusal": {"call": "ec2:X", "at": "2026-01-01T00:00:00Z", **forged}}
     assert run(event, simulation.ports) == NO_FAULT_FOUND
+
+
+def test_a_refusal_during_an_open_incident_is_in_its_next_assessment() -> None:
+    simulation = simulate(annotation=None)
+    opened_by_a_person = run(check_requested(simulation.world.now), simulation.ports)
+    assert verdict_of(opened_by_a_person) is Verdict.ANNOTATION_MISSING
+    incident = simulation.incidents.get(TARGET)
+    assert incident
+    steps = simulation.remediation_steps(incident)
+    before = steps.assess(1, AssessmentResult()).summary
+    assert before
+    assert before.refusals == ()
+    simulation.world.sleep(30)
+    event = refused(simulation, "refused-cni-call-of-node-role", role="arn:aws:iam::111122223333:role/prod-blue-nodes")
+    assert isinstance(run(event, simulation.ports), ClusterChecked)
+    after = steps.assess(2, AssessmentResult()).summary
+    assert after
+    (sentence,) = after.refusals
+    assert sentence.startswith(f"AWS refused ec2:{event['detail']['eventName']} to prod-blue-nodes at 12:0")

@@ -11,6 +11,7 @@ from lambdas.contract.settings import Severity
 from lambdas.domain.diagnosis.finding import Link, State
 from lambdas.domain.diagnosis.identity_chain import diagnose
 from lambdas.domain.diagnosis.links.annotation import annotation_changed_at, last_writer
+from lambdas.domain.diagnosis.links.refusals import unshown_refusals
 from lambdas.domain.diagnosis.links.symptoms import HEALTH_LAG
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.errors import Denial
@@ -195,7 +196,35 @@ def test_an_sts_error_is_reported_with_the_next_step() -> None:
         *some_pods(ROLE, ready=False, termination_message=symptoms.STS_DENIES),
         *pods(1, ROLE, unready=1, termination_message=symptoms.STS_KNOWS_NONE),
     )
-    assert diagnose(snapshot_with(pods=both))[Link.PERMISSION_ERRORS].verdict is Verdict.OIDC_PROVIDER_MISSING
+    assert diagnose(snapshot_with(pods=both, oidc_provider=unread))[Link.PERMISSION_ERRORS].verdict is Verdict.OIDC_PROVIDER_MISSING
+
+
+def test_what_was_read_and_is_right_is_not_accused_where_sts_refuses() -> None:
+    """A resource control policy, or the thumbprint of the provider: neither the trust policy nor the provider is wrong."""
+    for code in ("AccessDenied", "InvalidIdentityToken"):
+        assert diagnose(symptoms.refused(symptoms.TOKEN, code=code))[Link.PERMISSION_ERRORS].verdict is Verdict.STS_ERROR
+    ended = snapshot_with(pods=some_pods(ROLE, ready=False, termination_message=symptoms.STS_DENIES))
+    assert diagnose(ended)[Link.PERMISSION_ERRORS].verdict is Verdict.STS_ERROR
+
+
+def test_a_refusal_from_before_every_pod_shows_nothing_about_them() -> None:
+    replaced = symptoms.refused(symptoms.TOKEN, code="AccessDenied", minutes=5)
+    later = tuple(replace(pod, created_at=NOW - timedelta(minutes=2)) for pod in replaced.pods if isinstance(replaced.pods, tuple))
+    assert diagnose(replace(replaced, pods=later))[Link.PERMISSION_ERRORS].state is State.OK
+    one_left = (*later[1:], replace(later[0], created_at=NOW - timedelta(minutes=9)))
+    assert diagnose(replace(replaced, pods=one_left))[Link.PERMISSION_ERRORS].is_broken
+
+
+def test_a_refusal_that_shows_a_fault_counts_before_a_later_one_that_shows_none() -> None:
+    token = symptoms.refused(symptoms.TOKEN, code="ExpiredTokenException", minutes=3)
+    node = symptoms.refused(minutes=1, role="arn:aws:iam::111122223333:role/nodes")
+    both = replace(token, refusals=(*node.refusals, *token.refusals))
+    found = diagnose(both)
+    assert found[Link.PERMISSION_ERRORS].verdict is Verdict.STS_ERROR
+    assert len(unshown_refusals(both, found.findings)) == 1, "the other one is named, too"
+
+
+def test_a_role_that_is_no_arn_does_not_stop_the_report_of_an_sts_error() -> None:
     strange = snapshot_with(
         binding=Missing("/p"), addon=addon(role_arn=None), pods=some_pods("none", ready=False, termination_message=symptoms.STS_DENIES)
     )

@@ -18,7 +18,7 @@ from lambdas.domain.errors import Denial
 from lambdas.domain.incidents.incident import Outcome, PastIncident
 from lambdas.domain.planning.planner import plan
 from lambdas.domain.planning.policies import RepairHistory
-from lambdas.domain.requests.request import Actor
+from lambdas.domain.requests.request import Actor, Refusal
 from lambdas.domain.snapshot.simulation import ALLOWED
 from lambdas.domain.snapshot.snapshot import (
     NOT_READ,
@@ -58,6 +58,22 @@ from tests.unit.notifications.snapshots import (
     with_lost_nodes,
     with_pod_identity,
     with_waiting_nodes,
+)
+
+REFUSED_TOKEN = Refusal(
+    call="sts:AssumeRoleWithWebIdentity",
+    code="AccessDenied",
+    principal="system:serviceaccount:kube-system:aws-node",
+    at=NOW - timedelta(seconds=50),
+    role_arn=ROLE,
+)
+REFUSED_NODE = Refusal(
+    call="ec2:DescribeNetworkInterfaces",
+    code="Client.UnauthorizedOperation",
+    principal=f"arn:aws:iam::{ACCOUNT}:role/prod-blue-nodes",
+    at=NOW - timedelta(seconds=20),
+    role_arn=f"arn:aws:iam::{ACCOUNT}:role/prod-blue-nodes",
+    is_by_cni=True,
 )
 
 
@@ -296,6 +312,14 @@ FAULT_CASES: Final[Mapping[str, FaultCase]] = {
             pods=pods(15, ROLE, unready=2, termination_message="WebIdentityErr: dial tcp 10.0.3.7:443: i/o timeout"),
             nodes=nodes(15, unready=2, message="PLEG is not healthy"),
         ),
+    ),
+    "refused-token": FaultCase(
+        verdict=Verdict.STS_ERROR,
+        build=lambda: _snapshot(pods=pods(15, ROLE, unready=2), refusals=(REFUSED_TOKEN, REFUSED_NODE)),
+    ),
+    "refused-call-of-node-role": FaultCase(
+        verdict=Verdict.ANNOTATION_MISSING,
+        build=lambda: _no_annotation("eks", refusals=(REFUSED_NODE,)),
     ),
     "nodes-not-ready": FaultCase(
         verdict=Verdict.NODES_NOT_READY,

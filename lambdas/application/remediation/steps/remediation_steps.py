@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import count
-from typing import Final, assert_never
+from typing import Any, Final, assert_never
 
 from lambdas.application.assessment import assess
 from lambdas.application.readers import Hints
@@ -76,7 +76,7 @@ from lambdas.domain.planning.actions import (
 )
 from lambdas.domain.planning.planned_binding import PlannedBinding
 from lambdas.domain.plurals import pluralize
-from lambdas.domain.requests.request import CheckRequest, Trigger, actor_of, refusal_of
+from lambdas.domain.requests.request import CheckRequest, Trigger, actor_of, refusals_of
 from lambdas.domain.snapshot.node_reachability import lost_nodes, reachable_desired_count
 from lambdas.domain.snapshot.snapshot import PodFacts, ServiceAccountFacts, WorkloadFacts
 from lambdas.domain.verification import VerificationState, progress, verify
@@ -118,14 +118,14 @@ class RemediationSteps(StepContext):
             if incident is None or (incident.id, incident.execution) != (self.incident.id, self.incident.execution):
                 self.log("snapshot", "the incident has another holder", incident=self.incident.id)
                 return AssessmentResult(at=self.now(), is_taken_over=True)
-            summary = self.summarize(iteration)
+            summary = self.summarize(iteration, incident.refusal)
         except TransientError as error:
             return replace(former, at=self.now(), error=self.log_error("snapshot", error))
         denials = former.denials + 1 if summary.verdict is Verdict.NO_ACCESS else 0
         return AssessmentResult(at=self.now(), summary=summary, signals=incident.signals, denials=denials)
 
-    def summarize(self, iteration: int) -> AssessmentSummary:
-        """A fresh assessment; `iteration` numbers the plans of this incident.
+    def summarize(self, iteration: int, refusal: Mapping[str, Any] | None = None) -> AssessmentSummary:
+        """A fresh assessment; `iteration` numbers the plans of this incident, `refusal` is the latest refused call that reached it.
 
         Raises:
             TransientError: something essential did not answer.
@@ -135,7 +135,7 @@ class RemediationSteps(StepContext):
         hints = Hints(
             known_good_at=datetime.fromisoformat(str(known_good_at)) if known_good_at else None,
             actor=actor_of(incident.request),
-            refusal=refusal_of(incident.request),
+            refusals=refusals_of(incident.request, refusal),
         )
         assessment = assess(
             incident.target, self.readers, self.policy_sources, self.now(), hints, incident_id=incident.id, iteration=iteration
@@ -337,7 +337,8 @@ class RemediationSteps(StepContext):
     def verify(self, before: AssessmentSummary, former: VerificationResult) -> VerificationResult:
         """Assess again, and compare with the assessment that the plan was made from."""
         try:
-            summary = self.summarize(1)
+            incident = self.incidents.get(self.incident.target)
+            summary = self.summarize(1, incident.refusal if incident else None)
         except TransientError as error:
             return replace(former, at=self.now(), state=VerificationState.WAITING, sentence=str(error)[:MAX_ERROR_LENGTH])
         at, counts = self.now(), summary.counts

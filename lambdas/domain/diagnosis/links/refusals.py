@@ -1,6 +1,6 @@
 """Link 11 from CloudTrail: a call that AWS refused to the role, or to the ServiceAccount that requests it."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Final
@@ -12,6 +12,7 @@ from lambdas.domain.diagnosis.links.permissions import missing_permissions
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.diagnosis.workload_needs import NeedsNotKnown, needs, survives
 from lambdas.domain.requests.request import Refusal
+from lambdas.domain.snapshot.node_reachability import reachable_pods
 from lambdas.domain.snapshot.snapshot import Snapshot
 
 REFUSALS_COUNT_FOR: Final = timedelta(minutes=15)
@@ -20,27 +21,38 @@ record minutes later. An older refusal shows nothing about now.
 
 Source: https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#restart-policy
 """
-_VERDICTS: Final[Mapping[str, Verdict]] = {
-    "AccessDenied": Verdict.TRUST_CONDITION_WRONG,
-    "InvalidIdentityToken": Verdict.OIDC_PROVIDER_MISSING,
-}
+MOST_REFUSALS: Final = 2
+"""Refused calls that a message names beside the evidence of the fault."""
+
+
+def current_refusals(snapshot: Snapshot) -> tuple[Refusal, ...]:
+    """The refused calls that can concern a pod that exists, newest first. A call from before the oldest pod shows nothing about it."""
+    pods = reachable_pods(snapshot) if isinstance(snapshot.pods, tuple) else ()
+    oldest = min((pod.created_at for pod in pods), default=None)
+    found = (refusal for refusal in snapshot.refusals if oldest is None or refusal.at >= oldest)
+    return tuple(sorted(found, key=lambda refusal: (refusal.at, refusal.call), reverse=True))
 
 
 def refusal_finding(snapshot: Snapshot) -> Finding | None:
-    """The finding about the refused call of the snapshot; None where there is none, or where this release works without the call.
+    """The finding about the refused calls of the snapshot; None where there is none, or where this release works without them.
 
     A refusal of another role, an old one, and one that names no ServiceAccount show no fault of this role. They are not known, so that no
-    message says that the role is not the cause.
+    message says that the role is not the cause. A refusal that shows a fault counts before one that does not, then the latest.
     """
-    refusal = snapshot.refusal
-    if refusal is None or survives(snapshot, refusal.call):
+    findings = [finding for refusal in current_refusals(snapshot) if (finding := _finding(snapshot, refusal))]
+    return next((finding for finding in findings if finding.is_broken), findings[0] if findings else None)
+
+
+def _finding(snapshot: Snapshot, refusal: Refusal) -> Finding | None:
+    if survives(snapshot, refusal.call):
         return None
     if snapshot.began_at - refusal.at > REFUSALS_COUNT_FOR:
         return _not_known(refusal, "whether AWS still refuses it is not known")
     if refusal.call.startswith("eks-auth:"):
         return _not_known(refusal, "the record names no ServiceAccount")
     if refusal.role_arn != snapshot.desired_role:
-        return _not_known(refusal, f"the role was {role_name(refusal.role_arn) or 'not named'}, which is not the role to use")
+        cluster = "" if refusal.provider_arn else "; the record names no cluster"
+        return _not_known(refusal, f"the role was {role_name(refusal.role_arn) or 'not named'}, which is not the role to use{cluster}")
     if refusal.is_of_token:
         return _refused_token(snapshot, refusal)
     found = needs(snapshot)
@@ -51,16 +63,28 @@ def refusal_finding(snapshot: Snapshot) -> Finding | None:
 
 def survived_refusal(snapshot: Snapshot) -> str:
     """A note about a refused call that this release does without; empty where there is none."""
-    refusal = snapshot.refusal
-    if refusal is None or not survives(snapshot, refusal.call):
-        return ""
-    return (
-        f"AWS refused {refusal.call} to {role_name(refusal.principal)} at {refusal.at:%H:%M:%S} UTC; the installed release works without it"
-    )
+    survived = next((refusal for refusal in current_refusals(snapshot) if survives(snapshot, refusal.call)), None)
+    return f"{refusal_text(survived)}; the installed release works without it" if survived else ""
+
+
+def refusal_text(refusal: Refusal) -> str:
+    """The call, the principal and the time."""
+    return f"AWS refused {refusal.call} to {role_name(refusal.principal)} at {refusal.at:%H:%M:%S} UTC"
+
+
+def unshown_refusals(snapshot: Snapshot, findings: Sequence[Finding]) -> tuple[str, ...]:
+    """A sentence for each refused call that no broken link names as evidence, so that a message can name it."""
+    shown = {evidence for finding in findings if finding.is_broken for evidence in finding.evidence}
+    found = [refusal for refusal in current_refusals(snapshot) if _evidence(refusal) not in shown and not survives(snapshot, refusal.call)]
+    return tuple(_sentence(_finding(snapshot, refusal), refusal) for refusal in found[:MOST_REFUSALS])
+
+
+def _sentence(finding: Finding | None, refusal: Refusal) -> str:
+    return finding.sentence if finding and finding.state is State.UNKNOWN else f"{refusal_text(refusal)} ({refusal.code})"
 
 
 def _not_known(refusal: Refusal, why: str) -> Finding:
-    sentence = f"AWS refused {refusal.call} to {role_name(refusal.principal)} at {refusal.at:%H:%M:%S} UTC ({refusal.code}), and {why}"
+    sentence = f"{refusal_text(refusal)} ({refusal.code}), and {why}"
     return replace(unknown(Link.PERMISSION_ERRORS, sentence), evidence=(_evidence(refusal),))
 
 
@@ -73,12 +97,21 @@ def _refused_token(snapshot: Snapshot, refusal: Refusal) -> Finding:
     code = refusal.code.removesuffix("Exception")
     return broken(
         Link.PERMISSION_ERRORS,
-        _VERDICTS.get(code, Verdict.STS_ERROR),
+        verdict_of_sts(snapshot, code),
         f"STS refused {role_name(refusal.role_arn)} to {snapshot.target.namespace}/{snapshot.target.name}: {code}.",
         _evidence(refusal),
         severity=Severity.CRITICAL,
         remedies=(_remedy(snapshot, code),),
     )
+
+
+def verdict_of_sts(snapshot: Snapshot, code: str) -> Verdict:
+    """The verdict for an error code of STS. Where the trust policy or the provider was read and is right, it is not accused."""
+    if code == "AccessDenied" and trust_link(snapshot).state is not State.OK:
+        return Verdict.TRUST_CONDITION_WRONG
+    if code == "InvalidIdentityToken" and oidc_link(snapshot).state is not State.OK:
+        return Verdict.OIDC_PROVIDER_MISSING
+    return Verdict.STS_ERROR
 
 
 def _remedy(snapshot: Snapshot, code: str) -> Remedy:

@@ -16,7 +16,7 @@ from lambdas.domain.diagnosis.links.annotation import identity_severity, sort_by
 from lambdas.domain.diagnosis.links.identity import audience, oidc_link, provider_arn, role_name, trust_link
 from lambdas.domain.diagnosis.links.permissions import missing_permissions
 from lambdas.domain.diagnosis.links.pod_identity import without_credentials
-from lambdas.domain.diagnosis.links.refusals import refusal_finding, survived_refusal
+from lambdas.domain.diagnosis.links.refusals import refusal_finding, survived_refusal, verdict_of_sts
 from lambdas.domain.diagnosis.node_readiness import NodeCause, cause, is_within_grace, not_ready_otherwise, waiting_for_cni
 from lambdas.domain.diagnosis.permissions import calls_named
 from lambdas.domain.diagnosis.verdict import Verdict
@@ -254,10 +254,10 @@ def _sts_refuses(snapshot: Snapshot) -> Finding | None:
         return None
     sts_code = next(code for code in _STS_CODES if code in refused.values())
     pods = [pod for pod, code in refused.items() if code == sts_code]
-    verdict, what, advice = _STS_CODES[sts_code]
+    what, advice = _STS_CODES[sts_code]
     return broken(
         Link.PERMISSION_ERRORS,
-        verdict,
+        verdict_of_sts(snapshot, sts_code),
         f"{pluralize(len(pods), 'pod carries', 'pods carry')} the role, and STS {what}: {sts_code}.",
         *map(_termination_evidence, pods[:3]),
         remedies=(advice if isinstance(advice, Remedy) else advice(snapshot, pods[0]),),
@@ -291,36 +291,30 @@ def _trust_remedy(snapshot: Snapshot, pod: PodFacts) -> Remedy:
     return Remedy(f"allow {snapshot.target.subject} of {issuer} in the trust policy of {role_name(role)} of account {account}")
 
 
-_STS_CODES: Final[Mapping[str, tuple[Verdict, str, Remedy | Callable[[Snapshot, PodFacts], Remedy]]]] = {
-    "InvalidIdentityToken": (Verdict.OIDC_PROVIDER_MISSING, "does not accept their token", _provider_remedy),
-    "AccessDenied": (Verdict.TRUST_CONDITION_WRONG, "refuses the role to them", _trust_remedy),
+_STS_CODES: Final[Mapping[str, tuple[str, Remedy | Callable[[Snapshot, PodFacts], Remedy]]]] = {
+    "InvalidIdentityToken": ("does not accept their token", _provider_remedy),
+    "AccessDenied": ("refuses the role to them", _trust_remedy),
     "ExpiredToken": (
-        Verdict.STS_ERROR,
         "reports that their token has expired",
         Remedy("check time synchronization on the nodes and that the kubelet renews the token, then replace the pods"),
     ),
     "IDPRejectedClaim": (
-        Verdict.STS_ERROR,
         "reports that the issuer rejected the token, or that the token has expired",
         Remedy("check time synchronization on the nodes, then replace the pods"),
     ),
     "IDPCommunicationError": (
-        Verdict.STS_ERROR,
         "cannot reach the OIDC issuer of the cluster",
         Remedy("wait some minutes, and check that the issuer's URL answers from the internet"),
     ),
     "RegionDisabled": (
-        Verdict.STS_ERROR,
         "is not active in this region for the account",
         Remedy("activate STS for the region in the account settings of IAM, in the account of the role"),
     ),
     "PackedPolicyTooLarge": (
-        Verdict.STS_ERROR,
         "rejects the session policy as too large",
         Remedy("shorten the session policy or the session tags that the workload sends"),
     ),
     "MalformedPolicyDocument": (
-        Verdict.STS_ERROR,
         "rejects the session policy as malformed",
         Remedy("correct the session policy that the workload sends"),
     ),

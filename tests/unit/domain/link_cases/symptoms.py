@@ -13,7 +13,7 @@ from lambdas.domain.snapshot.snapshot import (
 )
 from tests.unit.domain.link_cases.fixtures import BROKEN, NOT_APPLICABLE, OK, UNKNOWN, UNREAD, Case
 from tests.unit.domain.snapshot_fixtures import errors, snapshot_with, some_pods
-from tests.unit.notifications.snapshots import NOW, ROLE, nodes
+from tests.unit.notifications.snapshots import NOW, ROLE, nodes, pods
 
 STS = "WebIdentityErr: failed to retrieve credentials: RequestError: dial tcp: i/o timeout"
 
@@ -34,7 +34,8 @@ def refused(
     call: str = "ec2:CreateNetworkInterface", *, code: str = "Client.UnauthorizedOperation", minutes: float = 1, role: str = ROLE
 ) -> Snapshot:
     at = NOW - timedelta(minutes=minutes)
-    return snapshot_with(refusal=Refusal(call=call, code=code, principal=role, role_arn=role, at=at))
+    refusal = Refusal(call=call, code=code, principal=role, role_arn=role, at=at)
+    return snapshot_with(refusals=(refusal,), pods=pods(15, ROLE, created_at=NOW - timedelta(hours=1)))
 
 
 TOKEN = "sts:AssumeRoleWithWebIdentity"
@@ -50,13 +51,13 @@ CASES: dict[str, Case] = {
     "refused: another role": (refused(role="arn:aws:iam::111122223333:role/nodes"), Link.PERMISSION_ERRORS, UNKNOWN, None),
     "refused: pod identity": (refused("eks-auth:AssumeRoleForPodIdentity", role=""), Link.PERMISSION_ERRORS, UNKNOWN, None),
     "refused: the role to the ServiceAccount": (
-        refused(TOKEN, code="AccessDenied"),
+        replace(refused(TOKEN, code="AccessDenied"), role=UNREAD),
         Link.PERMISSION_ERRORS,
         BROKEN,
         Verdict.TRUST_CONDITION_WRONG,
     ),
     "refused: the token": (
-        refused(TOKEN, code="InvalidIdentityToken"),
+        replace(refused(TOKEN, code="InvalidIdentityToken"), oidc_provider=UNREAD),
         Link.PERMISSION_ERRORS,
         BROKEN,
         Verdict.OIDC_PROVIDER_MISSING,
