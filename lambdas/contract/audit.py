@@ -26,6 +26,18 @@ STREAM_PREFIX: Final = "kube-apiserver-audit-"
 IDENTITY_RESOURCES: Final = ("serviceaccounts", *(kind.resource for kind in WorkloadKind))
 READING_VERBS: Final = ("get", "list", "watch")
 
+FAILED_OPEN: Final = "failed-open.mutation.webhook.admission.k8s.io/"
+"""Prefix of the audit annotation of a request for which a mutating webhook did not answer and was skipped. Its value names the webhook.
+
+Source: https://pkg.go.dev/k8s.io/apiserver/pkg/admission/plugin/webhook/mutating#pkg-constants
+"""
+POD_NAMESPACE: Final = "kube-system"
+"""The namespace whose created pods pass the filter. The rest of an annotation's name is the position of the webhook, and a selector takes
+no wildcard in a name, so a pattern cannot select the annotation. The pods of every namespace would be too many.
+"""
+_NOT_READY_PATTERN: Final = "KubeletN*"
+"""Matches `KUBELET_NOT_READY` and no other reason of a kubelet, such as `KubeletReady` and `KubeletHasSufficientMemory`."""
+
 # A patch lists the changed conditions in no fixed order, and a selector takes one index. Kubelets report four conditions, and the node
 # monitoring agent adds its own before or after them.
 _CONDITIONS: Final = range(8)
@@ -42,14 +54,15 @@ def _pattern() -> str:
     identity = f"{_is('objectRef.resource', *IDENTITY_RESOURCES)} && $.objectRef.subresource NOT EXISTS && {written}"
     registered = '$.objectRef.resource = "nodes" && $.verb = "create"'
     status = "$.requestObject.status.conditions"
-    unready = " || ".join(f'{status}[{index}].reason = "{KUBELET_NOT_READY}"' for index in _CONDITIONS)
+    unready = " || ".join(f'{status}[{index}].reason = "{_NOT_READY_PATTERN}"' for index in _CONDITIONS)
     # Kubelets patch the status. The node controller updates it, with every condition, so that no index has to be named.
     silent = '$.objectRef.resource = "nodes" && $.objectRef.subresource = "status" && $.verb = "update"'
-    return f"{{ ({identity}) || ({registered}) || {unready} || ({silent}) }}"
+    pods = f'$.objectRef.resource = "pods" && $.verb = "create" && $.objectRef.namespace = "{POD_NAMESPACE}"'
+    return f"{{ ({identity}) || ({registered}) || {unready} || ({silent}) || ({pods}) }}"
 
 
 FILTER_PATTERN: Final = _pattern()
-"""Selects changes of ServiceAccounts and workloads, node registrations, and nodes that are not Ready or stopped reporting.
+"""Selects changes of ServiceAccounts and workloads, node registrations, nodes that are not Ready or stopped reporting, and created pods.
 
 A node whose kubelet is silent is found at any position of its conditions, because other programs may put their conditions first.
 The pattern has at most 1,024 characters. It does not name bound ServiceAccounts, because a new binding must not need a deployment; the

@@ -28,7 +28,23 @@ from tests.waiting import eventually
 POLICY = Path(__file__).parent / "eks-audit-policy.yaml"
 ACCOUNTS = "/api/v1/namespaces/kube-system/serviceaccounts"
 ROLE = "arn:aws:iam::111122223333:role/demo-vpc-cni"
-NODE = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "node-1"}}
+LINUX = {"kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64"}
+NODE = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "node-1", "labels": LINUX}}
+
+UNREACHABLE_WEBHOOK = {
+    "metadata": {"name": "pod-identity-webhook"},
+    "webhooks": [
+        {
+            "name": "pods.identity.example.com",
+            "clientConfig": {"url": "https://127.0.0.1:1/mutate"},
+            "rules": [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}],
+            "admissionReviewVersions": ["v1"],
+            "sideEffects": "None",
+            "failurePolicy": "Ignore",
+            "timeoutSeconds": 1,
+        }
+    ],
+}
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +70,7 @@ def _act(control_plane: ControlPlane) -> None:
     admin.create(ACCOUNTS, account)
     admin.merge(f"{ACCOUNTS}/aws-node", {"metadata": {"annotations": {"eks.amazonaws.com/role-arn": ROLE}}}, dryRun="All")
     admin.ask("POST", ACCOUNTS, account)  # exists already: 409
+    admin.create("/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations", UNREACHABLE_WEBHOOK)
     admin.create(aws_node.DAEMON_SETS, aws_node.daemon_set())
     template = {"spec": {"template": {"metadata": {"annotations": {"example.com/revision": "2"}}}}}
     headers = {"Content-Type": MERGE_PATCH, "User-Agent": "Helm/3.19.0"}
@@ -125,6 +142,14 @@ def test_the_audit_log_shows_user_agent_and_address_of_a_write(
     (changed,) = _watched(_written(lines, resource, verb), (REMEDIATOR.role_arn,)).identities
     assert (changed.actor.who, changed.actor.what) == ("control-plane", what)
     assert (changed.actor.agent, changed.actor.address) == (agent, "127.0.0.1")
+
+
+def test_a_pod_that_a_webhook_failed_open_for_is_reported_with_the_webhook(lines: list[dict[str, Any]]) -> None:
+    (changed,) = _watched(_written(lines, "pods", "create"), (REMEDIATOR.role_arn,)).identities
+    assert changed.watched.service_account == "aws-node"
+    assert changed.actor.who == "system:serviceaccount:kube-system:daemon-set-controller"
+    assert changed.actor.what.startswith("create of aws-node-")
+    assert changed.actor.what.endswith("for which webhook pods.identity.example.com failed open")
 
 
 def test_the_role_counts_as_another_user_for_a_foreign_deployment(lines: list[dict[str, Any]]) -> None:

@@ -1,4 +1,7 @@
-"""Findings in an audit log: nodes that are not Ready, and ServiceAccounts that were changed. A batch is one time window."""
+"""Findings in an audit log: nodes that are not Ready, ServiceAccounts that were changed, and pods that a webhook missed.
+
+A batch is one time window.
+"""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
@@ -9,6 +12,7 @@ from typing import Final
 from lambdas.domain.audit.identity import WatchedServiceAccount, actor_of, changed_by, role_of
 from lambdas.domain.audit.nodes import NodeCause, NodeSignal, node_signal
 from lambdas.domain.audit.record import Write, parse_write
+from lambdas.domain.audit.webhooks import SkippedPods, owner_of, skipped_webhooks
 from lambdas.domain.requests.request import Actor
 
 __all__ = ["ChangedIdentity", "Findings", "NodeCause", "UnreadyNodes", "WatchedServiceAccount", "findings"]
@@ -26,7 +30,9 @@ class UnreadyNodes:
 
 @dataclass(frozen=True, kw_only=True)
 class ChangedIdentity:
-    """Writes of others to one ServiceAccount or its workload. `actor` made the last write."""
+    """Writes of others to one ServiceAccount or its workload, or pods that were created while a webhook failed open. `actor` made the
+    last write; a write to the ServiceAccount or workload counts before a created pod.
+    """
 
     watched: WatchedServiceAccount
     changes: int
@@ -52,6 +58,7 @@ def findings(records: Iterable[object], *, watching: Collection[WatchedServiceAc
     """
     nodes: defaultdict[NodeCause, _Signs] = defaultdict(_Signs)
     changes: dict[tuple[str, str], _Changes] = {}
+    skipped: dict[tuple[str, str], SkippedPods] = {}
     ours = frozenset(role for arn in our_roles if (role := role_of(arn)))
     for record in records:
         write = parse_write(record)
@@ -59,6 +66,8 @@ def findings(records: Iterable[object], *, watching: Collection[WatchedServiceAc
             continue
         if sign := node_signal(write):
             nodes[sign.cause].add(sign)
+        if (webhooks := skipped_webhooks(write)) and (owner := owner_of(write, watching)):
+            skipped.setdefault((owner.namespace, owner.service_account), SkippedPods(owner, write)).add(write, webhooks)
         for one in changed_by(write, watching, ours):
             name = one.namespace, one.service_account
             if name not in changes:
@@ -66,8 +75,14 @@ def findings(records: Iterable[object], *, watching: Collection[WatchedServiceAc
             changes[name].add(write)
     return Findings(
         nodes=tuple(nodes[cause].found(cause) for cause in NodeCause if cause in nodes),
-        identities=tuple(changes[name].found() for name in sorted(changes)),
+        identities=tuple(
+            changes[name].found() if name in changes else _created_without_webhook(skipped[name]) for name in sorted({*changes, *skipped})
+        ),
     )
+
+
+def _created_without_webhook(pods: SkippedPods) -> ChangedIdentity:
+    return ChangedIdentity(watched=pods.watched, changes=pods.count, actor=pods.actor, at=pods.last.at)
 
 
 _ALWAYS: Final = datetime.min.replace(tzinfo=UTC)

@@ -98,6 +98,15 @@ def service_account_write(verb: str = "patch", name: str = "aws-node", **more: A
     return record(verb, "serviceaccounts", name, **({"namespace": "kube-system"} | more))
 
 
+def created_pod(name: str = "aws-node-x7k2p", *webhooks: str, account: str = "aws-node", namespace: str = "kube-system") -> dict[str, Any]:
+    """A pod that a DaemonSet controller created, with the annotation of each webhook that failed open for it."""
+    user = {"username": "system:serviceaccount:kube-system:daemon-set-controller", "groups": ["system:serviceaccounts"]}
+    body = {"metadata": {"generateName": "aws-node-"}, "spec": {"serviceAccountName": account}}
+    made = record("create", "pods", namespace=namespace, user=user, request=body, response={**body, "metadata": {"name": name}})
+    keys = (f"failed-open.mutation.webhook.admission.k8s.io/round_0_index_{index}" for index in range(len(webhooks)))
+    return {**made, "annotations": made["annotations"] | dict(zip(keys, webhooks, strict=True))}
+
+
 def payload(records: Iterable[object], **head: Any) -> dict[str, Any]:
     """The payload of the invocation: the records as log lines; a string is a line."""
     lines = [item if isinstance(item, str) else json.dumps(item, separators=(",", ":")) for item in records]

@@ -7,7 +7,16 @@ import pytest
 from lambdas.contract.audit import FILTER_PATTERN, STREAM_PREFIX, cluster_of, log_group
 from lambdas.domain.audit import findings
 from lambdas.domain.audit.identity import watched
-from tests.unit.node_watcher.audit_records import LOG_STREAM, NODE, kubelet_patch, record, registration, service_account_write, silent_node
+from tests.unit.node_watcher.audit_records import (
+    LOG_STREAM,
+    NODE,
+    created_pod,
+    kubelet_patch,
+    record,
+    registration,
+    service_account_write,
+    silent_node,
+)
 from tests.unit.node_watcher.log_filter import compiled
 
 RELEVANT: dict[str, dict[str, Any]] = {
@@ -18,6 +27,7 @@ RELEVANT: dict[str, dict[str, Any]] = {
     **{f"{item} of the ServiceAccount": service_account_write(item) for item in ("create", "update", "patch", "delete")},
     "all ServiceAccounts deleted": service_account_write("deletecollection", ""),
     "DaemonSet patched": record("patch", "daemonsets", "aws-node", namespace="kube-system"),
+    "pod created without the webhook": created_pod("aws-node-x7k2p", "iam-for-pods.example.com"),
     "Deployment updated": record("update", "deployments", "ebs-csi-controller", namespace="kube-system"),
 }
 IRRELEVANT: dict[str, dict[str, Any]] = {
@@ -28,11 +38,14 @@ IRRELEVANT: dict[str, dict[str, Any]] = {
     "DaemonSet status": record("update", "daemonsets", "aws-node", namespace="kube-system", subresource="status"),
     "pod created": record("create", "pods", "web", namespace="shop"),
     "lease renewed": record("update", "leases", NODE, namespace="kube-node-lease"),
+    "pod of another namespace": created_pod("web-1", "iam-for-pods.example.com", account="web", namespace="shop"),
     "node patched": record("patch", "nodes", NODE),
     "config map written": record("update", "configmaps", "aws-auth", namespace="kube-system"),
 }
 WIDER = {
     "another ServiceAccount": service_account_write("create", "default"),
+    "pod created with every webhook": created_pod(),
+    "pod of another ServiceAccount": created_pod("coredns-1", "iam-for-pods.example.com", account="coredns"),
     "another Deployment": record("patch", "deployments", "web", namespace="shop"),
 }
 PASSES = compiled(FILTER_PATTERN)

@@ -20,6 +20,7 @@ from tests.unit.node_watcher.audit_records import (
     ACCOUNT,
     NODE,
     OUR_ROLE,
+    created_pod,
     kubelet_patch,
     record,
     registration,
@@ -260,3 +261,36 @@ def test_no_record_raises_in_a_long_run(records: list[Any]) -> None:
 @given(st.permutations([*RELEVANT.values()]))
 def test_the_order_of_records_does_not_matter(records: list[dict[str, Any]]) -> None:
     assert _findings(*records) == _findings(*RELEVANT.values())
+
+
+def test_pods_that_a_webhook_failed_open_for_are_one_finding_with_their_names() -> None:
+    names = ("iam-for-pods.example.com", "other.example.com")
+    lines = [created_pod(f"aws-node-{index}", *names[: 1 + index % 2]) for index in range(5)]
+    (found,) = _findings(*lines).identities
+    assert (found.watched.service_account, found.changes) == ("aws-node", 5)
+    assert found.actor.who == "system:serviceaccount:kube-system:daemon-set-controller"
+    assert found.actor.what == (
+        "create of aws-node-0, aws-node-1, aws-node-2 and 2 more, for which webhook iam-for-pods.example.com, other.example.com failed open"
+    )
+    assert _findings(*reversed(lines)) == _findings(*lines)
+
+
+def test_a_write_to_the_service_account_counts_before_a_created_pod() -> None:
+    (found,) = _findings(created_pod("aws-node-0", "iam-for-pods.example.com"), service_account_write("patch")).identities
+    assert "ServiceAccount" in found.actor.what
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        created_pod(),
+        created_pod("coredns-1", "iam-for-pods.example.com", account="coredns"),
+        {**created_pod("aws-node-0", "iam-for-pods.example.com"), "requestObject": None, "responseObject": None},
+        {**created_pod("aws-node-0", "iam-for-pods.example.com"), "annotations": ["failed-open.mutation.webhook.admission.k8s.io/x"]},
+        {**created_pod(), "annotations": {"failed-open.mutation.webhook.admission.k8s.io/round_0_index_0": 7}},
+        {**created_pod("aws-node-0", "iam-for-pods.example.com"), "responseStatus": {"code": 403}},
+    ],
+    ids=["no annotation", "not watched", "no body", "annotations of another shape", "value of another type", "not created"],
+)
+def test_other_created_pods_are_no_finding(line: dict[str, Any]) -> None:
+    assert _findings(line) == Findings()
