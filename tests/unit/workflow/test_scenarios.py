@@ -45,6 +45,24 @@ def test_each_scenario_names_existing_failure_modes() -> None:
     assert told <= set(ROWS)
 
 
+def test_no_scenario_rests_on_a_native_event_of_eks() -> None:
+    """A rule on `aws.eks` has only ever been seen to receive calls from CloudTrail (docs/events)."""
+    assert "addon-event" not in {load(name).event for name in names()}
+
+
+REQUESTED = [name for name in names() if load(name).event == "check-requested" and load(name).world.binding is not None]
+"""Scenarios of bound ServiceAccounts that a request starts. Others are about nodes or refused calls, which a sweep does not read."""
+
+
+@pytest.mark.parametrize("name", REQUESTED)
+def test_the_sweep_alone_finds_the_fault(name: str) -> None:
+    """No event of AWS arrives, native or from CloudTrail."""
+    scenario = replace(load(name), event="sweep")
+    outcome = run_scenario(scenario).outcome()
+    assert outcome.outcome == scenario.expect.outcome
+    assert differences(scenario.expect, outcome) == []
+
+
 def test_an_unknown_event_is_rejected() -> None:
     with pytest.raises(InvalidScenario):
         run_scenario(Scenario(**{**vars(load("healthy")), "event": "telegram"}))
