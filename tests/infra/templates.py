@@ -71,6 +71,44 @@ MAXIMAL: dict[str, Any] = {
 }
 
 
+def _placed(name: str, number: int, **keys: Any) -> dict[str, Any]:
+    return {"name": name, "account": f"{number:012d}", "region": REGION, **keys}
+
+
+SLACK = {"workspace": "T07EA123LEP", "channel": "C07EZ1ABC23"}
+TYPICAL: dict[str, Any] = {
+    "environments": [
+        _placed("minimal", 1),
+        _placed(
+            "private",
+            2,
+            clusters=[{"name": "private"}],
+            network={"vpc": "vpc-0a1b2c3d", "subnets": ["subnet-0a1b2c3d", "subnet-0a1b2c3e"], "security_groups": ["sg-0a1b2c3d"]},
+        ),
+        _placed("chat", 3, clusters=[{"name": "chat", "audit_log": True}], notify={"slack": SLACK}),
+        _placed("follower", 3, region="us-east-1", clusters=[{"name": "follower"}], notify={"chat_home": "chat"}),
+        _placed("teams", 4, notify={"teams": {"team": TEAM, "tenant": TENANT, "channel": "19%3aabc%40thread.tacv2"}}),
+        _placed("key", 5, key=f"arn:aws:kms:{REGION}:{ACCOUNT}:key/0a1b2c3d-1111-2222-3333-444455556666", bound_roles=["/eks/"]),
+        _placed(
+            "govcloud",
+            6,
+            region="us-gov-west-1",
+            clusters=[{"name": "gov", "container_insights": "enhanced"}],
+            notify={"mail": ["team@example.com"]},
+        ),
+        _placed(
+            "many",
+            7,
+            clusters=[{"name": f"{number:03d}{'c' * 70}", "access_entries": False} for number in range(40)],
+            bound_roles=[f"arn:aws:iam::000000000007:role/team-{number}" for number in range(60)],
+        ),
+        _placed("approval", 8, bound_roles=["/eks/"], settings_floor={"mode": "approve", "cooldown_s": 600}, concurrency={"checker": 20}),
+        _placed("observe", 9, settings_floor={"mode": "observe"}, simulation=False, event_publishers=[]),
+    ]
+}
+"""Configurations as users have them, each in an account of its own."""
+
+
 def app_of(raw: object, folder: Path) -> cdk.App:
     """Return the app of a configuration, without bundling."""
     import aws_cdk as cdk
