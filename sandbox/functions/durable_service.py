@@ -8,9 +8,11 @@ is retried sooner, and no wake-up is lost.
 from __future__ import annotations
 
 import json
+import math
 import re
 import uuid
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
@@ -157,7 +159,7 @@ class DurableService:
     def __init__(
         self, run: Callable[[str, str, bytes], InvocationResult], *, region: str, skip_time: bool = False, invocation_timeout_s: int = 900
     ) -> None:
-        clock = SkipClock() if skip_time else RealClock()
+        clock = self._clock = SkipClock() if skip_time else RealClock()
         self._store = InMemoryExecutionStore()
         self._scheduler = Scheduler()
         self._registry = ExecutionRegistry(self._store, self._scheduler)
@@ -209,12 +211,17 @@ class DurableService:
                 function_qualifier=qualifier,
                 execution_name=name,
                 execution_timeout_seconds=function.execution_timeout_s,
-                execution_retention_period_days=14,
+                execution_retention_period_days=max(1, math.ceil(function.history_retention_s / 86_400)),
                 invocation_id=str(uuid.uuid4()),
                 input=payload,
             )
         )
         return str(begun.execution_arn)
+
+    def is_forgotten(self, arn: str, retention_s: float) -> bool:
+        """Whether an execution ended so long ago that its history is deleted."""
+        ended_at = self._executor.get_execution_details(arn).end_timestamp
+        return ended_at is not None and self._clock.now() - ended_at > timedelta(seconds=retention_s)
 
     def wait(self, arn: str, timeout_s: float) -> Any:
         """Wait for the end of an execution; returns the answer of GetDurableExecution, whether it ended or not."""

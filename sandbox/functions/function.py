@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 class Function:
     """The configuration of a function. `concurrency` limits its execution environments.
 
+    `history_retention_s` is how long a closed durable execution is kept, and its name with it.
+
     `preloaded`: the environments are forked from a process that has imported the modules; for tests with many environments.
     """
 
@@ -31,6 +33,7 @@ class Function:
     region: str = "eu-west-1"
     durable: bool = False
     execution_timeout_s: int = 86_400
+    history_retention_s: float = 30 * 86_400
     preloaded: bool = False
     role: str = ""
     modified_at: str = "2026-11-01T06:00:00.000+0000"

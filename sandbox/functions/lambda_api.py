@@ -154,7 +154,9 @@ class LambdaApi:
         payload = params.get("Payload") or b"{}"
         with self._lock:
             execution = self._executions.get((function.name, name))
-            if execution is None:
+            # A name is taken until the retention of its execution ends.
+            # Source: https://docs.aws.amazon.com/lambda/latest/dg/durable-execution-idempotency.html
+            if execution is None or self.durable.is_forgotten(execution.arn, function.history_retention_s):
                 execution = _Execution(payload, self.durable.start(function, self._version(function, qualifier), name, payload.decode()))
                 self._executions[function.name, name] = execution
         if execution.payload != payload:

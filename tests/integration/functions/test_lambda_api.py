@@ -25,12 +25,34 @@ def client(aws: LocalAws, front: LambdaApi, functions: Path) -> Any:
     front.add(
         Function(name="remediator", asset=functions, handler="handlers.durable", environment=environment, durable=True, concurrency=1)
     )
+    front.add(
+        Function(
+            name="forgetful",
+            asset=functions,
+            handler="handlers.durable",
+            environment=environment,
+            durable=True,
+            concurrency=1,
+            history_retention_s=0.5,
+        )
+    )
+    front.add(
+        Function(
+            name="hasty",
+            asset=functions,
+            handler="handlers.durable",
+            environment=environment,
+            durable=True,
+            concurrency=1,
+            execution_timeout_s=2,
+        )
+    )
     return aws.client("lambda", "remediator")
 
 
-def _start(client: Any, name: str, event: dict[str, Any]) -> str:
+def _start(client: Any, name: str, event: dict[str, Any], function: str = "remediator") -> str:
     answer = client.invoke(
-        FunctionName="remediator", Qualifier="$LATEST", InvocationType="Event", DurableExecutionName=name, Payload=json.dumps(event)
+        FunctionName=function, Qualifier="$LATEST", InvocationType="Event", DurableExecutionName=name, Payload=json.dumps(event)
     )
     assert answer["StatusCode"] == 202
     return str(answer["DurableExecutionArn"])
@@ -93,6 +115,22 @@ def test_a_name_identifies_one_execution_even_after_its_end(client: Any, tmp_pat
     _ended(client, arn)
     assert _start(client, "incident-2", event) == arn
     assert (tmp_path / "f").read_text() == "one\ntwo\n"
+
+
+def test_a_name_is_free_again_when_the_retention_of_its_execution_ends(client: Any, tmp_path: Path) -> None:
+    event = {"file": str(tmp_path / "f")}
+    first = _start(client, "incident-3", event, "forgetful")
+    assert _ended(client, first)["Status"] == "SUCCEEDED"
+    time.sleep(1)
+    second = _start(client, "incident-3", {"file": str(tmp_path / "g")}, "forgetful")
+    assert second != first
+    assert _ended(client, second)["Status"] == "SUCCEEDED"
+    assert (tmp_path / "g").read_text() == "one\ntwo\n"
+
+
+def test_an_execution_that_exceeds_its_time_out_ends(client: Any, tmp_path: Path) -> None:
+    arn = _start(client, "slow", {"file": str(tmp_path / "f"), "pause": 600}, "hasty")
+    assert _ended(client, arn)["Status"] == "TIMED_OUT"
 
 
 @pytest.mark.parametrize("how", ["exits", "is killed"])
