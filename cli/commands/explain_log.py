@@ -20,7 +20,10 @@ def explain_log(
     *,
     files: Annotated[
         list[str],
-        typer.Argument(metavar="FILE...", help="ipamd.log of one node, also compressed, with its rotated files; - reads standard input."),
+        typer.Argument(
+            metavar="FILE...",
+            help="ipamd.log of one node, also compressed, with its rotated files, or a bundle eks_i_*.tar.gz; - reads standard input.",
+        ),
     ],
 ) -> int:
     """Explain the log of the VPC CNI on a node: /var/log/aws-routed-eni/ipamd.log.

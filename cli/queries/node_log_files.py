@@ -1,4 +1,4 @@
-"""Read `ipamd.log` files of a node: plain, compressed and rotated files as one log, within fixed limits."""
+"""Read `ipamd.log` files of a node: plain, compressed, rotated and bundled files as one log, within fixed limits."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ import re
 import sys
 import zlib
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
 from cli.errors import CommandError
+from cli.queries.node_log_bundle import is_bundle, logs_of
 from lambdas.domain.diagnosis.node_log import LONGEST_LINE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 STDIN: Final = "-"
 MAX_BYTES: Final = 1024**3
@@ -31,27 +33,27 @@ _TAR: Final = b"ustar"
 
 @dataclass
 class NodeLogFiles:
-    """The lines of several files, rotated files first. `counts` are the lines of each file after the lines were iterated."""
+    """The lines of several files, rotated files first. `counts` are the lines of each file after the lines were iterated.
+
+    A bundle of the EKS log collector counts as the logs in it, each with the name `bundle:path`.
+    """
 
     names: Sequence[str]
     limit: int = MAX_BYTES
     counts: dict[str, int] = field(default_factory=dict)
     is_cut: bool = False
 
-    def __post_init__(self) -> None:
-        self.names = sorted(dict.fromkeys(self.names), key=_rotation)
-
     def __iter__(self) -> Iterator[str]:
         """Iterate over the lines of all files.
 
         Raises:
-            CommandError: a file is an archive, or its compression is damaged.
+            CommandError: a bundle has no log of the CNI, a file is damaged, or standard input is an archive.
             OSError: a file cannot be read.
         """
         remaining = self.limit
-        for name in self.names:
+        for name, opened in sorted(_sources(self.names).items(), key=lambda source: _rotation(source[0])):
             self.counts[name] = 0
-            for line, size in _lines(name, remaining):
+            for line, size in _lines(name, opened, remaining):
                 remaining -= size
                 if remaining < 0:
                     self.is_cut = True
@@ -74,18 +76,30 @@ def _rotation(name: str) -> str:
     return found[1] if found else "~"
 
 
-def _lines(name: str, limit: int) -> Iterator[tuple[str, int]]:
+def _sources(names: Sequence[str]) -> dict[str, Callable[[], Iterator[IO[bytes]]]]:
+    """Name -> how to open it, each once. A bundle is replaced by the logs in it."""
+    found: dict[str, Callable[[], Iterator[IO[bytes]]]] = {}
+    for name in names:
+        if name != STDIN and is_bundle(Path(name)):
+            found |= {f"{name}:{log.name}": log.open for log in logs_of(Path(name))}
+        else:
+            found[name] = partial(_opened, name)
+    return found
+
+
+def _lines(name: str, opened: Callable[[], Iterator[IO[bytes]]], limit: int) -> Iterator[tuple[str, int]]:
     try:
-        with _opened(name) as file:
+        for file in opened():
             yield from _cut_lines(name, file, limit)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise CommandError(f"{name} is not a complete gzip file: {error}", next_step="copy the file again from the node") from error
 
 
-def _opened(name: str) -> IO[bytes]:
-    file = sys.stdin.buffer if name == STDIN else Path(name).open("rb")  # noqa: SIM115  # the caller closes it
-    is_compressed = file.peek(2)[:2] == _GZIP if hasattr(file, "peek") else False
-    return gzip.GzipFile(fileobj=file) if is_compressed else file  # type: ignore[return-value]  # it reads bytes
+def _opened(name: str) -> Iterator[IO[bytes]]:
+    """Yield the open file once, decompressed."""
+    with sys.stdin.buffer if name == STDIN else Path(name).open("rb") as file:
+        is_compressed = file.peek(2)[:2] == _GZIP if hasattr(file, "peek") else False
+        yield gzip.GzipFile(fileobj=file) if is_compressed else file  # type: ignore[misc]  # it reads bytes
 
 
 def _cut_lines(name: str, file: IO[bytes], limit: int) -> Iterator[tuple[str, int]]:
@@ -93,7 +107,7 @@ def _cut_lines(name: str, file: IO[bytes], limit: int) -> Iterator[tuple[str, in
     is_first = True
     while raw := file.readline(4 * LONGEST_LINE + 1):
         if is_first and raw[_TAR_OFFSET:].startswith(_TAR):
-            raise CommandError(f"{name} is a tar archive", next_step="extract it and give the file var_log/aws-routed-eni/ipamd.log")
+            raise CommandError(f"{name} is a tar archive, which is read from a file only", next_step="save it to a file and give its name")
         is_first, size = False, len(raw)
         kept, last = raw, raw
         while size <= limit and not last.endswith(b"\n") and (last := file.readline(1 << 16)):
