@@ -20,11 +20,10 @@ THREAT = Threat(
     actor="invoker of the remediator",
     controls="`lambda:InvokeFunction` on the remediator",
     attempt="have a target repaired that no check has found broken, repeat a closed incident, or run two repairs at once",
-    prevention="the payload names a row; id, target and execution must match an open one, and each write needs the unchanged row",
+    prevention="the payload names a row; id, target and execution must match an open one, which is read again right before each write",
     proof=("test_a_payload_that_matches_no_open_row_starts_nothing", "test_a_run_whose_incident_was_taken_over_writes_nothing"),
     residual="a writer of the table can open, close and delay incidents and lift or trip the limits of history: protect the table as "
-    "you protect the parameters. Each run assesses the cluster again, so a forged row alone causes no write to a healthy workload. "
-    "A laptop that sleeps for more than six minutes inside one step can still finish that step",
+    "you protect the parameters. Each run assesses the cluster again, so a forged row alone causes no write to a healthy workload",
 )
 OPEN: dict[str, Any] = {"incident_id": "real", "target": TARGET.key}
 PAYLOADS: dict[str, dict[str, Any]] = {

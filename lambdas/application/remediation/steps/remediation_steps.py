@@ -63,7 +63,7 @@ from lambdas.domain.errors import (
     RemediatorError,
     TransientError,
 )
-from lambdas.domain.incidents.incident import Outcome
+from lambdas.domain.incidents.incident import Incident, Outcome
 from lambdas.domain.planning.actions import (
     DONE,
     Action,
@@ -115,7 +115,7 @@ class RemediationSteps(StepContext):
         """Collect a snapshot, diagnose it and plan. The signals are counted first, so that a later one is not treated as handled."""
         try:
             incident = self.incidents.get(self.incident.target)
-            if incident is None or (incident.id, incident.execution) != (self.incident.id, self.incident.execution):
+            if incident is None or not self._is_holder(incident):
                 self.log("snapshot", "the incident has another holder", incident=self.incident.id)
                 return AssessmentResult(at=self.now(), is_taken_over=True)
             summary = self.summarize(iteration, incident.refusal)
@@ -183,7 +183,6 @@ class RemediationSteps(StepContext):
         return ActionResult(at=self.now(), state=state, message=text, waited_for_update=waited)
 
     def _write(self, action: Action, binding: PlannedBinding, former: ActionResult) -> str:
-        namespace = self.incident.target.namespace
         match action:
             case AnnotateServiceAccount():
                 self.retry(lambda: self.write_check.check_binding(action.role_arn, binding))
@@ -193,8 +192,7 @@ class RemediationSteps(StepContext):
                 return self._delete(action)
             case RestartWorkload():
                 self._check_pods(action.role_arn, binding)
-                self.retry(lambda: self.cluster().restart(namespace, action.workload, action.name, action.restarted_at))
-                return f"{action.name} restarts, {action.at_a_time} at a time"
+                return self.retry(lambda: self._restart(action))
             case ReplaceStalePods():  # `replace_stale_pods` deletes them
                 return f"{pluralize(action.count, 'stale pod')}, {action.at_a_time} at a time"
             case UpdateAddonRole():
@@ -205,6 +203,21 @@ class RemediationSteps(StepContext):
                 return self.retry(lambda: self._restore(action))
             case _:
                 assert_never(action)
+
+    def _check_holder(self) -> None:
+        """Check that the incident's row still names this incident and this execution: the last read before each write.
+
+        A process can outlive its execution. One that was stopped or timed out counts as ended, its incident is taken over, and the
+        successor may write while the former process still runs. Then that process must not write.
+
+        Raises:
+            Conflict: the incident has another holder, or is closed.
+        """
+        if not self._is_holder(self.incidents.get(self.incident.target)):
+            raise Conflict("the incident has another holder, so nothing more is written")
+
+    def _is_holder(self, found: Incident | None) -> bool:
+        return found is not None and (found.id, found.execution) == (self.incident.id, self.incident.execution)
 
     @property
     def write_check(self) -> WriteCheck:
@@ -228,18 +241,31 @@ class RemediationSteps(StepContext):
         return None
 
     def _delete(self, action: ReplaceCanaryPod) -> str:
-        deleted = self.retry(lambda: self.cluster().delete_pod(self.incident.target.namespace, action.pod, action.uid))
-        return f"{action.pod} deleted" if deleted else f"{action.pod} was gone already"
+        cluster = self.retry(self.cluster)
+
+        def delete() -> bool:
+            self._check_holder()
+            return cluster.delete_pod(self.incident.target.namespace, action.pod, action.uid)
+
+        return f"{action.pod} deleted" if self.retry(delete) else f"{action.pod} was gone already"
+
+    def _restart(self, action: RestartWorkload) -> str:
+        cluster = self.cluster()
+        self._check_holder()
+        cluster.restart(self.incident.target.namespace, action.workload, action.name, action.restarted_at)
+        return f"{action.name} restarts, {action.at_a_time} at a time"
 
     def _update_record(self, action: UpdateAddonRole, former: ActionResult) -> str:
         cluster, eks = self.incident.target.cluster, self.readers.eks
         if self.write_check.has_record_role(action, waited=former.waited_for_update):
             return f"the add-on record {action.addon} has the role already"
+        self._check_holder()
         update = eks.set_addon_role(cluster, action.addon, action.role_arn, action.token)
         return f"update {update} of the add-on record {action.addon}"
 
     def _annotate(self, action: AnnotateServiceAccount) -> str:
         target, cluster = self.incident.target, self.cluster()
+        self._check_holder()
         try:
             cluster.apply_annotation(target.namespace, target.name, action.role_arn, action.resource_version)
         except Conflict:
@@ -257,6 +283,7 @@ class RemediationSteps(StepContext):
         found = cluster.service_account(target.namespace, target.name)
         value = found.role_annotations.get(ROLE_ANNOTATION) if isinstance(found, ServiceAccountFacts) else ""
         if isinstance(found, ServiceAccountFacts) and value == action.ours:
+            self._check_holder()
             cluster.restore_annotation(target.namespace, target.name, action.value, found.resource_version)
         elif value != action.value:
             raise Conflict("the annotation was changed by someone else and was not restored")
