@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -11,7 +11,7 @@ from cli.commands.check import AllClusters, Clusters, ServiceAccount
 from cli.errors import CommandError, ExitCode
 from cli.options import GlobalOptions
 from cli.output import Format, console, is_interactive, progress, write
-from lambdas.contract.parameters import ServiceAccountRef, binding_path
+from lambdas.contract.parameters import Mechanism, ServiceAccountRef, binding_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,7 +33,7 @@ def adopt(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the proposals and write nothing.")] = False,
 ) -> int:
-    """Write bindings from the annotations and add-on records of today.
+    """Write bindings from the associations, annotations and add-on records of today.
 
     Each role is checked as before a repair. A role that fails the check is refused. Shows the proposals and asks for confirmation.
     Exit code 1 where a proposal is refused.
@@ -47,7 +47,7 @@ def adopt(
 
     dependencies = connection.connect(options)
     selection = TargetSelection(clusters=tuple(cluster), all_clusters=all_clusters, service_account=service_account)
-    with progress("reading annotations and add-on records"):
+    with progress("reading associations, annotations and add-on records"):
         proposals = _proposals(selection, dependencies)
     new = [proposal for proposal in proposals if proposal.state == "proposed"]
     code = ExitCode.BROKEN if any(proposal.refusal for proposal in proposals) else ExitCode.OK
@@ -73,11 +73,20 @@ class BindingProposal:
     source: str = ""
     refusal: str = ""
     is_bound: bool = False
+    mechanism: Mechanism | None = None
+    target_role_arn: str = ""
 
     @property
     def path(self) -> str:
         """Path of the parameter."""
         return binding_path(self.target.cluster, self.target.namespace, self.target.name)
+
+    @property
+    def value(self) -> str:
+        """The text of the parameter."""
+        from lambdas.domain.snapshot.bindings import BindingValue
+
+        return BindingValue(role=self.role_arn, mechanism=self.mechanism, target_role=self.target_role_arn).text
 
     @property
     def state(self) -> str:
@@ -89,21 +98,25 @@ class BindingProposal:
         """The proposal as JSON."""
         name = f"{self.target.namespace}/{self.target.name}"
         fields = {"path": self.path, "cluster": self.target.cluster, "name": name, "state": self.state}
-        return fields | {"roleArn": self.role_arn or None, "source": self.source or None, "reason": self.refusal or None}
+        found = {"roleArn": self.role_arn or None, "mechanism": self.mechanism, "targetRoleArn": self.target_role_arn or None}
+        return fields | found | {"source": self.source or None, "reason": self.refusal or None}
 
 
 class ParameterOverlay:
     """Parameters with a proposed binding, so that an assessment checks the role before the binding is written."""
 
-    def __init__(self, parameters: ParametersPort, path: str, role_arn: str) -> None:
+    def __init__(self, parameters: ParametersPort, path: str, value: str) -> None:
         from lambdas.domain.snapshot.bindings import Parameter
 
         self._parameters = parameters
-        self._overlay = {path: Parameter(value=role_arn)}
+        self._overlay = {path: Parameter(value=value)}
 
     def load(self, cluster: str | None = None) -> Mapping[str, Parameter]:
         """Return the parameters, with the proposed one."""
         return {**self._parameters.load(cluster), **self._overlay}
+
+
+_NO_ROLE: Final = "has no association, no annotation and no role in the add-on record"
 
 
 def _proposals(selection: TargetSelection, dependencies: Dependencies) -> list[BindingProposal]:
@@ -123,12 +136,17 @@ def _proposals(selection: TargetSelection, dependencies: Dependencies) -> list[B
             except RemediatorError as error:
                 proposal = BindingProposal(target=target, refusal=str(error))
             if proposal or is_required:
-                proposals.append(proposal or BindingProposal(target=target, refusal="has no annotation and no role in the add-on record"))
+                proposals.append(
+                    proposal or BindingProposal(target=target, refusal="has no association, no annotation and no role in the add-on record")
+                )
     return proposals
 
 
 def _proposal(target: ServiceAccountRef, dependencies: Dependencies) -> BindingProposal | None:
-    """Return the proposal, or None where neither annotation nor add-on record names a role."""
+    """Return the proposal, or None where neither association, annotation nor add-on record names a role.
+
+    An association decides where it exists, so the annotation beside it is ignored.
+    """
     from lambdas.domain.snapshot.bindings import resolve_binding
     from lambdas.domain.snapshot.snapshot import Binding
 
@@ -136,7 +154,23 @@ def _proposal(target: ServiceAccountRef, dependencies: Dependencies) -> BindingP
     parameters = readers.parameters.load(target.cluster)
     binding = resolve_binding(parameters, target, account=readers.account, partition=readers.partition, region=readers.region)
     if isinstance(binding, Binding):
-        return BindingProposal(target=target, role_arn=binding.role_arn, source=f"parameter {binding.path}", is_bound=True)
+        return BindingProposal(
+            target=target,
+            role_arn=binding.role_arn,
+            source=f"parameter {binding.path}",
+            is_bound=True,
+            mechanism=binding.mechanism,
+            target_role_arn=binding.target_role_arn or "",
+        )
+    if found := readers.eks.associations(target):
+        by_association = BindingProposal(
+            target=target,
+            role_arn=found[0].role_arn,
+            source="pod identity association",
+            mechanism=Mechanism.POD_IDENTITY,
+            target_role_arn=found[0].target_role_arn or "",
+        )
+        return replace(by_association, refusal=_refusal(by_association, dependencies))
     annotation, record = _current_roles(target, dependencies)
     if not annotation and not record:
         return None
@@ -169,7 +203,7 @@ def _refusal(proposal: BindingProposal, dependencies: Dependencies) -> str:
     from cli.queries.assessment import assess_target
     from lambdas.domain.diagnosis.finding import READABLE_PRECONDITIONS, Link, State
 
-    parameters = ParameterOverlay(dependencies.readers.parameters, proposal.path, proposal.role_arn)
+    parameters = ParameterOverlay(dependencies.readers.parameters, proposal.path, proposal.value)
     assessment = assess_target(proposal.target, replace(dependencies, readers=replace(dependencies.readers, parameters=parameters)))
     if assessment.summary is None:
         return assessment.failure
@@ -187,7 +221,7 @@ def _write(new: list[BindingProposal], dependencies: Dependencies, *, yes: bool)
     if not yes and not typer.confirm(f"Write {len(new)} {'binding' if len(new) == 1 else 'bindings'}?", err=True):
         return []
     for proposal in new:
-        dependencies.parameters.put(proposal.path, proposal.role_arn)
+        dependencies.parameters.put(proposal.path, proposal.value)
     return new
 
 
@@ -209,6 +243,7 @@ def _table(proposals: list[BindingProposal]) -> Table:
         else:
             source = "existing binding" if proposal.source == f"parameter {proposal.path}" else f"from the {proposal.source}"
             text.append(f"\n{plain(proposal.role_arn)}").append(f"   {source}", style="dim")
+            text.append(f", mechanism {proposal.mechanism}" if proposal.mechanism else "", style="dim")
         table.add_row(Text(sign, style=style), text)
     return table
 

@@ -13,6 +13,13 @@ ClusterFilter = Annotated[
     str, typer.Option("--cluster", "-c", help="List only this cluster; _default is a valid name.", show_default=False)
 ]
 ServiceAccountArgument = Annotated[str, typer.Argument(metavar="NAMESPACE/NAME", help="ServiceAccount.")]
+MechanismOption = Annotated[
+    str,
+    typer.Option("--mechanism", metavar="MECHANISM", help="irsa or pod-identity; by default the one in force.", show_default=False),
+]
+TargetRoleOption = Annotated[
+    str, typer.Option("--target-role", metavar="ROLE_ARN", help="Role that the pod identity association chains to.", show_default=False)
+]
 RoleArgument = Annotated[str, typer.Argument(metavar="ROLE_ARN", help="Role that the ServiceAccount must use.")]
 
 
@@ -38,21 +45,30 @@ def validate(options: GlobalOptions, *, cluster: ClusterFilter = "") -> int:
     return write_list(options, "bindings", cluster, validate=True)
 
 
-def set_(options: GlobalOptions, *, cluster: ClusterArgument, service_account: ServiceAccountArgument, role: RoleArgument) -> int:
+def set_(
+    options: GlobalOptions,
+    *,
+    cluster: ClusterArgument,
+    service_account: ServiceAccountArgument,
+    role: RoleArgument,
+    mechanism: MechanismOption = "",
+    target_role: TargetRoleOption = "",
+) -> int:
     """Set a binding, which permits repairs of this ServiceAccount.
 
-    The role is validated first.
+    The role is validated first. With a mechanism, the value is a JSON object instead of the role alone.
 
     Example: irsa-remediator bindings set prod-blue kube-system/aws-node arn:aws:iam::111122223333:role/prod-blue-vpc-cni
     """
     from cli.clients import connection
-    from cli.queries.parameters import set_binding
+    from cli.queries.parameters import binding_text, set_binding
     from cli.queries.targets import split_service_account
     from cli.views.parameter_table import write_change
 
     dependencies = connection.connect(options)
     former = dependencies.readers.parameters.load()
-    binding = set_binding(cluster, split_service_account(service_account), role, dependencies)
+    value = binding_text(role, mechanism, target_role)
+    binding = set_binding(cluster, split_service_account(service_account), value, dependencies)
     return write_change(options, binding, former, "bindings set")
 
 

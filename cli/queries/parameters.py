@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,7 +22,7 @@ from lambdas.contract.settings import (
 )
 from lambdas.domain.errors import AccessDenied, RemediatorError
 from lambdas.domain.fleet import Fleet, fleet
-from lambdas.domain.snapshot.bindings import Parameter, resolve_binding
+from lambdas.domain.snapshot.bindings import BindingValue, Parameter, parse_binding_value, resolve_binding
 from lambdas.domain.snapshot.snapshot import InvalidBinding, Missing
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ _FLOOR_NOT_IN_SHELL: Final = "the variables of this shell replace those of the f
 class ParameterEntry:
     """One parameter: cluster, name below the cluster, value, and the problem with it, if any.
 
-    `raised_to` is the floor of the deployment, where it replaces a less strict value.
+    `raised_to` is the floor of the deployment, where it replaces a less strict value. `mechanism` is the one that a binding names.
     """
 
     path: str
@@ -53,13 +54,15 @@ class ParameterEntry:
     problem: str = ""
     changed_at: str = ""
     raised_to: str = ""
+    mechanism: str = ""
 
     @property
     def document(self) -> Json:
         """The parameter as JSON."""
         fields = {"path": self.path, "cluster": self.cluster, "name": self.name, "value": self.value}
         raised = {"raisedTo": self.raised_to} if self.raised_to else {}
-        return fields | {"problem": self.problem or None, "changedAt": self.changed_at or None} | raised
+        mechanism = {"mechanism": self.mechanism or None} if self.path.startswith(BINDINGS_FOLDER + "/") else {}
+        return fields | {"problem": self.problem or None, "changedAt": self.changed_at or None} | raised | mechanism
 
 
 def cluster_segment(cluster: str) -> str:
@@ -109,7 +112,27 @@ def _binding_entry(path: str, parameter: Parameter, dependencies: Dependencies) 
         value=parameter.value if parameter.type == "String" else f"({parameter.type})",
         problem=_binding_problem(path, parameter, target, dependencies),
         changed_at=_changed_at(parameter),
+        mechanism=_mechanism(parameter.value),
     )
+
+
+def _mechanism(text: str) -> str:
+    value = parse_binding_value(text)
+    return str(value.mechanism or "") if isinstance(value, BindingValue) else ""
+
+
+def binding_text(role_arn: str, mechanism: str, target_role_arn: str) -> str:
+    """Return the value of a binding: the role alone, or a JSON object where a mechanism is named.
+
+    Raises:
+        CommandError: the mechanism does not exist, or a target role has no mechanism that supports it.
+    """
+    given = {"role": role_arn, "mechanism": mechanism, "target_role": target_role_arn}
+    text = json.dumps({key: value for key, value in given.items() if value}) if mechanism or target_role_arn else role_arn
+    value = parse_binding_value(text)
+    if isinstance(value, str):
+        raise CommandError(f"the binding {value}", next_step="give --mechanism irsa or --mechanism pod-identity")
+    return value.text
 
 
 def _changed_at(parameter: Parameter) -> str:
@@ -137,20 +160,21 @@ def _role_problem(arn: str, dependencies: Dependencies) -> str:
     return f"names a role that does not exist: {role.what}" if isinstance(role, Missing) else ""
 
 
-def set_binding(cluster: str, account: tuple[str, str], role_arn: str, dependencies: Dependencies) -> ParameterEntry:
-    """Write one binding and return it.
+def set_binding(cluster: str, account: tuple[str, str], value: str, dependencies: Dependencies) -> ParameterEntry:
+    """Write one binding, a role or a JSON object, and return it.
 
     Raises:
         CommandError: the text is not a role of this partition, or the role does not exist.
     """
     target = ServiceAccountRef(cluster_segment(cluster), *account)
     path = binding_path(target.cluster, target.namespace, target.name)
-    if problem := _binding_problem(path, Parameter(value=role_arn), target, dependencies):
+    if problem := _binding_problem(path, Parameter(value=value), target, dependencies):
         next_step = "give the ARN of an existing role; {partition} {account} {region} {cluster} are replaced"
         raise CommandError(f"the binding {problem}", next_step=next_step)
-    dependencies.parameters.put(path, role_arn)
+    dependencies.parameters.put(path, value)
     problem = "" if cluster == ANY_CLUSTER or _may_exist(cluster, dependencies) else _CLUSTER_UNKNOWN
-    return ParameterEntry(path=path, cluster=cluster, name="/".join(account), value=role_arn, problem=problem)
+    name, mechanism = "/".join(account), _mechanism(value)
+    return ParameterEntry(path=path, cluster=cluster, name=name, value=value, problem=problem, mechanism=mechanism)
 
 
 def _may_exist(cluster: str, dependencies: Dependencies) -> bool:

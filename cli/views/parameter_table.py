@@ -88,13 +88,16 @@ def _result(entries: list[ParameterEntry]) -> Text:
 
 
 def _table(entries: Iterable[ParameterEntry]) -> Table:
-    table = _new_table("", "cluster", "name", "value")
-    for entry in entries:
+    shown = list(entries)
+    named = any(entry.mechanism for entry in shown)
+    table = _new_table("", "cluster", "name", *(["mechanism"] if named else []), "value")
+    for entry in shown:
         mark = Text("✗", style="bold red") if entry.problem else Text("✓", style="green")
         value = Text(plain(entry.value)).append(f"\n{plain(entry.problem)}" if entry.problem else "", style="red")
         if entry.raised_to:
             value.append(f"\n{_overruled(entry)}", style="yellow")
-        table.add_row(mark, plain(entry.cluster), plain(entry.name), value)
+        mechanism = [entry.mechanism or "in force"] if named else []
+        table.add_row(mark, plain(entry.cluster), plain(entry.name), *mechanism, value)
     return table
 
 

@@ -5,7 +5,7 @@ from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 
 from lambdas.application.readers import Readers, read_optional
-from lambdas.contract.parameters import ServiceAccountRef
+from lambdas.contract.parameters import Mechanism, ServiceAccountRef
 from lambdas.domain.diagnosis.workload_needs import calls_to_simulate
 from lambdas.domain.errors import AccessDenied, Denial
 from lambdas.domain.snapshot.simulation import Simulation
@@ -51,8 +51,10 @@ def submit_precondition_reads(
     bound = binding.role_arn if isinstance(binding, Binding) else None
     recorded = addon.role_arn if isinstance(addon, AddonFacts) and isinstance(binding, Missing) else None
     role_arn = bound or (association.role_arn if association else recorded)
-    effective = association.effective_role if association and association.role_arn == role_arn else role_arn
-    irsa = role_arn is not None and association is None and isinstance(cluster, ClusterFacts)
+    wants_association = isinstance(binding, Binding) and binding.mechanism is Mechanism.POD_IDENTITY
+    bound_target = binding.target_role_arn if isinstance(binding, Binding) else None
+    effective = bound_target or bound or (association.effective_role if association else recorded)
+    irsa = role_arn is not None and association is None and not wants_association and isinstance(cluster, ClusterFacts)
     calls = calls_to_simulate(target) if isinstance(cluster, ClusterFacts) else ()
     return PreconditionReads(
         role=executor.submit(lambda: _role(readers, role_arn) if role_arn else NOT_READ),

@@ -9,7 +9,7 @@ from typing import Final, TypeGuard
 from lambdas.application.precondition_reads import submit_precondition_reads
 from lambdas.application.readers import Hints, Readers, read_optional, read_or_unknown
 from lambdas.contract.names import POD_IDENTITY_AGENT_ADDON
-from lambdas.contract.parameters import ServiceAccountRef
+from lambdas.contract.parameters import Mechanism, ServiceAccountRef
 from lambdas.contract.settings import read_settings
 from lambdas.contract.workloads import known
 from lambdas.domain.ports import ClusterPort, ClustersPort
@@ -19,7 +19,9 @@ from lambdas.domain.snapshot.snapshot import (
     AddonFacts,
     AgentFacts,
     Association,
+    Binding,
     ClusterFacts,
+    InvalidBinding,
     Missing,
     NotRead,
     PodFacts,
@@ -63,7 +65,7 @@ def collect_snapshot(target: ServiceAccountRef, readers: Readers, began_at: date
         preconditions = submit_precondition_reads(
             target, readers, executor, binding=binding, cluster=cluster, addon=addon, associations=associations
         )
-        agent_read = executor.submit(_read_agent, readers, target.cluster, cluster, associations)
+        agent_read = executor.submit(_read_agent, readers, target.cluster, cluster, associations, binding)
         kubernetes = kubernetes_read.result()
         return Snapshot(
             target=target,
@@ -159,9 +161,11 @@ def _read_agent(
     name: str,
     facts: ClusterFacts | Missing | Unknown,
     associations: tuple[Association, ...] | Missing | Unknown,
+    binding: Binding | InvalidBinding | Missing,
 ) -> AgentFacts | NotRead:
-    """The Pod Identity agent, where an association needs it."""
-    if not isinstance(associations, tuple) or not associations:
+    """The Pod Identity agent, where an association needs it or the binding asks for one."""
+    is_wanted = isinstance(binding, Binding) and binding.mechanism is Mechanism.POD_IDENTITY
+    if not is_wanted and (not isinstance(associations, tuple) or not associations):
         return NOT_READ
     addon = read_optional(lambda: readers.eks.addon(name, POD_IDENTITY_AGENT_ADDON))
     if not _has_api_server(facts):

@@ -1,13 +1,22 @@
-"""Parameter Store paths of bindings."""
+"""Parameter Store paths of bindings, and the mechanisms that a binding can name."""
 
 import re
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
 
 from lambdas.contract.names import ANY_CLUSTER, PARAMETER_ROOT
 
 BINDINGS_FOLDER: Final = f"{PARAMETER_ROOT}/bindings"
 SETTINGS_FOLDER: Final = f"{PARAMETER_ROOT}/settings"
+
+
+class Mechanism(StrEnum):
+    """How a ServiceAccount gets its role. A binding without a mechanism keeps the one in force."""
+
+    IRSA = "irsa"
+    POD_IDENTITY = "pod-identity"
+
 
 CLUSTER_NAME: Final = re.compile(r"[0-9A-Za-z][A-Za-z0-9_-]{0,99}\Z")
 """Source: https://docs.aws.amazon.com/eks/latest/APIReference/API_CreateCluster.html"""

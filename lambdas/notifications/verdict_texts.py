@@ -57,12 +57,12 @@ VERDICT_TEXTS: Final[Mapping[Verdict, VerdictText]] = {
         title="{workload} gets its role from EKS Pod Identity", sentence="No fault was found. A role annotation would have no effect."
     ),
     Verdict.ASSOCIATION_MISSING: VerdictText(
-        title="the pod identity association of {workload} is gone",
-        sentence="Running pods lose their credentials when these expire. Pods that start from now on use the permissions of the node role.",
+        title="{workload} has no pod identity association",
+        sentence="Pods that start from now on do not get the role from EKS Pod Identity. A role annotation would be another mechanism.",
     ),
     Verdict.ASSOCIATION_DIFFERS: VerdictText(
-        title="the pod identity association of {workload} gives another role than configured",
-        sentence="Pods have the role of the association. A role annotation would have no effect.",
+        title="the pod identity association of {workload} is not the configured one",
+        sentence="The association decides the role of new pods. A role annotation would have no effect.",
     ),
     Verdict.POD_IDENTITY_AGENT_MISSING: VerdictText(
         title="{workload} needs the Pod Identity agent, which is not installed",

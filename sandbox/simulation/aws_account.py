@@ -58,7 +58,7 @@ def create_identity(aws: LocalAws, world: World, issuer: str) -> None:
 def put_parameters(aws: LocalAws, world: World) -> None:
     """Write the binding and the settings."""
     ssm = aws.client("ssm")
-    if (value := resolve_role(world.binding)) is not None:
+    if (value := world.binding_value(resolve_role(world.binding))) is not None:
         ssm.put_parameter(
             Name=binding_path(CLUSTER, NAMESPACE, world.service_account), Value=value, Type=world.binding_type, Overwrite=True
         )

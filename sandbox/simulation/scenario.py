@@ -12,7 +12,9 @@ import yaml
 
 from lambdas.contract.call_needs import CallNeed, Feature
 from lambdas.contract.names import CNI_ADDON
+from lambdas.contract.parameters import Mechanism
 from lambdas.domain.diagnosis.call_needs import needs_of
+from lambdas.domain.snapshot.bindings import BindingValue
 from sandbox.simulation.scenario_steps import ScenarioStep, parse_step
 
 T = TypeVar("T")
@@ -67,6 +69,7 @@ class World:
     addon_installed: bool = True
     binding: str | None = BOUND
     binding_type: str = "String"
+    binding_mechanism: str | None = None
     annotation: str | None = BOUND
     annotation_key: str = "eks.amazonaws.com/role-arn"
     role_exists: bool = True
@@ -100,6 +103,12 @@ class World:
         needs = needs_of(CNI_ADDON, version, {Feature(self.ip_family)})
         lacks = self.node_role_lacks if of_node_role else self.role_lacks
         return tuple(need for need in needs.calls if need.call in lacks) if needs else ()
+
+    def binding_value(self, role: str | None) -> str | None:
+        """The text of the binding for this role, with the mechanism of the world; None without a binding."""
+        if role is None or self.binding_mechanism is None:
+            return role
+        return BindingValue(role=role, mechanism=Mechanism(self.binding_mechanism)).text
 
     def cross_account_role(self, account: str) -> str | None:
         """The bound role if another account owns it; it works like the role of this world."""

@@ -188,7 +188,7 @@ def _cluster(world: ScenarioWorld, described: scenarios.World) -> InCluster:
 
 def _put_parameters(world: ScenarioWorld, described: scenarios.World) -> None:
     at = world.now - timedelta(days=30)
-    if (value := resolve_role(described.binding)) is not None:
+    if (value := described.binding_value(resolve_role(described.binding))) is not None:
         world.parameters[binding_path(CLUSTER, *world.key)] = Parameter(value=value, type=described.binding_type, changed_at=at)
     for name, text in described.settings.items():
         world.parameters[settings_path(ANY_CLUSTER, name)] = Parameter(value=str(text), changed_at=at)

@@ -16,7 +16,7 @@ from lambdas.contract import approval, metrics, names
 from lambdas.contract.environment import VARIABLES, Function
 from lambdas.contract.events import SCHEMA_VERSION, SUBSCRIPTIONS, OwnEvent
 from lambdas.contract.incidents import EXPIRES_AT, PARTITION_KEY, SORT_KEY
-from lambdas.contract.parameters import ServiceAccountRef
+from lambdas.contract.parameters import Mechanism, ServiceAccountRef
 from lambdas.contract.self_test import SELF_TEST, SELF_TEST_SCHEMA_VERSION, Answer
 from lambdas.contract.settings import AddonRecord, Digest, Mode, RestartBy, Settings, Severity, WhenUnverified
 from lambdas.contract.stack_checks import CheckId
@@ -44,6 +44,8 @@ WORDS: dict[str, tuple[object, str]] = {
     ),
     # History items (`outcome`), the metric `Repairs`, published events, `history -o json`.
     "outcomes": (Outcome, "verified recovered blocked needs-action"),
+    # Values of bindings (`mechanism`), `bindings list -o json`, `adopt -o json`.
+    "mechanisms": (Mechanism, "irsa pod-identity"),
     # The SNS message attribute `outcome`, and the row's attribute `notified`.
     "notification kinds": (
         NotificationKind,

@@ -36,7 +36,7 @@ def association_matches(snapshot: Snapshot) -> bool:
     found = snapshot.association
     if found is None or found.role_arn != snapshot.desired_role:
         return False
-    return found.target_role_arn is None or not isinstance(snapshot.binding, Binding)
+    return not isinstance(snapshot.binding, Binding) or found.target_role_arn == snapshot.binding.target_role_arn
 
 
 def has_right_role(snapshot: Snapshot, pod: PodFacts) -> bool:

@@ -70,8 +70,12 @@ def _no_binding(snapshot: Snapshot, _diagnosis: Diagnosis, _past: RepairHistory)
 
 
 def _outside_bounds(snapshot: Snapshot, _diagnosis: Diagnosis, _past: RepairHistory) -> Blocker | None:
-    why = why_outside(snapshot.desired_role or "", account=snapshot.account, bound_roles=snapshot.bound_roles)
-    return Blocker(BlockReason.ROLE_OUTSIDE_BOUNDS, why) if why and isinstance(snapshot.binding, Binding) else None
+    if not isinstance(snapshot.binding, Binding):
+        return None
+    roles = filter(None, (snapshot.binding.role_arn, snapshot.binding.target_role_arn))
+    found = (why_outside(role, account=snapshot.account, bound_roles=snapshot.bound_roles) for role in roles)
+    why = next(filter(None, found), None)
+    return Blocker(BlockReason.ROLE_OUTSIDE_BOUNDS, why) if why else None
 
 
 def _trusts_everyone(snapshot: Snapshot, _diagnosis: Diagnosis, _past: RepairHistory) -> Blocker | None:

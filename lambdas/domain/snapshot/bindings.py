@@ -1,5 +1,6 @@
 """Resolves the binding of a ServiceAccount and lists bound ServiceAccounts, from parameters."""
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -7,7 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from lambdas.contract.names import ANY_CLUSTER
-from lambdas.contract.parameters import KUBERNETES_NAME, ServiceAccountRef, binding_path, split_binding_path, valid_cluster
+from lambdas.contract.parameters import KUBERNETES_NAME, Mechanism, ServiceAccountRef, binding_path, split_binding_path, valid_cluster
 from lambdas.domain.snapshot.snapshot import Binding, InvalidBinding, Missing
 
 
@@ -46,10 +47,71 @@ def resolve_binding(
     parameter = parameters[path]
     if parameter.type != "String":
         return InvalidBinding(path=path, reason=f"is a {parameter.type}; a binding is a String")
-    filled = _fill(parameter.value.strip(), {"partition": partition, "account": account, "region": region, "cluster": target.cluster})
-    if reason := role_arn_problem(filled, partition):
+    value = parse_binding_value(parameter.value)
+    if isinstance(value, str):
+        return InvalidBinding(path=path, reason=value)
+    values = {"partition": partition, "account": account, "region": region, "cluster": target.cluster}
+    role, target_role = _fill(value.role, values), _fill(value.target_role, values)
+    if reason := role_arn_problem(role, partition):
         return InvalidBinding(path=path, reason=reason)
-    return Binding(path=path, role_arn=filled, version=parameter.version, changed_at=parameter.changed_at)
+    if target_role and (reason := role_arn_problem(target_role, partition)):
+        return InvalidBinding(path=path, reason=f"has a target role that {reason}")
+    return Binding(
+        path=path,
+        role_arn=role,
+        version=parameter.version,
+        changed_at=parameter.changed_at,
+        mechanism=value.mechanism,
+        target_role_arn=target_role or None,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class BindingValue:
+    """The value of a binding, with its placeholders: a role ARN alone, or a JSON object with `role`, `mechanism` and `target_role`."""
+
+    role: str
+    mechanism: Mechanism | None = None
+    target_role: str = ""
+
+    @property
+    def text(self) -> str:
+        """The value as the parameter stores it: the ARN alone where nothing else is set."""
+        if self.mechanism is None:
+            return self.role
+        return json.dumps(
+            {"role": self.role, "mechanism": self.mechanism} | ({"target_role": self.target_role} if self.target_role else {})
+        )
+
+
+_JSON_OBJECT: Final = re.compile(r'\{\s*["}]')
+"""Matches the start of a JSON object. A placeholder begins with a brace, too."""
+_KEYS: Final = ("role", "mechanism", "target_role")
+
+
+def parse_binding_value(text: str) -> BindingValue | str:
+    """The parsed value, or why it is no binding, as words after the parameter's name."""
+    text = text.strip()
+    if not _JSON_OBJECT.match(text):
+        return BindingValue(role=text)
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return f"is neither a role ARN nor a JSON object: {text[:200]!r}"
+    if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
+        return "is not a JSON object of texts; the keys are role, mechanism and target_role"
+    if unknown := sorted(set(found) - set(_KEYS)):
+        return f"has the unknown key {unknown[0][:40]!r}; the keys are role, mechanism and target_role"
+    if "role" not in found:
+        return "has no role; the keys are role, mechanism and target_role"
+    mechanism = found.get("mechanism")
+    if mechanism is not None and mechanism not in tuple(Mechanism):
+        return f"has the unknown mechanism {mechanism[:40]!r}; there are {' and '.join(Mechanism)}"
+    if found.get("target_role") and mechanism != Mechanism.POD_IDENTITY:
+        return f"has a target role, which needs the mechanism {Mechanism.POD_IDENTITY}"
+    return BindingValue(
+        role=found["role"].strip(), mechanism=Mechanism(mechanism) if mechanism else None, target_role=found.get("target_role", "").strip()
+    )
 
 
 def role_arn_problem(value: str, partition: str) -> str | None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from lambdas.contract.parameters import ServiceAccountRef
+from lambdas.contract.parameters import Mechanism, ServiceAccountRef
 from lambdas.contract.settings import Settings
 from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.errors import Denial
@@ -39,12 +39,17 @@ NOT_READ: Final = NotRead()
 
 @dataclass(frozen=True, kw_only=True)
 class Binding:
-    """A role ARN from Parameter Store with its placeholders replaced. `version` is the parameter's; `changed_at` is aware UTC."""
+    """A role ARN from Parameter Store with its placeholders replaced. `version` is the parameter's; `changed_at` is aware UTC.
+
+    Without `mechanism`, the one in force is kept. `target_role_arn` is the role that a pod identity association chains to.
+    """
 
     path: str
     role_arn: str
     version: int = 1
     changed_at: datetime | None = None
+    mechanism: Mechanism | None = None
+    target_role_arn: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

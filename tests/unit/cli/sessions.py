@@ -23,6 +23,7 @@ from lambdas.domain.incidents.details import CountSample, IncidentDetails, Timel
 from lambdas.domain.incidents.incident import Incident, Outcome, PastIncident
 from lambdas.domain.snapshot.bindings import Parameter
 from tests.unit.cli.fake_dependencies import Fakes
+from tests.unit.notifications.snapshots import POD_IDENTITY_TRUST
 from tests.world import NAME, NAMESPACE, NOON, described, role_arn
 
 if TYPE_CHECKING:
@@ -331,6 +332,20 @@ SESSIONS: Final[Mapping[str, Session]] = {
     "fix-chat-denied": Session(("fix --yes",), BROKEN, prepare=_chat_denied),
     "fix-undeployed": Session(("fix --yes", "history"), BROKEN, prepare=Fakes.remove_stack),
     "adopt": Session(("adopt --dry-run", "adopt --yes", "adopt --yes"), {"binding": None}),
+    "adopt-association": Session(
+        ("adopt --yes", "bindings list"),
+        {"binding": None, "associations": [role_arn("demo-vpc-cni")], "role": {"trust": POD_IDENTITY_TRUST}},
+    ),
+    "bindings-mechanism": Session(
+        (
+            f"bindings set demo kube-system/aws-node {role_arn('demo-vpc-cni')} --mechanism pod-identity --target-role {role_arn('far')}",
+            "bindings list",
+            f"bindings set demo kube-system/aws-node {role_arn('demo-vpc-cni')} --mechanism pods",
+            f"bindings set demo kube-system/aws-node {role_arn('demo-vpc-cni')} --target-role {role_arn('far')}",
+            "check",
+        ),
+        {},
+    ),
     "adopt-answered-no": Session(("adopt",), {"binding": None}, answer="n\n"),
     "adopt-refused": Session(("adopt --yes",), {"binding": None, "addon": {"role_arn": role_arn("other")}}),
     "adopt-unfit-role": Session(("adopt --yes -o json",), {"binding": None, "oidc_provider": None}),

@@ -1,9 +1,19 @@
 """From parameters to a binding: precedence, defaults, refused values, and the bound ServiceAccounts."""
 
+import json
+
 import pytest
 
-from lambdas.contract.parameters import ServiceAccountRef, binding_path, split_binding_path
-from lambdas.domain.snapshot.bindings import Parameter, bound_clusters, bound_targets, has_default, resolve_binding
+from lambdas.contract.parameters import Mechanism, ServiceAccountRef, binding_path, split_binding_path
+from lambdas.domain.snapshot.bindings import (
+    BindingValue,
+    Parameter,
+    bound_clusters,
+    bound_targets,
+    has_default,
+    parse_binding_value,
+    resolve_binding,
+)
 from lambdas.domain.snapshot.snapshot import Binding, InvalidBinding, Missing
 
 TARGET = ServiceAccountRef("blue", "kube-system", "aws-node")
@@ -117,3 +127,48 @@ def test_a_binding_path_parses_to_its_parts() -> None:
 def test_an_invalid_key_is_refused(key: str) -> None:
     with pytest.raises(ValueError, match=r"not a ServiceAccount key|unpack"):
         ServiceAccountRef.from_key(key)
+
+
+def _object(**members: str) -> str:
+    return json.dumps(members)
+
+
+def test_a_binding_names_a_mechanism_and_a_target_role() -> None:
+    role = "arn:{partition}:iam::{account}:role/{cluster}-cni"
+    text = _object(role=role, mechanism="pod-identity", target_role=f"{ARN}-far")
+    assert _found({OWN: text}) == Binding(path=OWN, role_arn=ARN, mechanism=Mechanism.POD_IDENTITY, target_role_arn=f"{ARN}-far")
+    assert _found({OWN: _object(role=ARN, mechanism="irsa")}) == Binding(path=OWN, role_arn=ARN, mechanism=Mechanism.IRSA)
+    assert _found({OWN: f" {_object(role=ARN)} "}) == Binding(path=OWN, role_arn=ARN)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        pytest.param('{"role": ', "is neither a role ARN nor a JSON object", id="cut"),
+        pytest.param('{"role": "r"} x', "is neither a role ARN nor a JSON object", id="text behind it"),
+        pytest.param("{}", "has no role", id="empty"),
+        pytest.param('{"role": 1}', "is not a JSON object of texts", id="a number"),
+        pytest.param('{"role": "r", "mechanism": null}', "is not a JSON object of texts", id="null"),
+        pytest.param('{"role": "blue-cni"}', "is not a role ARN", id="a name"),
+        pytest.param('{"role": "r", "mode": "irsa"}', "has the unknown key 'mode'", id="an unknown key"),
+        pytest.param(
+            '{"role": "r", "mechanism": "pods"}', "has the unknown mechanism 'pods'; there are irsa and pod-identity", id="unknown"
+        ),
+        pytest.param('{"role": "r", "mechanism": "irsa", "target_role": "r"}', "needs the mechanism pod-identity", id="target with irsa"),
+        pytest.param(_object(role=ARN, mechanism="pod-identity", target_role="r"), "has a target role that is not", id="target"),
+        pytest.param("{" * 100_000 + '"', "is not a role ARN", id="deep"),
+        pytest.param('{"a":' * 100_000, "is neither a role ARN nor a JSON object", id="deep JSON"),
+    ],
+)
+def test_an_invalid_object_says_what_is_wrong(text: str, says: str) -> None:
+    found = _found({OWN: text})
+    assert isinstance(found, InvalidBinding)
+    assert says in found.reason
+    assert len(found.reason) < 400
+
+
+@pytest.mark.parametrize("text", [ARN, _object(role=ARN, mechanism="irsa")])
+def test_a_parsed_value_is_written_as_it_was(text: str) -> None:
+    value = parse_binding_value(text)
+    assert isinstance(value, BindingValue)
+    assert value.text == text

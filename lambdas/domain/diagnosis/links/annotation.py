@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from lambdas.contract.names import ROLE_ANNOTATION
+from lambdas.contract.parameters import Mechanism
 from lambdas.contract.settings import Severity
 from lambdas.domain.diagnosis.finding import Evidence, Finding, Link, Remedy, broken, not_applicable, ok, unknown
 from lambdas.domain.diagnosis.links.pod_health import not_created, role_in_template, stuck
@@ -153,8 +154,9 @@ def _skipped_by_webhook(snapshot: Snapshot, stale: Sequence[PodFacts]) -> list[P
 
 
 def uses_pod_identity(snapshot: Snapshot) -> bool:
-    """Whether an association decides the role, so that the annotation has no effect."""
-    return snapshot.association is not None
+    """Whether an association decides the role, or the binding asks for one, so that the annotation is not written."""
+    wanted = isinstance(snapshot.binding, Binding) and snapshot.binding.mechanism is Mechanism.POD_IDENTITY
+    return snapshot.association is not None or wanted
 
 
 def identity_severity(snapshot: Snapshot) -> Severity:

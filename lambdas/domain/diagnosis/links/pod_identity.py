@@ -7,6 +7,7 @@ from shlex import quote
 from typing import Final
 
 from lambdas.contract.names import ROLE_ANNOTATION
+from lambdas.contract.parameters import Mechanism
 from lambdas.contract.settings import Severity
 from lambdas.domain.diagnosis.finding import Evidence, Finding, Link, Remedy, State, broken, not_applicable, object_name, ok, unknown
 from lambdas.domain.diagnosis.links.addon_record import addon_fault
@@ -15,7 +16,7 @@ from lambdas.domain.diagnosis.links.identity import MOST_LINES, role_link, role_
 from lambdas.domain.diagnosis.links.permissions import permissions_link
 from lambdas.domain.diagnosis.links.pod_health import not_created, stuck
 from lambdas.domain.diagnosis.links.pod_identity_agent import agent_finding
-from lambdas.domain.diagnosis.pod_credentials import CredentialSource, association_matches, credential_source
+from lambdas.domain.diagnosis.pod_credentials import CredentialSource, association_matches, credential_source, has_right_role
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.plurals import pluralize
 from lambdas.domain.snapshot.node_reachability import reachable_pods
@@ -49,6 +50,8 @@ SERVICE: Final = "pods.eks.amazonaws.com"
 def association_link(snapshot: Snapshot, association: Association) -> Finding:
     """Link 3 with an association: it gives the role that the binding names, and an agent serves it on each node of the pods."""
     evidence = Evidence(f"pod identity association {association.id}", "roleArn", association.role_arn, association.modified_at)
+    if isinstance(snapshot.binding, Binding) and snapshot.binding.mechanism is Mechanism.IRSA:
+        return _not_wanted(snapshot, association, evidence)
     if not association_matches(snapshot):
         return _differs(snapshot, association, evidence)
     found = f"pod identity association with {_roles(association)}, {_owned_by(association)}"
@@ -56,20 +59,37 @@ def association_link(snapshot: Snapshot, association: Association) -> Finding:
     return replace(agent, evidence=(evidence, *agent.evidence), advice=_other_mechanism_note(snapshot))
 
 
-def _differs(snapshot: Snapshot, association: Association, evidence: Evidence) -> Finding:
-    role = snapshot.desired_role or ""
+def _not_wanted(snapshot: Snapshot, association: Association, evidence: Evidence) -> Finding:
+    """The binding names IRSA, and an association is there, which takes precedence for new pods."""
+    command = f"aws eks delete-pod-identity-association --cluster-name {snapshot.target.cluster} --association-id {quote(association.id)}"
     return broken(
         Link.MECHANISM,
         Verdict.ASSOCIATION_DIFFERS,
-        f"The pod identity association gives {_roles(association)} instead of {role}.",
+        f"The binding says {Mechanism.IRSA}, and a pod identity association with {_roles(association)} decides the role of new pods.",
         evidence,
-        Evidence(f"pod identity association {association.id}", "owner", association.owner or "no add-on"),
         severity=identity_severity(snapshot),
-        remedies=(_update_association(snapshot, association, role), Remedy("or correct the binding, if the association is right")),
+        remedies=(
+            Remedy("check that the annotation and the trust policy serve IRSA, then delete the association where it is declared", command),
+            Remedy("or correct the binding, if the association is right"),
+        ),
     )
 
 
-def _update_association(snapshot: Snapshot, association: Association, role: str) -> Remedy:
+def _differs(snapshot: Snapshot, association: Association, evidence: Evidence) -> Finding:
+    role, target = snapshot.desired_role or "", _target_role(snapshot)
+    wanted = role + (f", chained to {target}" if target else "")
+    return broken(
+        Link.MECHANISM,
+        Verdict.ASSOCIATION_DIFFERS,
+        f"The pod identity association gives {_roles(association)} instead of {wanted}.",
+        evidence,
+        Evidence(f"pod identity association {association.id}", "owner", association.owner or "no add-on"),
+        severity=identity_severity(snapshot),
+        remedies=(_update_association(snapshot, association, role, target), Remedy("or correct the binding, if the association is right")),
+    )
+
+
+def _update_association(snapshot: Snapshot, association: Association, role: str, target_role: str | None) -> Remedy:
     """The update by the owner. A role that is set directly on an add-on's association is replaced by the next update of the add-on.
 
     Source: https://docs.aws.amazon.com/eks/latest/userguide/update-addon-role.html
@@ -84,7 +104,8 @@ def _update_association(snapshot: Snapshot, association: Association, role: str)
         )
     return Remedy(
         "change the role of the association, and where it is declared",
-        f"aws eks update-pod-identity-association {cluster} --association-id {quote(association.id)} --role-arn {quote(role)}",
+        f"aws eks update-pod-identity-association {cluster} --association-id {quote(association.id)} --role-arn {quote(role)}"
+        + (f" --target-role-arn {quote(target_role)}" if target_role else ""),
     )
 
 
@@ -111,10 +132,12 @@ def _other_mechanism_note(snapshot: Snapshot) -> str:
 
 
 def missing_association(snapshot: Snapshot) -> Finding | None:
-    """Pods take their credentials from an association that no longer exists; None where that is not shown.
+    """The binding asks for an association, or pods rely on one that no longer exists; None where neither is shown.
 
-    With a binding or an annotation, IRSA gives the role, and such pods are stale.
+    With another binding or an annotation, IRSA gives the role, and such pods are stale.
     """
+    if isinstance(snapshot.binding, Binding) and snapshot.binding.mechanism is Mechanism.POD_IDENTITY:
+        return _wanted_association(snapshot, snapshot.binding)
     account = snapshot.service_account
     by_irsa = isinstance(snapshot.binding, Binding) or (
         isinstance(account, ServiceAccountFacts) and account.role_annotations.get(ROLE_ANNOTATION) is not None
@@ -122,18 +145,41 @@ def missing_association(snapshot: Snapshot) -> Finding | None:
     orphaned = sort_by_age(pod for pod in reachable_pods(snapshot) if credential_source(pod) is CredentialSource.ASSOCIATION)
     if by_irsa or not orphaned or not isinstance(snapshot.associations, tuple):
         return None
-    target = snapshot.target
-    create = (
-        f"aws eks create-pod-identity-association --cluster-name {target.cluster} --namespace {target.namespace}"
-        f" --service-account {target.name} --role-arn <role ARN>"
-    )
     return broken(
         Link.MECHANISM,
         Verdict.ASSOCIATION_MISSING,
         f"{pluralize(len(orphaned), 'pod was', 'pods were')} admitted with a pod identity association that no longer exists.",
         *(_source_evidence(pod) for pod in orphaned[:MOST_EVIDENCE]),
         severity=Severity.CRITICAL,
-        remedies=(Remedy("create the association again, where it is declared", create),),
+        remedies=(Remedy("create the association again, where it is declared", _create_association(snapshot, "<role ARN>", None)),),
+    )
+
+
+def _wanted_association(snapshot: Snapshot, binding: Binding) -> Finding | None:
+    if not isinstance(snapshot.associations, tuple):
+        return None
+    served = sum(has_right_role(snapshot, pod) for pod in reachable_pods(snapshot))
+    meanwhile = f"; {pluralize(served, 'pod has', 'pods have')} the role by web identity (IRSA)" if served else ""
+    return broken(
+        Link.MECHANISM,
+        Verdict.ASSOCIATION_MISSING,
+        f"The binding says {Mechanism.POD_IDENTITY}, and the ServiceAccount has no association{meanwhile}.",
+        Evidence(f"parameter {binding.path}", "mechanism", binding.mechanism or ""),
+        severity=identity_severity(snapshot),
+        remedies=(
+            Remedy(
+                "create the association, where it is declared",
+                _create_association(snapshot, quote(binding.role_arn), binding.target_role_arn),
+            ),
+        ),
+    )
+
+
+def _create_association(snapshot: Snapshot, role: str, target_role: str | None) -> str:
+    target = snapshot.target
+    return (
+        f"aws eks create-pod-identity-association --cluster-name {target.cluster} --namespace {target.namespace}"
+        f" --service-account {target.name} --role-arn {role}" + (f" --target-role-arn {quote(target_role)}" if target_role else "")
     )
 
 
@@ -161,6 +207,8 @@ def associated_trust_link(snapshot: Snapshot) -> Finding:
     association, role = snapshot.association, snapshot.role
     if isinstance(role, Unknown):
         return unknown(Link.TRUST, f"role not read: {role.reason}")
+    if isinstance(snapshot.binding, Binding) and snapshot.binding.mechanism is Mechanism.IRSA:
+        return not_applicable(Link.TRUST, "the binding says irsa, and an association decides")
     if not isinstance(role, RoleFacts) or not isinstance(snapshot.cluster, ClusterFacts):
         return not_applicable(Link.TRUST, "no role to check")
     identity = AssociationIdentity(
@@ -175,12 +223,17 @@ def associated_trust_link(snapshot: Snapshot) -> Finding:
             return _not_trusted(role, identity, reason)
         case Undecided(reason=reason):
             return unknown(Link.TRUST, reason)
-        case Allowed() if association and association.target_role_arn:
-            return unknown(
-                Link.TRUST, f"lets {SERVICE} in; whether {association.target_role_arn} trusts {role_name(role.arn)} was not read"
-            )
+        case Allowed() if target := _target_role(snapshot):
+            return unknown(Link.TRUST, f"lets {SERVICE} in; whether {target} trusts {role_name(role.arn)} was not read")
         case Allowed():
             return ok(Link.TRUST, f"lets {SERVICE} in for {snapshot.target.namespace}/{snapshot.target.name}")
+
+
+def _target_role(snapshot: Snapshot) -> str | None:
+    """The role that EKS assumes with the credentials of the first role: the binding's, else the association's."""
+    if isinstance(snapshot.binding, Binding):
+        return snapshot.binding.target_role_arn
+    return snapshot.association.target_role_arn if snapshot.association else None
 
 
 def _not_trusted(role: RoleFacts, identity: AssociationIdentity, reason: str) -> Finding:
@@ -229,6 +282,8 @@ def associated_record_link(snapshot: Snapshot) -> Finding:
     """
     if fault := addon_fault(snapshot):
         return fault
+    if snapshot.association is None:
+        return not_applicable(Link.ADDON_RECORD, "no association exists")
     if not isinstance(snapshot.addon, AddonFacts):
         return not_applicable(Link.ADDON_RECORD, "no EKS add-on owns this ServiceAccount")
     addon, association = snapshot.addon, snapshot.association
@@ -245,10 +300,10 @@ def left_over_annotation_link(snapshot: Snapshot) -> Finding:
     """
     account = snapshot.service_account
     value = account.role_annotations.get(ROLE_ANNOTATION) if isinstance(account, ServiceAccountFacts) else None
-    return not_applicable(
-        Link.ANNOTATION,
-        f"{value} has no effect: the pod identity association decides" if value else "none; the pod identity association decides",
-    )
+    if snapshot.association is None:
+        return not_applicable(Link.ANNOTATION, f"{value or 'none'}; the binding asks for a pod identity association")
+    effect = f"{value} has no effect" if value else "none"
+    return not_applicable(Link.ANNOTATION, f"{effect}: the pod identity association decides")
 
 
 def credentials_link(snapshot: Snapshot) -> Finding:
@@ -259,6 +314,9 @@ def credentials_link(snapshot: Snapshot) -> Finding:
     if isinstance(snapshot.pods, Unknown):
         return unknown(Link.PODS, snapshot.pods.reason)
     severity = identity_severity(snapshot)
+    if snapshot.association is None:
+        waits = not_applicable(Link.PODS, f"{pluralize(len(snapshot.pods), 'pod')}; no association exists")
+        return not_created(snapshot) or stuck(snapshot, severity) or waits
     fault = not_created(snapshot) or without_credentials(snapshot, severity) or stuck(snapshot, severity)
     if fault:
         return fault

@@ -4,9 +4,10 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+from lambdas.contract.parameters import Mechanism
 from lambdas.domain.diagnosis.finding import Link
 from lambdas.domain.diagnosis.verdict import Verdict
-from lambdas.domain.snapshot.snapshot import NOT_READ, AgentFacts, Association, Missing, RoleFacts, Snapshot
+from lambdas.domain.snapshot.snapshot import NOT_READ, AgentFacts, Association, Binding, Missing, RoleFacts, Snapshot
 from tests.unit.domain.link_cases.fixtures import BROKEN, NOT_APPLICABLE, OK, POD_IDENTITY_TRUST, UNKNOWN, UNREAD, Case, associated
 from tests.unit.domain.snapshot_fixtures import OTHER_ROLE, addon, cluster, snapshot_with, workload
 from tests.unit.notifications.snapshots import NO_AGENT, NOW, ROLE, agent, nodes, pods, service_account, trust
@@ -19,6 +20,10 @@ JUST_NOW = NOW - timedelta(seconds=5)
 
 def _associations(**changes: Any) -> tuple[Association, ...]:
     return (replace(Association(id="a-1", role_arn=ROLE), **changes),)
+
+
+def _binding(mechanism: Mechanism, target_role_arn: str | None = None) -> Binding:
+    return Binding(path=UNBOUND.what, role_arn=ROLE, mechanism=mechanism, target_role_arn=target_role_arn)
 
 
 def _trust(**condition: Any) -> RoleFacts:
@@ -67,6 +72,55 @@ CASES: dict[str, Case] = {
         Verdict.ASSOCIATION_MISSING,
     ),
     "association: gone, and the annotation gives the next pods a role": (snapshot_with(pods=_pods()), Link.MECHANISM, OK, None),
+    "association: chained as the binding says": (
+        associated(associations=_associations(target_role_arn=TARGET_ROLE), binding=_binding(Mechanism.POD_IDENTITY, TARGET_ROLE)),
+        Link.MECHANISM,
+        OK,
+        None,
+    ),
+    "association: not chained, though the binding says so": (
+        associated(binding=_binding(Mechanism.POD_IDENTITY, TARGET_ROLE)),
+        Link.MECHANISM,
+        BROKEN,
+        Verdict.ASSOCIATION_DIFFERS,
+    ),
+    "association: there, and the binding says IRSA": (
+        associated(binding=_binding(Mechanism.IRSA)),
+        Link.MECHANISM,
+        BROKEN,
+        Verdict.ASSOCIATION_DIFFERS,
+    ),
+    "association: not there, and the binding says IRSA": (snapshot_with(binding=_binding(Mechanism.IRSA)), Link.MECHANISM, OK, None),
+    "association: not there, and the binding asks for one": (
+        snapshot_with(binding=_binding(Mechanism.POD_IDENTITY)),
+        Link.MECHANISM,
+        BROKEN,
+        Verdict.ASSOCIATION_MISSING,
+    ),
+    "association: not read, and the binding asks for one": (
+        snapshot_with(binding=_binding(Mechanism.POD_IDENTITY), associations=UNREAD),
+        Link.MECHANISM,
+        UNKNOWN,
+        None,
+    ),
+    "association wanted: the annotation is not missed": (
+        snapshot_with(binding=_binding(Mechanism.POD_IDENTITY), service_account=service_account(None)),
+        Link.ANNOTATION,
+        NOT_APPLICABLE,
+        None,
+    ),
+    "association wanted: no pod is stale": (
+        snapshot_with(binding=_binding(Mechanism.POD_IDENTITY), pods=pods(15, None)),
+        Link.PODS,
+        NOT_APPLICABLE,
+        None,
+    ),
+    "association wanted: the role does not trust it": (
+        snapshot_with(binding=_binding(Mechanism.POD_IDENTITY)),
+        Link.TRUST,
+        BROKEN,
+        Verdict.POD_IDENTITY_NOT_TRUSTED,
+    ),
     # agent
     "agent: not read": (associated(agent=NOT_READ), Link.MECHANISM, UNKNOWN, None),
     "agent: its pods not read": (associated(agent=AgentFacts(addon=addon(), pods=UNREAD)), Link.MECHANISM, UNKNOWN, None),
