@@ -34,6 +34,8 @@ _LONGEST_VALUE: Final = 2_049
 """Maximum length of any other text: one more than that of a role ARN, so that no truncated text equals an ARN."""
 _MESSAGE_LIMIT: Final = 400
 """Characters of a termination message: enough for an SDK error, which ends with its cause."""
+_STARTING: Final = frozenset({"", "PodInitializing", "ContainerCreating"})
+"""Waiting reasons of a container that has not failed."""
 _MAX_COUNT: Final = 2**31 - 1
 _YEARS: Final = range(1970, 2200)
 """Years of a valid time. A delay added to a time outside these years could exceed the range of a datetime."""
@@ -234,6 +236,7 @@ def _pod(item: Json) -> PodFacts:
     metadata, spec, status = _object(item["metadata"], "metadata"), _object(item["spec"], "spec"), _child(item, "status")
     containers = [*_children(spec, "containers"), *_children(spec, "initContainers")]
     statuses = [*_children(status, "initContainerStatuses"), *_children(status, "containerStatuses")]
+    failing = _failing(statuses)
     return PodFacts(
         name=_required(metadata, "name"),
         uid=_required(metadata, "uid"),
@@ -249,8 +252,9 @@ def _pod(item: Json) -> PodFacts:
         deleting_since=_time(metadata, "deletionTimestamp"),
         phase=_text(status, "phase"),
         intended_node=_intended_node(spec),
-        waiting=next(filter(None, (_text(_child(_child(container, "state"), "waiting"), "reason") for container in statuses)), ""),
-        termination_message=next(filter(None, (_termination_message(container) for container in statuses)), ""),
+        waiting=_waiting(failing) or next(filter(None, map(_waiting, statuses)), ""),
+        termination_message=_termination_message(failing) or next(filter(None, map(_termination_message, statuses)), ""),
+        failing_container=_text(failing, "name"),
         has_run=any(map(_has_run, _children(status, "containerStatuses"))),
     )
 
@@ -287,6 +291,17 @@ def _termination_message(container: Json) -> str:
     code = ended.get("exitCode")
     without_message = ", ".join(filter(None, (_text(ended, "reason"), f"exit code {code}" if isinstance(code, int) else "")))
     return (_text(ended, "message") or without_message).strip()[:_MESSAGE_LIMIT]
+
+
+def _waiting(container: Json) -> str:
+    return _text(_child(_child(container, "state"), "waiting"), "reason")
+
+
+def _failing(statuses: Iterable[Json]) -> Json:
+    """The first container that is not ready and fails; one that only waits for an init container does not. Empty where none fails."""
+    unready = [status for status in statuses if status.get("ready") is not True]
+    failing = (status for status in unready if _waiting(status) not in _STARTING or _termination_message(status))
+    return next((status for status in failing if _waiting(status) or _termination_message(status)), {})
 
 
 def _has_run(container: Json) -> bool:
@@ -369,12 +384,23 @@ def plugin_error(item: Json) -> PluginError:
 
 
 def controller_errors(events: Iterable[Json], workload: str) -> list[ControllerError]:
-    """The facts of `FailedCreate` events about the workload, or about a ReplicaSet whose name begins with its name."""
+    """The facts of `FailedCreate` events about the workload, or about a ReplicaSet of the Deployment of this name."""
     return [
         ControllerError(message=_text(item, "note")[:_MESSAGE_LIMIT], at=_event_time(item))
         for item in events
-        if _text(_child(item, "regarding"), "name") == workload or _text(_child(item, "regarding"), "name").startswith(f"{workload}-")
+        if _is_about(_child(item, "regarding"), workload)
     ]
+
+
+def _is_about(regarding: Json, workload: str) -> bool:
+    """Whether an event is about a workload. A ReplicaSet has the name of its Deployment and a hash, which contains no hyphen.
+
+    Source: https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#pod-template-hash-label
+    """
+    name = _text(regarding, "name")
+    if _text(regarding, "kind") == "ReplicaSet":
+        return name.rpartition("-")[0] == workload
+    return name == workload
 
 
 def _event_time(item: Json) -> datetime:

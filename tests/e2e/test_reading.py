@@ -4,8 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from lambdas.adapters.cluster import Cluster
 from sandbox.control_plane.api_client import ApiClient
 from sandbox.control_plane.control_plane import ControlPlane
+from tests.e2e import aws_node
 from tests.waiting import eventually
 
 CONFIG_MAPS = "/api/v1/namespaces/pages/configmaps"
@@ -63,3 +65,37 @@ def test_pods_are_selected_by_their_service_account(admin: ApiClient) -> None:
     assert (answer.status, answer.body["items"]) == (200, [])
     unknown = admin.ask("GET", "/api/v1/namespaces/kube-system/pods", query={"fieldSelector": "spec.colour=blue"})
     assert unknown.status == 400
+
+
+WEBHOOKS = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
+FAILS_CLOSED = {
+    "metadata": {"name": "fails-closed"},
+    "webhooks": [
+        {
+            "name": "pods.policy.example.com",
+            "clientConfig": {"url": "https://127.0.0.1:1/mutate"},
+            "rules": [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}],
+            "admissionReviewVersions": ["v1"],
+            "sideEffects": "None",
+            "failurePolicy": "Fail",
+            "timeoutSeconds": 1,
+        }
+    ],
+}
+
+
+def test_the_controller_reports_a_webhook_that_fails_closed(admin: ApiClient, remediator: Cluster) -> None:
+    admin.create(WEBHOOKS, FAILS_CLOSED)
+    admin.create(aws_node.SERVICE_ACCOUNTS, aws_node.service_account())
+    aws_node.add_nodes(admin, ["without-pod"])
+    try:
+        admin.create(aws_node.DAEMON_SETS, aws_node.daemon_set())
+        newest, *_ = eventually(lambda: remediator.controller_errors("kube-system", "aws-node"), within_s=60)
+        assert "pods.policy.example.com" in newest.message
+        assert remediator.controller_errors("kube-system", "aws") == ()
+    finally:
+        admin.delete(f"{WEBHOOKS}/fails-closed")
+        admin.delete(aws_node.DAEMON_SET)
+        admin.delete(aws_node.SERVICE_ACCOUNT)
+        aws_node.forget_pods(admin)
+        aws_node.remove_nodes(admin)

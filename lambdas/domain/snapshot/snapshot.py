@@ -243,6 +243,7 @@ class PodFacts:
     deleting: bool = False
     waiting: str = ""  # reason of a waiting container, such as ImagePullBackOff
     termination_message: str = ""  # message of the last termination, cut; else its reason and exit code
+    failing_container: str = ""  # the container that waits or has terminated; empty where none is named
     has_run: bool = True
     phase: str = ""
     deleting_since: datetime | None = None  # when its grace period ended or ends

@@ -190,3 +190,90 @@ def test_a_table_is_read_by_its_column_names() -> None:
 def test_an_event_has_the_time_of_its_last_observation(times: dict[str, Any], at: datetime) -> None:
     event = {"metadata": {"creationTimestamp": AT}, "note": "failed to call ec2:CreateTags due to", "regarding": {"name": "p"}, **times}
     assert kubernetes_objects.plugin_error(event) == kubernetes_objects.PluginError(call="ec2:CreateTags", pod="p", at=at)
+
+
+def container(name: str, *, ready: bool = False, state: dict[str, Any] | None = None, last: dict[str, Any] | None = None) -> dict[str, Any]:
+    return {"name": name, "ready": ready, "restartCount": 0, "state": state or {}, "lastState": {"terminated": last} if last else {}}
+
+
+RUNNING = {"running": {"startedAt": AT}}
+CRASHED = {"exitCode": 2, "reason": "Error"}
+KILLED = {"exitCode": 137, "reason": "OOMKilled"}
+DONE = {"terminated": {"exitCode": 0, "reason": "Completed"}}
+
+
+def waits(reason: str) -> dict[str, Any]:
+    return {"waiting": {"reason": reason}}
+
+
+@pytest.mark.parametrize(
+    ("init", "containers", "expected"),
+    [
+        (
+            [container("init", ready=True, state=DONE)],
+            [container("aws-node", state=RUNNING, last=CRASHED), container("agent", ready=True, state=RUNNING)],
+            ("aws-node", "", "Error, exit code 2", True),
+        ),
+        (
+            [],
+            [
+                container("agent", ready=True, state=RUNNING, last={"exitCode": 137, "reason": "OOMKilled"}),
+                container("aws-node", last=CRASHED),
+            ],
+            ("aws-node", "", "Error, exit code 2", True),
+        ),
+        (
+            [],
+            [container("aws-node", state=waits("CrashLoopBackOff"), last=CRASHED), container("agent", state=waits("ErrImagePull"))],
+            ("aws-node", "CrashLoopBackOff", "Error, exit code 2", True),
+        ),
+        (
+            [container("init", state=waits("CrashLoopBackOff"), last=CRASHED)],
+            [container("aws-node", state=waits("PodInitializing")), container("agent", state=waits("PodInitializing"))],
+            ("init", "CrashLoopBackOff", "Error, exit code 2", False),
+        ),
+        ([], [container("aws-node", state=waits("ImagePullBackOff"))], ("aws-node", "ImagePullBackOff", "", False)),
+        ([], [container("aws-node", state=waits("ContainerCreating"))], ("", "ContainerCreating", "", False)),
+        ([], [container("aws-node", state=RUNNING)], ("", "", "", True)),
+        ([], [container("aws-node", last={"exitCode": "2"})], ("", "", "", True)),
+        ([], [], ("", "", "", False)),
+    ],
+    ids=["after a restart", "not the ready one", "two fail", "init", "no image", "creating", "runs", "exit code of another type", "none"],
+)
+def test_a_pod_names_the_container_that_fails(
+    init: list[dict[str, Any]], containers: list[dict[str, Any]], expected: tuple[str, str, str, bool]
+) -> None:
+    (facts,) = kubernetes_objects.pods({"items": [stored(pod("p", initContainerStatuses=init, containerStatuses=containers))]})
+    assert (facts.failing_container, facts.waiting, facts.termination_message, facts.has_run) == expected
+
+
+def failed_create(kind: str, name: str, note: str = "no quota", **times: Any) -> dict[str, Any]:
+    return {"metadata": {"name": f"{name}.17f", "creationTimestamp": AT}, "regarding": {"kind": kind, "name": name}, "note": note, **times}
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "is_ours"),
+    [
+        ("DaemonSet", "aws-node", True),
+        ("DaemonSet", "aws-node-termination-handler", False),
+        ("ReplicaSet", "aws-node-5d8f6c7b9", True),
+        ("ReplicaSet", "aws-node-termination-handler-5d8f6c7b9", False),
+        ("ReplicaSet", "aws-node", False),
+        ("StatefulSet", "aws-node-1", False),
+    ],
+)
+def test_a_creation_error_belongs_to_the_workload_of_its_name_alone(kind: str, name: str, is_ours: bool) -> None:
+    found = kubernetes_objects.controller_errors([failed_create(kind, name)], "aws-node")
+    assert [error.message for error in found] == (["no quota"] if is_ours else [])
+
+
+def test_a_creation_error_is_cut_and_has_the_time_of_its_last_occurrence() -> None:
+    last = "2026-01-01T00:07:00Z"
+    items = [
+        failed_create("DaemonSet", "aws-node", "x" * 1_000, deprecatedLastTimestamp=last),
+        failed_create("DaemonSet", "aws-node", series={"count": 3, "lastObservedTime": last}, eventTime=AT),
+        failed_create("DaemonSet", "aws-node", eventTime=None),
+    ]
+    found = kubernetes_objects.controller_errors(items, "aws-node")
+    assert [error.at.minute for error in found] == [7, 7, 0]
+    assert len(found[0].message) == 400

@@ -135,7 +135,9 @@ def not_ready(snapshot: Snapshot, *, preconditions_known: bool) -> Finding | Non
 
 
 def _state(pod: PodFacts) -> str:
-    return ", ".join(filter(None, (pod.waiting or "not ready", pod.termination_message[:200], f"node {pod.node}" if pod.node else "")))
+    container = f"container {pod.failing_container}" if pod.failing_container else ""
+    place = f"node {pod.node}" if pod.node else ""
+    return ", ".join(filter(None, (pod.waiting or "not ready", pod.termination_message[:200], container, place)))
 
 
 def _by_age(pods: Iterable[PodFacts]) -> tuple[PodFacts, ...]:
