@@ -317,6 +317,45 @@ CAUSES: Final = (
         f"{_CNI}/issues/989",
     ),
     _cause(
+        "interface-not-in-metadata",
+        Area.PERMISSIONS,
+        r"giving up trying to retrieve ENIs from metadata service",
+        "A new interface was deleted before the plug-in could use it. A refused ec2:ModifyNetworkInterfaceAttribute has this effect, and"
+        " the log does not name the call.",
+        "Check that the role may call ec2:ModifyNetworkInterfaceAttribute.",
+        f"{_CNI}/blob/b52188387f2e2f10bf289ace929d6a63b176a4fa/pkg/awsutils/awsutils.go",
+        decisive=False,
+    ),
+    _cause(
+        "custom-networking-without-interface",
+        Area.PERMISSIONS,
+        r"Failed to attach any ENIs for custom networking",
+        "Custom networking is on, no interface could be attached, and the plug-in exits.",
+        "The line before this one names the reason: a refused ec2:DescribeSubnets or ec2:CreateNetworkInterface, or a full subnet.",
+        f"{_CNI}/blob/b52188387f2e2f10bf289ace929d6a63b176a4fa/pkg/ipamd/ipamd.go",
+        decisive=False,
+    ),
+    _cause(
+        "interface-not-released",
+        Area.PERMISSIONS,
+        r"(?:Failed to detach ENI|Not able to delete ENI|Failed to deallocate a private IP|Failed to deallocate IPv6 Prefixes)",
+        "The plug-in could not give an interface or an address back. It tries again, and pods are not affected.",
+        "Check that the role may call ec2:DetachNetworkInterface, ec2:DeleteNetworkInterface and ec2:UnassignPrivateIpAddresses. A refused"
+        " DetachNetworkInterface sends no event.",
+        f"{_CNI}/blob/b52188387f2e2f10bf289ace929d6a63b176a4fa/pkg/awsutils/awsutils.go",
+        decisive=False,
+    ),
+    _cause(
+        "pool-does-not-grow",
+        Area.CAPACITY,
+        r"(?:error while trying to increase datastore pool|[Ff]ailed to allocate one IP(?:v4)? (?:addresses|prefix)|awsGetFreeDeviceNumber"
+        r"|Failed to attach ENI|Failed to CreateNetworkInterface)",
+        "The node could not get more addresses. Pods that run keep theirs.",
+        "The end of the line, or the line before it, names the reason: a refused call, a full subnet or a limit of the instance.",
+        f"{_CNI}/blob/b52188387f2e2f10bf289ace929d6a63b176a4fa/pkg/ipamd/ipamd.go",
+        decisive=False,
+    ),
+    _cause(
         "interface-info-missing",
         Area.PERMISSIONS,
         r"failed to retrieve attached ENIs info",

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from lambdas.contract.call_needs import ADDON_NEEDS, CallNeed
 from lambdas.domain.diagnosis.node_log import CAUSES, LONGEST_EXCERPT, LONGEST_LINE, Area, explain
 
 STARTED = '{"level":"info","ts":"2026-05-14T08:01:00.105Z","caller":"aws-k8s-agent/main.go:48","msg":"Starting L-IPAMD v1.22.1  ..."}'
@@ -126,8 +127,27 @@ LINES = {
             "[/usr/sbin/iptables -t nat -N AWS-SNAT-CHAIN-0 --wait]: exit status 4: iptables: Resource temporarily unavailable.\n"
         )
     ],
+    "interface-not-in-metadata": [record("giving up trying to retrieve ENIs from metadata service")],
+    "custom-networking-without-interface": [record("Failed to attach any ENIs for custom networking")],
+    "interface-not-released": [
+        record("Failed to detach ENI eni-0e4aad6f8000bb8e4"),
+        record("Not able to delete ENI yet (attempt 1/12)", "debug"),
+        record("Failed to deallocate a private IP address"),
+    ],
+    "pool-does-not-grow": [
+        record("error while trying to increase datastore pool"),
+        record("failed to allocate one IP addresses on ENI eni-0e4aad6f8000bb8e4"),
+        record("Failed to CreateNetworkInterface"),
+    ],
     "interface-info-missing": [record("Initialization failure: ipamd init: failed to retrieve attached ENIs info")],
 }
+
+
+@pytest.mark.parametrize("need", [need for need in ADDON_NEEDS["vpc-cni"].calls if need.log], ids=lambda need: f"{need.call} {need.since}")
+def test_the_line_of_each_call_that_a_release_needs_is_explained(need: CallNeed) -> None:
+    call = need.call.removeprefix("ec2:")
+    (found,) = explain([record(f"{need.log}: operation error EC2: {call}, {EC2_REFUSED}")]).findings
+    assert (found.detail, found.cause.area) == (call, Area.PERMISSIONS)
 
 
 def test_every_cause_has_a_recorded_line() -> None:
