@@ -2,13 +2,17 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
+from typing import Final
 
 from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
 
+from infra.regions import dns_suffix
 from infra.size_limits import INLINE_POLICIES, MANAGED_POLICY, fill, size
 from lambdas.contract.access import ENI_ACTIONS, IAM, NETWORK, SERVICE_IAM, IamGrant, Target
 from lambdas.contract.environment import Function
+
+_AMAZONAWS: Final = "amazonaws.com"
 
 Arns = Mapping[Target, Sequence[str]]
 """ARNs of each target in a stack. A target without ARNs gives no statement."""
@@ -79,12 +83,21 @@ def wildcards(function: Function, arns: Arns, optional: Collection[str]) -> dict
     return {arn: ". ".join(whys) for arn, whys in reasons.items()}
 
 
-def _conditions(grant: IamGrant, region: str) -> dict[str, dict[str, str]] | None:
+def _conditions(grant: IamGrant, region: str) -> dict[str, dict[str, str | list[str]]] | None:
     if grant.condition is None:
         return None
     return {
-        operator: {key: value.replace("{region}", region) for key, value in pairs.items()} for operator, pairs in grant.condition.items()
+        operator: {key: _in_region(key, value.replace("{region}", region), region) for key, value in pairs.items()}
+        for operator, pairs in grant.condition.items()
     }
+
+
+def _in_region(key: str, value: str, region: str) -> str | list[str]:
+    """A condition's value. Of a partition with an own domain it is not documented which one KMS compares, so both are allowed."""
+    suffix = dns_suffix(region)
+    if key != "kms:ViaService" or suffix in (None, _AMAZONAWS):
+        return value
+    return [value, value.replace(_AMAZONAWS, str(suffix))]
 
 
 def _deny_interfaces() -> iam.PolicyStatement:

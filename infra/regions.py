@@ -2,7 +2,7 @@
 
 import re
 from functools import cache
-from typing import Final
+from typing import Any, Final
 
 from botocore.loaders import Loader
 
@@ -23,13 +23,25 @@ Source: https://github.com/aws/aws-lambda-roadmap/issues/80
 
 
 @cache
-def _partitions() -> dict[str, re.Pattern[str]]:
-    return {item["id"]: re.compile(item["regionRegex"]) for item in Loader().load_data("partitions")["partitions"]}
+def _partitions() -> list[dict[str, Any]]:
+    partitions: list[dict[str, Any]] = Loader().load_data("partitions")["partitions"]
+    return partitions
+
+
+def _partition(region: str) -> dict[str, Any] | None:
+    return next((item for item in _partitions() if re.match(item["regionRegex"], region)), None)
 
 
 def partition(region: str) -> str | None:
     """Return the partition of a region according to botocore, or None if no partition has such a region."""
-    return next((name for name, pattern in _partitions().items() if pattern.match(region)), None)
+    found = _partition(region)
+    return str(found["id"]) if found else None
+
+
+def dns_suffix(region: str) -> str | None:
+    """Return the domain of the services in a region's partition, or None if no partition has such a region."""
+    found = _partition(region)
+    return str(found["outputs"]["dnsSuffix"]) if found else None
 
 
 def unsupported_reason(region: str) -> str | None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from infra import permissions
 from lambdas.contract import environment as contract_environment
 from lambdas.contract.access import CUSTOMER_KEY, IAM, NETWORK, SERVICE_IAM, SIMULATION, IamGrant, Target
 from lambdas.contract.environment import ALLOCATOR, VARIABLES, Function
@@ -203,6 +204,19 @@ def policies(template: Template) -> list[dict[str, Any]]:
     inline = [policy["PolicyDocument"] for of_role in roles for policy in of_role]
     kinds = ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy")
     return inline + [item["Properties"]["PolicyDocument"] for kind in kinds for item in of_type(template, kind).values()]
+
+
+@pytest.mark.parametrize(
+    ("region", "services"),
+    [
+        ("us-gov-west-1", "sns.us-gov-west-1.amazonaws.com"),
+        ("eusc-de-east-1", ["sns.eusc-de-east-1.amazonaws.com", "sns.eusc-de-east-1.amazonaws.eu"]),
+    ],
+)
+def test_a_key_is_used_through_the_services_of_the_partition(region: str, services: str | list[str]) -> None:
+    made = permissions.statements(Function.REMEDIATOR, {target: ["*"] for target in Target}, (), region)
+    conditions = [item.to_statement_json().get("Condition", {}).get("StringEquals", {}) for item in made]
+    assert [item["kms:ViaService"] for item in conditions if "kms:ViaService" in item] == [services]
 
 
 def test_in_a_vpc_the_code_of_a_function_may_not_change_network_interfaces(minimal: Template, prod: Template) -> None:
