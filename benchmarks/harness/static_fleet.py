@@ -79,6 +79,7 @@ class StaticFleet(ResourceStack):
         issuer = f"https://oidc.eks.{REGION}.amazonaws.com/id/{'77D0' * 8}"
         ca_data = base64.b64encode(self.cluster.ca_pem).decode()
         aws_account.create_identity(self.aws, world, issuer)
+        aws_account.create_function_roles(self.aws)
         aws_account.create_table(self.aws)
         self.topics = aws_account.create_topics(self.aws)
         ssm = self.aws.client("ssm")

@@ -35,7 +35,7 @@ def _session() -> boto3.session.Session:
     return boto3.session.Session()
 
 
-def _made(service: str, region: str, endpoint: str, owner: Credentials | None, **config: Any) -> Any:
+def make_client(service: str, region: str, endpoint: str, owner: Credentials | None, **config: Any) -> Any:
     """A client for a role or user, or for the sandbox itself."""
     return _session().client(  # type: ignore[call-overload]
         service,
@@ -51,7 +51,7 @@ def _made(service: str, region: str, endpoint: str, owner: Credentials | None, *
 @lru_cache(maxsize=32)
 def _operators_client(service: str, region: str, endpoint: str) -> Any:
     """The sandbox's own client, cached for every local AWS that this process starts at the same address."""
-    return _made(service, region, endpoint, None)
+    return make_client(service, region, endpoint, None)
 
 
 class LocalAws:
@@ -77,20 +77,22 @@ class LocalAws:
         self.roles = Principals(self.client, account)
         self.eks = EksDouble(account=account, region=region, caller_of=self.roles.caller_of)
         self._policy = may_pass or (lambda *_: True)
+        self._allows = allows or (lambda *_: True)
         self._clients: dict[tuple[str, str], Any] = {}
         self._making = threading.Lock()
-        moto = MotoBackend(account)
+        fallback, backends = self._backends()
         self.gateway = Gateway(
-            backends={
-                "eks": self.eks,
-                "iam": iam_backend(moto, allows or (lambda *_: True)),
-                "sts": sts_backend(moto, self.roles.secret_of),
-            },
-            fallback=moto,
+            backends=backends,
+            fallback=fallback,
             calls=self.calls,
             faults=self.faults,
             principal_of=self.roles.principal_of,
         )
+
+    def _backends(self) -> tuple[Backend, dict[str, Backend]]:
+        """The backend of most services, and those of the services that it lacks."""
+        moto = MotoBackend(self.account)
+        return moto, {"eks": self.eks, "iam": iam_backend(moto, self._allows), "sts": sts_backend(moto, self.roles.secret_of)}
 
     def __enter__(self) -> Self:
         self.endpoint = self.gateway.start()
@@ -144,7 +146,7 @@ class LocalAws:
     def _new_client(self, service: str, principal: str | None, config: dict[str, Any]) -> Any:
         if not principal and not config:
             return _operators_client(service, self.region, self.endpoint)
-        return _made(service, self.region, self.endpoint, self.roles.credentials(principal) if principal else None, **config)
+        return make_client(service, self.region, self.endpoint, self.roles.credentials(principal) if principal else None, **config)
 
     def _may_pass(self, principal: str, role_arn: str, service: str) -> bool:
         """IAM authorizes PassRole as an action of its own, so it is logged as one."""

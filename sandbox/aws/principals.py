@@ -48,10 +48,11 @@ class Principals:
         self._account = account
         self._by_name: dict[str, Credentials] = {}
         self._by_key: dict[str, Credentials] = {}
+        self._sessions: dict[str, Caller] = {}
 
     def create(self, name: str, *, path: str = "/", trust: Mapping[str, Any] | None = None, session: str | None = None) -> Credentials:
         """Create a role and a session of it. An existing role gets a new session."""
-        policy = json.dumps(trust or _trust_of("lambda.amazonaws.com"))
+        policy = json.dumps(trust or trust_of("lambda.amazonaws.com"))
         iam = self._client("iam")
         try:
             role = iam.create_role(RoleName=name, Path=path, AssumeRolePolicyDocument=policy)["Role"]
@@ -86,9 +87,22 @@ class Principals:
         """
         return self._by_name[name]
 
+    def add_session(self, access_key_id: str, role_arn: str, session_arn: str, user_id: str) -> None:
+        """Name the owner of a key that another program created."""
+        self._sessions[access_key_id] = Caller(
+            kind="AssumedRole",
+            account=self._account,
+            name=role_arn.rsplit("/", 1)[-1],
+            principal_id=user_id,
+            arn=session_arn,
+            issuer_arn=role_arn,
+            access_key_id=access_key_id,
+            signed_in_at=datetime.now(UTC),
+        )
+
     def principal_of(self, access_key_id: str) -> str:
         """Role or user name of a key; the key itself if its owner is unknown."""
-        found = self._by_key.get(access_key_id)
+        found = self._by_key.get(access_key_id) or self._sessions.get(access_key_id)
         return found.name if found else OPERATOR if access_key_id == OPERATOR_KEY else access_key_id
 
     def secret_of(self, access_key_id: str) -> str | None:
@@ -98,6 +112,8 @@ class Principals:
 
     def caller_of(self, access_key_id: str) -> Caller:
         """The caller that CloudTrail records for this key."""
+        if access_key_id in self._sessions:
+            return self._sessions[access_key_id]
         found = self._by_key.get(access_key_id)
         return found.caller if found else _unknown(self._account, self.principal_of(access_key_id), access_key_id)
 
@@ -129,7 +145,8 @@ class Principals:
         return credentials
 
 
-def _trust_of(service: str) -> dict[str, Any]:
+def trust_of(service: str) -> dict[str, Any]:
+    """The trust policy of a role that a service assumes."""
     statement = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
     return {"Version": "2012-10-17", "Statement": [statement]}
 

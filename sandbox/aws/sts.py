@@ -28,7 +28,7 @@ def sts_backend(moto: Backend, secret_of: Callable[[str], str | None], now: Call
     def answer(request: Request) -> Response:
         refusal = _refused(request, secret_of, now()) if _presigned(request) else None
         response = refusal or moto(request)
-        return _as_json(response) if "application/json" in request.header("accept") else response
+        return as_json(response) if "application/json" in request.header("accept") else response
 
     return answer
 
@@ -84,8 +84,8 @@ def _error(status: int, code: str, message: str) -> Response:
     return Response(status, body.encode(), {"Content-Type": "text/xml"})
 
 
-def _as_json(response: Response) -> Response:
-    """The two shapes that aws-iam-authenticator reads: the identity and the error code."""
+def as_json(response: Response) -> Response:
+    """The answer in JSON, in the two shapes that aws-iam-authenticator reads: the identity and the error code."""
     text = response.body.decode()
     if response.status >= 400:
         code, message = (re.search(rf"<{tag}>([^<]*)</", text) for tag in ("Code", "Message"))

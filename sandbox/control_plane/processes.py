@@ -92,8 +92,19 @@ class ProcessGroup:
         assert self._reaper.stdout is not None  # noqa: S101 - set by PIPE
         self._group = int(self._reaper.stdout.readline())
 
-    def start(self, name: str, command: list[str], environment: Mapping[str, str] | None = None) -> Program:
-        """Start a program; a second start with the same name appends to the same log."""
+    def start(
+        self,
+        name: str,
+        command: list[str],
+        environment: Mapping[str, str] | None = None,
+        *,
+        is_isolated: bool = False,
+        folder: Path | None = None,
+    ) -> Program:
+        """Start a program in a folder, by default that of the group; a second start with the same name appends to the same log.
+
+        An isolated program has no environment variable of this process.
+        """
         log = self.folder / f"{name}.log"
         with log.open("ab") as output:
             process = subprocess.Popen(
@@ -101,8 +112,8 @@ class ProcessGroup:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                cwd=self.folder,
-                env=os.environ | dict(environment or {}),
+                cwd=folder or self.folder,
+                env=({} if is_isolated else dict(os.environ)) | dict(environment or {}),
                 process_group=self._group,
             )
         program = Program(name, process, log)

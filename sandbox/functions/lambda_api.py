@@ -43,6 +43,7 @@ class LambdaApi:
     """Answers the `lambda` service. `retry_after_s` is the pause before each of the two asynchronous retries, which
     on Lambda is one and two minutes. `on_line(function, line)` receives the output of functions.
     `on_dead_letter(function, payload, error)` receives asynchronous events whose attempts all failed.
+    `others` answers requests about functions that this API does not have.
     """
 
     def __init__(
@@ -53,10 +54,12 @@ class LambdaApi:
         retry_after_s: float = 0.5,
         on_line: Callable[[str, str], None] | None = None,
         on_dead_letter: Callable[[str, bytes, bytes], None] | None = None,
+        others: Callable[[Request], Response] | None = None,
     ) -> None:
         self.durable = DurableService(self.run, region=region, skip_time=skip_time)
         self._on_line = on_line
         self._on_dead_letter = on_dead_letter or (lambda *_: None)
+        self._others = others
         self._retry_after_s = retry_after_s
         self._versions: dict[str, list[FunctionPool]] = {}
         self._executions: dict[tuple[str, str], _Execution] = {}
@@ -83,7 +86,11 @@ class LambdaApi:
         Running executions stay on their version, so the versions of a durable function are retained.
         Source: https://docs.aws.amazon.com/lambda/latest/dg/durable-best-practices.html
         """
-        pool = FunctionPool(function, self._on_line)
+        return self.add_pool(FunctionPool(function, self._on_line))
+
+    def add_pool(self, pool: FunctionPool) -> FunctionPool:
+        """Deploy a function that runs in these environments."""
+        function = pool.function
         versions = self._versions.setdefault(function.name, [])
         if versions and not function.durable:
             versions[-1].close()
@@ -103,13 +110,20 @@ class LambdaApi:
         found = operation_of(service_model("lambda"), request)
         operation = found[0].name if found else ""
         if found is not None and operation == "Invoke":
-            return self._invoke(rest_json_input(*found, request))
+            params = rest_json_input(*found, request)
+            return self._invoke(params) if self._others is None or self._has(params["FunctionName"]) else self._others(request)
+        if self._others is not None:
+            return self.durable(request) or self._others(request)
         if operation == "ListFunctions":
             return json_response(200, {"Functions": [configuration(versions[-1].function) for versions in self._versions.values()]})
         if operation == "GetAccountSettings":
             return json_response(200, {"AccountLimit": {"ConcurrentExecutions": 1000, "UnreservedConcurrentExecutions": 1000}})
         answer = self.durable(request)
         return answer or _error(404, "ResourceNotFoundException", f"the local Lambda does not have {request.method} {request.path}")
+
+    def _has(self, name: str) -> bool:
+        target = _NAME.match(name)
+        return target is not None and target["name"] in self._versions
 
     def _invoke(self, params: dict[str, Any]) -> Response:
         target = _NAME.match(params["FunctionName"])

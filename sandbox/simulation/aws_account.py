@@ -9,6 +9,7 @@ from lambdas.contract.names import ANY_CLUSTER, PROJECT
 from lambdas.contract.parameters import binding_path
 from lambdas.contract.settings import settings_path
 from sandbox.aws.local_aws import ACCOUNT, LocalAws
+from sandbox.aws.principals import trust_of
 from sandbox.event_bus.rules import make_queue
 from sandbox.simulation.scenario import BOUND, World
 from sandbox.simulation.trust_policies import trust_policy
@@ -43,16 +44,21 @@ class Topics:
 
 
 def create_identity(aws: LocalAws, world: World, issuer: str) -> None:
-    """Create the roles and the OIDC provider of the scenario, and the roles of the functions."""
-    for name in (CHECKER, REMEDIATOR, NODE_ROLE):
-        aws.roles.create(name)
+    """Create the roles, the user and the OIDC provider of the scenario."""
     aws.roles.create_user(OPERATOR)
     iam = aws.client("iam")
+    iam.create_role(RoleName=NODE_ROLE, AssumeRolePolicyDocument=json.dumps(trust_of("ec2.amazonaws.com")))
     if world.role_exists:
         policy = trust_policy(world, issuer=issuer.removeprefix("https://"), account=ACCOUNT, namespace=NAMESPACE)
         iam.create_role(RoleName=ROLE, AssumeRolePolicyDocument=json.dumps(policy))
     if world.oidc_provider:
         iam.create_open_id_connect_provider(Url=issuer, ClientIDList=list(world.oidc_client_ids), ThumbprintList=["9" * 40])
+
+
+def create_function_roles(aws: LocalAws) -> None:
+    """Create the roles of the functions."""
+    for name in (CHECKER, REMEDIATOR):
+        aws.roles.create(name)
 
 
 def put_parameters(aws: LocalAws, world: World) -> None:

@@ -31,7 +31,7 @@ from sandbox.functions.function import Function as LocalFunction
 from sandbox.functions.lambda_api import LambdaApi
 from sandbox.resource_stack import ResourceStack
 from sandbox.simulation import aws_account, seed_data
-from sandbox.simulation.aws_account import CHECKER, CLUSTER, NAMESPACE, NODE_ROLE, REMEDIATOR, resolve_role, role_arn
+from sandbox.simulation.aws_account import CHECKER, CLUSTER, NAMESPACE, NODE_ROLE, REMEDIATOR, TABLE, resolve_role, role_arn
 from sandbox.simulation.cluster_backend import EmbeddedBackend, pods_of
 from sandbox.simulation.deployment import function_asset, function_variables
 from sandbox.simulation.scenario import BOUND
@@ -74,7 +74,7 @@ class SandboxEnvironment(ResourceStack):
         self._cluster = cluster
         self._control_plane = control_plane
         self._on_step = on_step
-        self.aws = LocalAws(may_pass=self._may_pass, allows=self._allows)
+        self.aws = self._local_aws()
         self._on_line = on_line
         self._skip_time = skip_time
         self._preloaded = preloaded
@@ -83,6 +83,10 @@ class SandboxEnvironment(ResourceStack):
         """What every call to STS ends with; None while STS answers by role and trust policy."""
         self.refused_actions: set[tuple[str, str]] = set()
         """Role ARNs and actions that the policy simulator refuses."""
+        self.table = TABLE
+
+    def _local_aws(self) -> LocalAws:
+        return LocalAws(may_pass=self._may_pass, allows=self._allows)
 
     def _set_up(self) -> None:
         self._on_step("AWS APIs on loopback")
@@ -101,13 +105,18 @@ class SandboxEnvironment(ResourceStack):
         self.issuer: str = self.aws.eks.add_cluster(spec).record["identity"]["oidc"]["issuer"]
         aws_account.create_identity(self.aws, self.world, self.issuer)
         aws_account.put_parameters(self.aws, self.world)
-        aws_account.create_table(self.aws)
-        self.topics = aws_account.create_topics(self.aws)
+        self._deploy()
         self._grant_access()
         seed_data.seed_eks(self.aws, self.world)
         self.aws.eks.hook(on_addon_applied=self._addon_applied)
         seed_data.seed_cluster(self.backend, self.world)
         self._start_functions()
+
+    def _deploy(self) -> None:
+        """Create what the stack of an environment contains, except the functions and rules."""
+        aws_account.create_function_roles(self.aws)
+        aws_account.create_table(self.aws)
+        self.topics = aws_account.create_topics(self.aws)
 
     def _ground(self) -> ClusterBackend:
         if self._cluster == "real":
@@ -206,11 +215,14 @@ class SandboxEnvironment(ResourceStack):
     def _grant_access(self) -> None:
         if self.world.access == "no-entry":
             return
+        self._create_access_entries()
+        if self.world.access == "granted":
+            self.grant_rbac()
+
+    def _create_access_entries(self) -> None:
         eks = self.aws.client("eks")
         for function, principal in ((Function.CHECKER, CHECKER), (Function.REMEDIATOR, REMEDIATOR)):
             eks.create_access_entry(clusterName=CLUSTER, principalArn=role_arn(principal), kubernetesGroups=[GROUPS[function]])
-        if self.world.access == "granted":
-            self.grant_rbac()
 
     def grant_rbac(self) -> None:
         """Apply the RBAC manifests of the contract for the ServiceAccount of this world."""

@@ -16,7 +16,7 @@ from sandbox.cluster.clock import stamp, utc_now
 from sandbox.cluster.resources import NODES, PODS, SERVICE_ACCOUNTS
 from sandbox.controllers.cluster_snapshot import condition
 from sandbox.controllers.vpc_cni import STS_TIMES_OUT, NoCredentials, sts_refuses
-from sandbox.simulation.aws_account import CLUSTER, NAMESPACE, OPERATOR, TABLE, resolve_role
+from sandbox.simulation.aws_account import CLUSTER, NAMESPACE, OPERATOR, resolve_role
 from sandbox.simulation.cluster_backend import Object, pods_of
 from sandbox.simulation.environment import SandboxEnvironment
 from sandbox.simulation.scenario_result import ScenarioTimeout
@@ -143,7 +143,7 @@ class SandboxSteps:
     def add_past_repairs(self, count: int) -> str:
         target = ServiceAccountRef(CLUSTER, NAMESPACE, self.env.world.service_account)
         for past in past_repairs(count, target, datetime.now(UTC)):
-            self.env.aws.client("dynamodb").put_item(TableName=TABLE, Item=past_item(past))
+            self.env.aws.client("dynamodb").put_item(TableName=self.env.table, Item=past_item(past))
         self.env.aws.eks.state.clusters[CLUSTER].record["createdAt"] = datetime.now(UTC) - PAST_SPAN
         return f"{count} repairs within the last hours"
 

@@ -11,7 +11,7 @@ from lambdas.contract.names import RESTARTED_AT_ANNOTATION
 from lambdas.contract.workloads import WorkloadKind, known
 from sandbox.cluster import aws_node
 from sandbox.cluster.resources import DAEMON_SETS, DEPLOYMENTS, SERVICE_ACCOUNTS
-from sandbox.simulation.aws_account import CLUSTER, NAMESPACE, TABLE, resolve_role
+from sandbox.simulation.aws_account import CLUSTER, NAMESPACE, resolve_role
 from sandbox.simulation.cluster_backend import causes_on_nodes, nodes_ready, pods_ready
 from sandbox.simulation.log_reader import LogReader
 from sandbox.simulation.sandbox_steps import SandboxSteps
@@ -130,7 +130,7 @@ class ScenarioRun:
         if items_put == self._items_put:
             return ""
         self._items_put = items_put
-        items = self.env.aws.client("dynamodb").scan(TableName=TABLE)["Items"]
+        items = self.env.aws.client("dynamodb").scan(TableName=self.env.table)["Items"]
         past = [item for item in items if item[SORT_KEY]["S"].startswith("past#")]
         closed = [item for item in past if not item["incident_id"]["S"].startswith(PAST_INCIDENT_PREFIX)]
         return str(closed[-1]["outcome"]["S"]) if closed else ""
