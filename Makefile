@@ -2,7 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-LOCK = $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-annotate --custom-compile-command "make lock"
+LOCK = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock"
+LOCK_FOR_311 = $(LOCK) --python-version 3.11
 
 # Keeps byte code even if the shell disables it. Without byte code each of the many test processes compiles its imports.
 export PYTHONDONTWRITEBYTECODE :=
@@ -24,10 +25,11 @@ help: ## show this list
 setup: $(VENV)/ready ## create .venv with all tools, pinned by hash
 
 .PHONY: lock
-lock: $(VENV)/ready ## compile the three requirements files from pyproject.toml
-	$(LOCK) --group function -o lambdas/requirements.txt
-	$(LOCK) --group deploy -o requirements.txt
-	$(LOCK) --group dev -o requirements-dev.txt
+lock: $(VENV)/ready ## compile the requirements files from pyproject.toml and requirements.in
+	$(LOCK_FOR_311) --group function -o lambdas/requirements.txt
+	$(LOCK_FOR_311) --group deploy -o requirements.txt
+	$(LOCK_FOR_311) --group dev -o requirements-dev.txt
+	$(LOCK) --python-version 3.13 sandbox/local_deployment/requirements.in -o sandbox/local_deployment/requirements.txt
 
 # All checks. Two lanes run at a time: the `sandbox` lane waits a third of its time and runs at low priority beside the other lanes.
 # Those run one after the other, fastest failure first. Concurrent output carries the name of its lane.
@@ -138,7 +140,7 @@ clean: ## remove build output and tool caches; keep the real control plane
 
 .PHONY: pristine
 pristine: clean ## remove all untracked output, environments and the real control plane
-	@rm -rf .cache .venv .venv-3.13 node_modules
+	@rm -rf .cache .venv .venv-3.13 .venv-emulator node_modules
 
 .PHONY: licenses
 licenses: $(VENV)/ready ## write docs/licenses.md from package metadata
@@ -174,3 +176,13 @@ destroy: node_modules/.bin/cdk ## delete every stack; keep the incidents table
 .PHONY: deploy
 deploy: node_modules/.bin/cdk ## deploy every stack of deploy.yaml
 	@$(CDK) deploy --all
+
+.PHONY: deploy-local
+deploy-local: node_modules/.bin/cdk ## deploy into an AWS emulator on this machine, and repair an incident (CLUSTER=real)
+	@$(BIN)/python -m sandbox.local_deployment --cluster $(or $(CLUSTER),embedded)
+
+.PHONY: deploy-local-test
+deploy-local-test: $(VENV)/ready ## test a deployment into the emulator (needs Python 3.13 and the npm registry)
+	@$(SAY); if $(MAKE) --no-print-directory node_modules/.bin/cdk; then $(PYTEST) -n 0 tests/local_deployment; \
+	else echo "skipped: the deployment into the emulator, since the CDK command line could not be fetched from the npm registry"; \
+		test "$$REQUIRE_LOCAL_DEPLOYMENT" != 1; fi

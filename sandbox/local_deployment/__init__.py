@@ -1,0 +1,1 @@
+"""`make deploy-local`: the stack, deployed by the CDK command line into an AWS emulator on this machine."""
