@@ -145,13 +145,14 @@ def _print_rules(env: DeployedEnvironment, console: Console) -> None:
 def _destroy(env: DeployedEnvironment, steps: Steps, console: Console) -> list[str]:
     """Destroy the stacks, print what is left, and return what should not be left."""
     kept = f"dynamodb: {env.table}"
+    deployed = env.deployed_resources()
     left = env.destroy()
     steps.end()
     if kept in left:
         env.delete_incidents_table()
         console.print(f"  the stack keeps the incidents table {env.table}; deleted as docs/deploy.md says")
     rest = sorted(left - {kept})
-    console.print(f"  left in the account: {len(rest)} resources", style="green" if not rest else "red")
+    console.print(f"  left in the account: {len(rest)} of {len(deployed)} deployed resources", style="green" if not rest else "red")
     return [f"left: {name}" for name in rest] + ([] if kept in left else ["the incidents table was deleted with its stack"])
 
 

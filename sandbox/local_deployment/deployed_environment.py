@@ -47,6 +47,8 @@ class DeployedEnvironment(SandboxEnvironment):
         on_progress: called with the last line of the command that a step runs.
     """
 
+    AWS = "AWS emulator"
+
     def __init__(
         self,
         world: World,
@@ -66,7 +68,6 @@ class DeployedEnvironment(SandboxEnvironment):
 
     def _set_up(self) -> None:
         self._stack.callback(self.processes.close)
-        self._on_step("AWS emulator")
         super()._set_up()
 
     # --- the stacks --------------------------------------------------------------------------------------------------------------
@@ -136,8 +137,12 @@ class DeployedEnvironment(SandboxEnvironment):
     def _removed(self, kind: str) -> list[Resource]:
         return [item["Properties"] for item in self.assembly.removed.values() if item["Type"] == kind]
 
+    def deployed_resources(self) -> frozenset[str]:
+        """The resources of the account that did not exist before the deployment."""
+        return resources(self.emulator.client) - self._before
+
     def destroy(self) -> frozenset[str]:
-        """Destroy the stacks; returns the resources of the account that did not exist before the deployment."""
+        """Destroy the stacks; returns what is left of the deployed resources."""
         self._follower.stop()
         eks = self.aws.client("eks")
         for principal in eks.list_access_entries(clusterName=CLUSTER)["accessEntries"]:
@@ -145,7 +150,7 @@ class DeployedEnvironment(SandboxEnvironment):
         self.emulator.client("sns").unsubscribe(SubscriptionArn=self._subscription)
         self._on_step("cdk destroy")
         self._run_cdk("destroy", "--all", "--force")
-        return resources(self.emulator.client) - self._before
+        return self.deployed_resources()
 
     def delete_incidents_table(self) -> None:
         """Delete the table, which a destroyed stack keeps, as `docs/deploy.md` says."""

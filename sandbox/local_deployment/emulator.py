@@ -115,6 +115,8 @@ class Emulator:
             retries=False,
             ssl_context=ssl.create_default_context(cafile=self._tls.authority),
         )
+        self.authority = self._tls.authority
+        """Certificate authority of the emulator."""
         self.url = f"https://127.0.0.1:{self._port}"
         self.deployer: Credentials | None = None
 
@@ -159,7 +161,7 @@ class Emulator:
             return False
 
     def _create_deployer(self) -> Credentials:
-        iam = self._client("iam", ACCOUNT, self._secret)
+        iam = self.client_of("iam", ACCOUNT, self._secret)
         user = iam.create_user(UserName=DEPLOYER)["User"]
         iam.attach_user_policy(UserName=DEPLOYER, PolicyArn=ADMINISTRATOR)
         key = iam.create_access_key(UserName=DEPLOYER)["AccessKey"]
@@ -188,7 +190,7 @@ class Emulator:
 
     def client(self, service: str) -> Any:
         """A client of the emulator itself, for the user that deploys."""
-        return self._client(service, self.credentials.access_key_id, self.credentials.secret_access_key)
+        return self.client_of(service, self.credentials.access_key_id, self.credentials.secret_access_key)
 
     def allows(self, caller: str, action: str, resource: str, context: Mapping[str, str] | None = None) -> bool:
         """Whether the policies of a user, or of the role of a session, allow an action, by the emulator's policy simulator."""
@@ -202,7 +204,8 @@ class Emulator:
         )
         return all(result["EvalDecision"] == "allowed" for result in answer["EvaluationResults"])
 
-    def _client(self, service: str, access_key_id: str, secret: str) -> Any:
+    def client_of(self, service: str, access_key_id: str, secret: str) -> Any:
+        """A client of the emulator itself, for the owner of a key."""
         # An invocation of a function may take as long as the function's time-out, and must not be repeated.
         config = Config(read_timeout=600, retries={"max_attempts": 0})
         return boto3.session.Session().client(  # type: ignore[call-overload]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from lambdas.contract.access import GROUPS, BoundWorkload, manifests
 from lambdas.contract.call_needs import Effect, EventDelivery
@@ -59,6 +59,9 @@ class SandboxEnvironment(ResourceStack):
         preloaded: fork the functions from a process that has imported their modules; for tests with many environments.
     """
 
+    AWS: ClassVar = "AWS APIs on loopback"
+    """The first step of the set-up."""
+
     def __init__(
         self,
         world: World,
@@ -89,7 +92,7 @@ class SandboxEnvironment(ResourceStack):
         return LocalAws(may_pass=self._may_pass, allows=self._allows)
 
     def _set_up(self) -> None:
-        self._on_step("AWS APIs on loopback")
+        self._on_step(self.AWS)
         self._stack.enter_context(self.aws)
         self.backend: ClusterBackend = self._stack.enter_context(self._ground())
         self.world = replace(self.world, kubernetes=self.backend.version)  # a real cluster has one version, which the scenario cannot set

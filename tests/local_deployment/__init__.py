@@ -1,0 +1,1 @@
+"""Tests with the AWS emulator: what it gets right and wrong, and a deployment into it."""
