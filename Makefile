@@ -183,6 +183,6 @@ deploy-local: node_modules/.bin/cdk ## deploy into an AWS emulator on this machi
 
 .PHONY: deploy-local-test
 deploy-local-test: $(VENV)/ready ## test a deployment into the emulator (needs Python 3.13 and the npm registry)
-	@$(SAY); if $(MAKE) --no-print-directory node_modules/.bin/cdk; then $(PYTEST) -n 0 tests/local_deployment; \
+	@$(SAY); if test -x node_modules/.bin/cdk || $(BIN)/npm ci --ignore-scripts --loglevel=error; then $(PYTEST) -n 0 tests/local_deployment; \
 	else echo "skipped: the deployment into the emulator, since the CDK command line could not be fetched from the npm registry"; \
 		test "$$REQUIRE_LOCAL_DEPLOYMENT" != 1; fi

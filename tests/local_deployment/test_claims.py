@@ -5,7 +5,9 @@ A claim that a new version of the emulator meets fails here, so that a differenc
 
 from __future__ import annotations
 
+import io
 import tempfile
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -95,3 +97,23 @@ def test_the_emulator_behaves_as_the_table_says(emulated: Stack, claim: Claim) -
 @pytest.mark.parametrize("claim", CLAIMS, ids=by_text)
 def test_the_sandbox_behaves_as_the_table_says(sandboxed: Stack, claim: Claim) -> None:
     assert claim.holds(sandboxed) is claim.sandbox
+
+
+def test_the_emulator_ignores_the_name_of_a_durable_execution(emulated: Stack) -> None:
+    client, package = emulated.client("lambda"), io.BytesIO()
+    with zipfile.ZipFile(package, "w") as archive:
+        archive.writestr("index.py", "def handler(event, context):\n    return {'Status': 'SUCCEEDED', 'Result': 'null'}\n")
+    client.create_function(
+        FunctionName="durable",
+        Runtime="python3.13",
+        Handler="index.handler",
+        Role=role(emulated),
+        Code={"ZipFile": package.getvalue()},
+        DurableConfig={"ExecutionTimeout": 60},
+        Publish=True,
+    )
+    client.get_waiter("function_active_v2").wait(FunctionName="durable")
+    starts = [client.invoke(FunctionName="durable", Qualifier="1", DurableExecutionName="one", Payload=b"{}") for _ in range(2)]
+    first, second = (start["DurableExecutionArn"] for start in starts)
+    assert first != second
+    assert "/one/" not in first

@@ -34,6 +34,8 @@ RUN: Final = {
     "sha256sum --check SHA256SUMS": "tests/unit/docs/test_release.py",
     "make synth": "tests/infra/test_app.py",
     "make demo": "tests/sandbox/test_scenarios.py",
+    "make deploy-local": "tests/local_deployment/test_deployment.py",
+    "make deploy-local-test": ".ci/run",
     "make coverage": "Makefile",
     "make attacks": "tests/attacks/__main__.py",
     "make threat-model": "tests/attacks/test_threat_model.py",
@@ -47,7 +49,7 @@ RUN: Final = {
 }
 """Command -> the test, CI script or program that runs it."""
 
-NEEDS_ACCOUNT: Final = ("aws ", "kubectl ", "cdk ", "make deploy", "make diff", "make bootstrap", "make destroy", "irsa-remediator ")
+NEEDS_ACCOUNT: Final = ("aws ", "kubectl ", "cdk ", "make deploy ", "make diff", "make bootstrap", "make destroy", "irsa-remediator ")
 NEEDS_NETWORK: Final = ("uvx pre-commit", "make lock")
 """Commands that read the package index, so that their result may differ between runs."""
 
