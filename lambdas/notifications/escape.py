@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Callable
 from typing import Final
 
+from lambdas.contract.partitions import DNS_SUFFIXES
 from lambdas.domain.redaction import redacted
 
 _INVISIBLE: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
@@ -18,7 +19,14 @@ _EDGE_UNDERSCORE: Final = re.compile(r"(?<![A-Za-z0-9_])_+(?=\S)|(?<=\S)_+(?![A-
 _SCHEME: Final = re.compile(r"(?<!\w)(mailto|tel|sms|data|javascript):(?=\S)", re.IGNORECASE)
 _DOMAIN: Final = re.compile(r"(?<![\w@.-])(?:[\w-]{1,63}\.)+[^\W\d_]{2,24}(?![\w@-]|\.[\w.-]*@)")
 """A host name, which chats turn into a link even without a scheme. A mail address is not one."""
-_KNOWN_HOSTS: Final = (".amazonaws.com", ".amazonaws.com.cn", ".amazon.com", ".internal", ".local", ".k8s.io", ".kubernetes.io")
+_KNOWN_HOSTS: Final = (
+    *dict.fromkeys(f".{suffix}" for suffix in DNS_SUFFIXES.values()),
+    ".amazon.com",
+    ".internal",
+    ".local",
+    ".k8s.io",
+    ".kubernetes.io",
+)
 """Hosts of AWS, Kubernetes and nodes, which stay as they are, for copying."""
 _MENTION: Final = re.compile(r"(?<![A-Za-z0-9])@")
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from lambdas.contract.partitions import REGION
+
 LONGEST_LINE: Final = 2048
 """Characters of one line that are examined. The plug-in's longest recorded line has about 1,500."""
 LONGEST_EXCERPT: Final = 300
@@ -66,6 +68,8 @@ class LogReport:
 
 
 _CNI: Final = "https://github.com/aws/amazon-vpc-cni-k8s"
+_EC2_HOST: Final = rf"(?:ec2[.\w-]*amazonaws\.|\bec2\.{REGION}\.)"
+_STS_HOST: Final = rf"(?:sts[.\w-]*amazonaws\.|\bsts\.{REGION}\.)"
 
 
 def _cause(  # noqa: PLR0917  # a row of the table below reads as one line of columns
@@ -118,8 +122,8 @@ CAUSES: Final = (
     _cause(
         "sts-unreachable",
         Area.NETWORK,
-        r"(?:sts[.\w-]*amazonaws\.com\S*.*(?:i/o timeout|no such host|connection refused|deadline exceeded|Client\.Timeout)"
-        r"|(?:lookup|dial tcp).*sts[.\w-]*amazonaws)",
+        rf"(?:{_STS_HOST}\S*.*(?:i/o timeout|no such host|connection refused|deadline exceeded|Client\.Timeout)"
+        rf"|(?:lookup|dial tcp).*{_STS_HOST})",
         "The node does not reach STS.",
         "Add a route or an interface endpoint for STS, and set AWS_STS_REGIONAL_ENDPOINTS=regional in a private VPC.",
         f"{_CNI}/issues/647",
@@ -295,7 +299,7 @@ CAUSES: Final = (
     _cause(
         "ec2-unreachable",
         Area.NETWORK,
-        r"ec2[.\w-]*amazonaws\.com\S*.*(?:i/o timeout|no such host|connection refused|deadline exceeded|Client\.Timeout)",
+        rf"{_EC2_HOST}\S*.*(?:i/o timeout|no such host|connection refused|deadline exceeded|Client\.Timeout)",
         "The node does not reach EC2.",
         "Add a route or an interface endpoint for EC2, and check the VPC's DNS.",
         f"{_CNI}/issues/1558",

@@ -9,6 +9,7 @@ from typing import Final
 
 from lambdas.contract.names import ANY_CLUSTER
 from lambdas.contract.parameters import KUBERNETES_NAME, Mechanism, ServiceAccountRef, binding_path, split_binding_path, valid_cluster
+from lambdas.contract.partitions import DNS_SUFFIXES
 from lambdas.domain.snapshot.snapshot import Binding, InvalidBinding, Missing
 
 
@@ -23,7 +24,7 @@ class Parameter:
 
 
 ROLE_ARN: Final = re.compile(
-    r"arn:(?P<partition>aws|aws-cn|aws-us-gov):iam::(?P<account>\d{12}):role/(?:[!-9;-~]{1,510}/)?[\w+=,.@-]{1,64}\Z", re.ASCII
+    rf"arn:(?P<partition>{'|'.join(DNS_SUFFIXES)}):iam::(?P<account>\d{{12}}):role/(?:[!-9;-~]{{1,510}}/)?[\w+=,.@-]{{1,64}}\Z", re.ASCII
 )
 """IAM allows a colon in a path. It is refused here, because it is usually a second ARN in the same parameter.
 

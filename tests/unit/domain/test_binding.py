@@ -71,7 +71,7 @@ def test_a_role_arn_is_read(text: str, arn: str) -> None:
         pytest.param(f"{ARN},{ARN}", "is not a role ARN", id="two of them"),
         pytest.param("arn:aws:iam::111122223333:role/{stage}", "unknown placeholder, {stage}", id="placeholder"),
         pytest.param("arn:aws-cn:iam::111122223333:role/blue", "partition aws-cn; this account is in aws", id="partition"),
-        pytest.param("arn:aws-iso:iam::111122223333:role/blue", "is not a role ARN", id="a partition we do not know"),
+        pytest.param("arn:aws-new:iam::111122223333:role/blue", "is not a role ARN", id="a partition we do not know"),
     ],
 )
 def test_an_invalid_value_is_refused_with_the_reason(text: str, says: str) -> None:

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Final
 
 from lambdas.contract.names import CNI_ADDON
+from lambdas.contract.partitions import REGION
 from lambdas.contract.settings import Severity
 from lambdas.domain.diagnosis.call_needs import ReleaseNeeds
 from lambdas.domain.diagnosis.finding import Evidence, Finding, Link, Remedy, State, broken, not_applicable, ok, unknown
@@ -35,7 +36,7 @@ from lambdas.domain.snapshot.snapshot import (
     Unknown,
 )
 
-_OF_STS: Final = re.compile(r"\bsts[.-][a-z0-9.-]*amazonaws|AssumeRoleWithWebIdentity|WebIdentityErr")
+_OF_STS: Final = re.compile(rf"\bsts[.-][a-z0-9.-]*amazonaws|\bsts\.{REGION}\.|AssumeRoleWithWebIdentity|WebIdentityErr")
 """Matches a termination message about the call for credentials. A time-out of another call has another cause, above all the API server,
 which aws-node calls first.
 
@@ -219,12 +220,14 @@ def _sts_unreachable(snapshot: Snapshot) -> Finding | None:
         Verdict.STS_UNREACHABLE,
         f"{pluralize(len(pods), 'pod carries', 'pods carry')} the right role but cannot reach STS to use it.",
         *map(_termination_evidence, pods[:3]),
-        remedies=(*_use_regional_endpoint(snapshot, pods), Remedy(_route_to_sts(region))),
+        remedies=(*_use_regional_endpoint(snapshot, pods), Remedy(_route_to_sts(region, snapshot.partition))),
     )
 
 
-def _route_to_sts(region: str) -> str:
-    return f"give the subnets of the nodes a route to STS: an interface endpoint com.amazonaws.{region}.sts, or a NAT gateway"
+def _route_to_sts(region: str, partition: str) -> str:
+    """The name of the endpoint service differs in some partitions, so it is given for the commercial regions alone."""
+    endpoint = f"an interface endpoint com.amazonaws.{region}.sts" if partition == "aws" else "an interface endpoint for STS"
+    return f"give the subnets of the nodes a route to STS: {endpoint}, or a NAT gateway"
 
 
 _GLOBAL_STS: Final = re.compile(r"\bsts\.amazonaws\.com\b")
