@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from lambdas.domain.trust import Allowed, Breadth, breadth, evaluate
+from lambdas.domain.trust import Allowed, Breadth, Undecided, breadth, evaluate
 from tests.unit.test_trust_evaluation import ME, OWN, SUBJECT, policy, subject, web
 
 AUDIENCE = {"StringEquals": {f"{OWN}:aud": "sts.amazonaws.com"}}
@@ -23,6 +23,10 @@ ROWS: dict[str, tuple[tuple[dict[str, Any], ...], Breadth | None]] = {
     "a name in any namespace": ((web(Condition=subject("system:serviceaccount:*:aws-node", operator="StringLike")),), None),
     "its namespace": ((web(Condition=subject("system:serviceaccount:kube-system:*", operator="StringLike")),), Breadth.NAMESPACE),
     "one statement of two": ((web(Condition=BOTH), web(Condition=AUDIENCE)), Breadth.CLUSTER),
+    "every token without a misspelt key": (
+        (web(Condition={"ForAllValues:StringEquals": {f"{OWN}:subject": SUBJECT}}),),
+        Breadth.CLUSTER,
+    ),
     "others are denied": ((web(Condition=AUDIENCE), KEEPS_OTHERS_OUT), None),
 }
 
@@ -33,6 +37,12 @@ def test_how_far_a_policy_is_open(statements: tuple[dict[str, Any], ...], expect
     if expected is not None:
         assert evaluate(document, ME) == Allowed()
     assert breadth(document, ME) is expected
+
+
+def test_a_policy_for_everyone_is_broad_though_it_is_not_known_to_admit_a_token() -> None:
+    everyone = policy({"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRoleWithWebIdentity"})
+    assert isinstance(evaluate(everyone, ME), Undecided)
+    assert breadth(everyone, ME) is Breadth.CLUSTER
 
 
 def test_an_unknown_case_gives_no_warning() -> None:

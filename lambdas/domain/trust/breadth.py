@@ -24,8 +24,11 @@ class Breadth(StrEnum):
 def breadth(policy: Mapping[str, object], identity: WebIdentity) -> Breadth | None:
     """How much broader the policy is than this identity; None where it is not, or where this is not known.
 
+    A policy for everyone counts as broad: it does not name this ServiceAccount.
+
     Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_providers_oidc_secure-by-default.html
     """
     namespace = identity.subject.rpartition(":")[0]
     probes = {Breadth.CLUSTER: f"system:serviceaccount:{_NAMELESS}:{_NAMELESS}", Breadth.NAMESPACE: f"{namespace}:{_NAMELESS}"}
-    return next((item for item, subject in probes.items() if is_allowed(policy, replace(identity, subject=subject))), None)
+    admitted = (item for item, subject in probes.items() if is_allowed(policy, replace(identity, subject=subject), is_everyone=True))
+    return next(admitted, None)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from copy import deepcopy
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
@@ -33,13 +34,17 @@ def evaluate(policy: Mapping[str, object], identity: WebIdentity) -> Answer:
     return _decide(document, request_of(identity), partial(_refusal, policy, document, identity))
 
 
-def is_allowed(policy: Mapping[str, object], identity: WebIdentity) -> bool:
-    """Whether `evaluate` returns `Allowed`. Faster, because it does not determine the cause of a refusal."""
+def is_allowed(policy: Mapping[str, object], identity: WebIdentity, *, is_everyone: bool = False) -> bool:
+    """Whether `evaluate` returns `Allowed`. Faster, because it does not determine the cause of a refusal.
+
+    Args:
+        is_everyone: `Principal: "*"` counts as an Allow of this identity, although it is not known to be one.
+    """
     try:
         document = read(policy)
     except MalformedPolicyError:
         return False
-    request = request_of(identity)
+    request = replace(request_of(identity), is_everyone=is_everyone)
     return any_applies(document, Effect.ALLOW, request) is True and any_applies(document, Effect.DENY, request) is False
 
 

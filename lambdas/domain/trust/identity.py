@@ -12,6 +12,8 @@ FEDERATED: Final = "Federated"
 _PROVIDER: Final = "oidc-provider/"
 _EKS_HOST: Final = re.compile(r"(^|[.-])eks([.-]|$)")
 _OPAQUE: Final = ("aws:", "sts:")
+_OTHER_CLAIMS: Final = ("amr", "email", "oaud")
+"""Claims of a token, besides `aud` and `sub`, that IAM documents as condition keys."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,12 +45,13 @@ class WebIdentity:
 def request_of(identity: WebIdentity) -> Request:
     """The call to STS that the pod's SDK makes.
 
-    Global keys, STS keys and further claims of the same issuer may be present with unknown values; `aws:SecureTransport` is always true.
-    Keys of other issuers and services are not part of the request.
-    Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-securetransport
+    Global keys, STS keys and the further documented claims of the same issuer may be present with unknown values; `aws:SecureTransport` is
+    always true. Keys of other issuers and services, and misspelt claims, are not part of the request.
+    Sources: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-condition-keys.html#condition-keys-wif
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-securetransport
     """
     known = {key.lower(): value for key, value in identity.claims.items()} | {"aws:securetransport": "true"}
-    context = Context(known=known, opaque=(*_OPAQUE, f"{identity.issuer.lower()}:"))
+    context = Context(known=known, opaque=(*_OPAQUE, *(f"{identity.issuer.lower()}:{claim}" for claim in _OTHER_CLAIMS)))
     return Request(action=ACTION, kind=FEDERATED, principal=identity.provider_arn, context=context)
 
 

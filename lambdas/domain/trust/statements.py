@@ -11,12 +11,16 @@ from lambdas.domain.trust.patterns import matches
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """One call to STS. `kind` and `principal` name the caller as a Principal element would."""
+    """One call to STS. `kind` and `principal` name the caller as a Principal element would.
+
+    `is_everyone` says whether `"*"` in an Allow statement counts as this caller. Without it, the answer for `"*"` is not known.
+    """
 
     action: str
     kind: str
     principal: str
     context: Context
+    is_everyone: bool = False
 
 
 def applies(statement: Statement, request: Request, *, variables: bool) -> Truth:
@@ -45,18 +49,20 @@ def action_matches(statement: Statement, request: Request) -> bool:
 def principal_matches(statement: Statement, request: Request) -> Truth:
     """Whether the statement names the caller. Names are compared as a whole; a wildcard inside a name is plain text.
 
-    `NotPrincipal` and `"Federated": "*"` are not documented for trust policies, so the result is unknown.
+    `"*"` in a Deny statement names every caller. That `"*"` in an Allow statement names a caller with a token of a provider is not
+    documented. Neither are `NotPrincipal` and `"Federated": "*"` for trust policies. So these results are unknown.
 
     Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html
     """
     if statement.except_principals:
         return None
-    if EVERYONE in statement.principals or EVERYONE in statement.principals.get("AWS", ()):
+    names_everyone = EVERYONE in statement.principals or EVERYONE in statement.principals.get("AWS", ())
+    if names_everyone and (statement.effect is Effect.DENY or request.is_everyone):
         return True
     names = statement.principals.get(request.kind, ())
     if request.principal in names:
         return True
-    return None if EVERYONE in names else False
+    return None if names_everyone or EVERYONE in names else False
 
 
 def doubts(document: Document, effect: Effect, request: Request) -> str:
@@ -71,7 +77,9 @@ def doubts(document: Document, effect: Effect, request: Request) -> str:
 
 def _doubt(statement: Statement, request: Request, *, variables: bool) -> str:
     if principal_matches(statement, request) is None:
-        return "NotPrincipal" if statement.except_principals else f'"{request.kind}": "*"'
+        if statement.except_principals:
+            return "NotPrincipal"
+        return f'"{request.kind}": "*"' if EVERYONE in statement.principals.get(request.kind, ()) else 'Principal "*"'
     unknown = (condition for condition in statement.conditions if holds(condition, request.context, variables=variables) is None)
     return _joined(f"{item.operator} on {item.key}" + ("" if operator(item.operator) else " (no operator we know)") for item in unknown)
 
