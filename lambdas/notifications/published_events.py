@@ -133,7 +133,13 @@ def _time(at: datetime) -> str:
 def _actor(actor: Actor | None) -> dict[str, str] | None:
     if actor is None:
         return None
-    fields = {"who": actor.who, "what": actor.what, "agent": actor.agent, "address": actor.address}
+    fields = {
+        "who": actor.who,
+        "what": actor.what,
+        "agent": actor.agent,
+        "address": actor.address,
+        "addonVersion": actor.addon_version,
+    }
     return {key: value for key, value in fields.items() if value} | ({"at": _time(actor.at)} if actor.at else {})
 
 

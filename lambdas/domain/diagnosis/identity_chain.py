@@ -98,7 +98,7 @@ def _finding(link: Link, rule: Callable[[Snapshot], Finding], snapshot: Snapshot
 def _diagnosis(snapshot: Snapshot, findings: tuple[Finding, ...]) -> Diagnosis:
     broken = tuple(finding for finding in findings if finding.is_broken)
     missing = unproven(snapshot, findings)
-    verdict = next((finding.verdict for finding in broken if finding.verdict), None) or _verdict_without_fault(snapshot, findings, missing)
+    verdict = _first_verdict(broken) or _verdict_without_fault(snapshot, findings, missing)
     severities = (identity_severity(snapshot) if finding.verdict in REPAIRABLE else finding.severity for finding in broken)
     severity = max(severities, key=lambda severity: severity.rank, default=Severity.INFO)
     return Diagnosis(
@@ -107,6 +107,13 @@ def _diagnosis(snapshot: Snapshot, findings: tuple[Finding, ...]) -> Diagnosis:
         severity=severity,
         unproven=missing,
     )
+
+
+def _first_verdict(broken: tuple[Finding, ...]) -> Verdict | None:
+    """The verdict of the first broken link. A health issue of the add-on comes after an identity that is lost: it does not explain that."""
+    verdicts = [finding.verdict for finding in broken if finding.verdict]
+    is_lost = any(finding.link in (Link.ANNOTATION, Link.PODS) and finding.verdict in REPAIRABLE for finding in broken)
+    return next((verdict for verdict in verdicts if not (is_lost and verdict is Verdict.ADDON_DEGRADED)), None)
 
 
 def _verdict_without_fault(snapshot: Snapshot, findings: tuple[Finding, ...], missing: tuple[str, ...]) -> Verdict:

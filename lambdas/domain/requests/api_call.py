@@ -55,6 +55,7 @@ def parse(event: Envelope) -> CheckRequest | Ignored:
             agent=label(event.detail.get("userAgent")),
             at=happened,
             address=label(event.detail.get("sourceIPAddress")),
+            addon_version=label(_parameter(event, "addonVersion")) if call in ADDON_CALLS else "",
         ),
     )
 

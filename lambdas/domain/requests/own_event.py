@@ -82,4 +82,11 @@ def _actor(value: Any) -> Actor | None:
     who, what = label(text(value, "who")), label(text(value, "what"))
     if not who:
         return None
-    return Actor(who=who, what=what, agent=label(text(value, "agent")), at=moment(text(value, "at")), address=label(text(value, "address")))
+    return Actor(
+        who=who,
+        what=what,
+        agent=label(text(value, "agent")),
+        at=moment(text(value, "at")),
+        address=label(text(value, "address")),
+        addon_version=label(text(value, "addonVersion")),
+    )

@@ -26,7 +26,8 @@ class Actor:
     """The author of a change, as far as the event shows.
 
     `who` is an ARN or a Kubernetes user name, `agent` the user agent or field manager, `what` a short text such as
-    `UpdateAddon without a role`, and `address` the IP address or the AWS service that called.
+    `UpdateAddon without a role`, and `address` the IP address or the AWS service that called. `addon_version` is the version that a call
+    requested for an add-on, which an update that fails may leave out of the record.
     """
 
     who: str
@@ -34,6 +35,7 @@ class Actor:
     agent: str = ""
     at: datetime | None = None
     address: str = ""
+    addon_version: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,7 +122,13 @@ def actor_of(request: Mapping[str, Any]) -> Actor | None:
     if not isinstance(as_json, Mapping) or not as_json.get("who") or request.get("trigger") == Trigger.PERSON:
         return None
     at = datetime.fromisoformat(as_json["at"]) if as_json.get("at") else None
-    return Actor(who=str(as_json["who"]), what=str(as_json.get("what", "")), agent=str(as_json.get("agent", "")), at=at)
+    return Actor(
+        who=str(as_json["who"]),
+        what=str(as_json.get("what", "")),
+        agent=str(as_json.get("agent", "")),
+        at=at,
+        addon_version=str(as_json.get("addonVersion", "")),
+    )
 
 
 def refusal_to_json(refusal: Refusal) -> dict[str, Any]:

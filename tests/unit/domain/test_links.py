@@ -15,6 +15,7 @@ from lambdas.domain.diagnosis.links.refusals import unshown_refusals
 from lambdas.domain.diagnosis.links.symptoms import HEALTH_LAG
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.errors import Denial
+from lambdas.domain.requests.request import Actor
 from lambdas.domain.snapshot.snapshot import (
     NOT_READ,
     FieldWriter,
@@ -370,3 +371,36 @@ def test_errors_of_pods_precede_health_issues_of_eks() -> None:
 def test_missing_events_are_evidence_only_for_calls_that_send_events() -> None:
     assert diagnose(snapshot_with())[Link.PERMISSION_ERRORS].state is OK
     assert diagnose(snapshot_with(addon_name="aws-ebs-csi-driver"))[Link.PERMISSION_ERRORS].state is NOT_APPLICABLE
+
+
+CONFLICT = HealthIssue(code="ConfigurationConflict", message="Conflicts found when trying to apply.")
+
+
+def test_a_conflict_names_the_version_that_was_attempted_in_whole_sentences() -> None:
+    upgrade = Actor(who="ci", what="UpdateAddon", addon_version="v1.23.1-eksbuild.1")
+    found = diagnose(snapshot_with(addon=addon(status="UPDATE_FAILED", issues=(CONFLICT,)), actor=upgrade))[Link.ADDON_RECORD]
+    assert found.sentence == (
+        "The update of the vpc-cni add-on to v1.23.1-eksbuild.1 failed, since EKS would change values that another writer owns. "
+        "EKS reports ConfigurationConflict: Conflicts found when trying to apply."
+    )
+    assert "--addon-version v1.23.1-eksbuild.1" in found.remedies[0].command
+    unknown = diagnose(snapshot_with(addon=addon(status="UPDATE_FAILED", issues=(CONFLICT,))))[Link.ADDON_RECORD]
+    assert "--addon-version" not in unknown.remedies[0].command
+    assert "add --addon-version" in unknown.remedies[0].text
+
+
+@pytest.mark.parametrize(("unready", "severity"), [(0, Severity.WARNING), (1, Severity.CRITICAL)])
+def test_a_conflict_beside_a_lost_annotation_reports_both_and_the_identity_decides(unready: int, severity: Severity) -> None:
+    conflict = addon(status="UPDATE_FAILED", issues=(CONFLICT,))
+    snapshot = snapshot_with(addon=conflict, service_account=service_account(None), pods=pods(15, ROLE, unready=unready))
+    found = diagnose(snapshot)
+    assert (found.verdict, found.severity) == (Verdict.ANNOTATION_MISSING, severity)
+    assert Verdict.ADDON_DEGRADED in found.verdicts
+
+
+@pytest.mark.parametrize("status", ["UPDATE_FAILED", "CREATE_FAILED"])
+def test_a_record_whose_update_failed_is_not_well(status: str) -> None:
+    beside = diagnose(snapshot_with(addon=addon(status=status), service_account=service_account(None)))[Link.ADDON_RECORD]
+    assert beside.state is State.UNKNOWN
+    alone = diagnose(snapshot_with(addon=addon(status=status)))
+    assert alone.verdict is Verdict.ADDON_DEGRADED

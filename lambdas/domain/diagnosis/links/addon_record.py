@@ -1,12 +1,14 @@
 """Link 8: the add-on record at EKS. It outlives changes inside the cluster."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from shlex import quote
 from typing import Final
 
 from lambdas.contract.names import ADDON_MANAGER
 from lambdas.contract.settings import AddonRecord, Severity
+from lambdas.domain.diagnosis.call_needs import parse_release
 from lambdas.domain.diagnosis.finding import Evidence, Finding, Link, Remedy, broken, not_applicable, ok, unknown
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.snapshot.snapshot import (
@@ -40,7 +42,8 @@ Source: https://github.com/kubernetes-sigs/aws-ebs-csi-driver/issues/1552
 """
 
 _UPDATING: Final = ("CREATING", "UPDATING", "DELETING")
-_DEGRADED: Final = ("DEGRADED", "UPDATE_FAILED", "CREATE_FAILED", "DELETE_FAILED")
+_FAILED: Final = ("UPDATE_FAILED", "CREATE_FAILED", "DELETE_FAILED")
+_DEGRADED: Final = ("DEGRADED", *_FAILED)
 
 
 def record_link(snapshot: Snapshot) -> Finding:
@@ -85,24 +88,50 @@ def _reported_fault(snapshot: Snapshot, addon: AddonFacts) -> Finding | None:
         sentence = f"The add-on {addon.name} is {addon.status}; a write now could make the update fail."
         return broken(Link.ADDON_RECORD, Verdict.UPDATE_IN_PROGRESS, sentence, _record_evidence(addon), severity=Severity.INFO)
     if otherwise := [issue for issue in addon.issues if not _is_consequence(issue)]:
-        return broken(
-            Link.ADDON_RECORD,
-            Verdict.ADDON_DEGRADED,
-            f"The add-on {addon.name} is {addon.status}: {otherwise[0].code}: {otherwise[0].message[:200]}",
-            *(Evidence(", ".join(issue.resources[:3]) or addon.name, issue.code, issue.message[:300]) for issue in otherwise[:3]),
-            severity=Severity.WARNING,
-            remedies=_conflict_remedies(snapshot, addon) if otherwise[0].code == "ConfigurationConflict" else _RESOLVE_HEALTH,
-        )
+        return _degraded(snapshot, addon, otherwise)
     return None
 
 
 _RESOLVE_HEALTH: Final = (Remedy("resolve the health issue of the add-on"),)
 
 
-def _conflict_remedies(snapshot: Snapshot, addon: AddonFacts) -> tuple[Remedy, ...]:
-    """A remedy for a field conflict: repeat the update with the choice of the value to keep."""
+def _degraded(snapshot: Snapshot, addon: AddonFacts, issues: Sequence[HealthIssue]) -> Finding:
+    is_conflict = issues[0].code == "ConfigurationConflict"
+    sentence = f"The add-on {addon.name} is {addon.status}: {issues[0].code}: {issues[0].message[:200]}"
+    return broken(
+        Link.ADDON_RECORD,
+        Verdict.ADDON_DEGRADED,
+        _conflict(snapshot, addon, issues[0]) if is_conflict else sentence,
+        *(Evidence(", ".join(issue.resources[:3]) or addon.name, issue.code, issue.message[:300]) for issue in issues[:3]),
+        severity=Severity.WARNING,
+        remedies=_conflict_remedies(snapshot, addon) if is_conflict else _RESOLVE_HEALTH,
+    )
+
+
+def _conflict(snapshot: Snapshot, addon: AddonFacts, issue: HealthIssue) -> str:
+    attempted = _attempted_version(snapshot, addon)
+    target = f" to {attempted}" if attempted else ""
     return (
-        Remedy("repeat the update and keep the present value", update_with_role(snapshot, addon)),
+        f"The update of the {addon.name} add-on{target} failed, since EKS would change values that another writer owns. "
+        f"EKS reports {issue.code}: {issue.message[:200]}"
+    )
+
+
+def _attempted_version(snapshot: Snapshot, addon: AddonFacts) -> str:
+    """The version that the last call requested; empty where no call is known. The record may still have the version before it."""
+    requested = snapshot.actor.addon_version if snapshot.actor else ""
+    return requested if parse_release(requested) and parse_release(requested) != parse_release(addon.version) else ""
+
+
+def _conflict_remedies(snapshot: Snapshot, addon: AddonFacts) -> tuple[Remedy, ...]:
+    """A remedy for a field conflict: repeat the update with the choice of the value to keep.
+
+    Without a version, UpdateAddon keeps the installed one, so the command names the version where it is known.
+    """
+    attempted = _attempted_version(snapshot, addon)
+    unknown_version = "" if attempted or addon.status == "DEGRADED" else " (add --addon-version for the version that you want)"
+    return (
+        Remedy(f"repeat the update and keep the present value{unknown_version}", update_with_role(snapshot, addon, version=attempted)),
         Remedy("to use the value of EKS instead, replace PRESERVE by OVERWRITE: it removes the values that the health issue names"),
     )
 
@@ -126,6 +155,8 @@ def _role_in_record(snapshot: Snapshot, addon: AddonFacts) -> Finding:
     evidence = _record_evidence(addon)
     if not isinstance(snapshot.binding, Binding):
         return not_applicable(Link.ADDON_RECORD, f"{addon.status}, role {addon.role_arn or 'none'}; no binding to compare with")
+    if addon.role_arn == snapshot.binding.role_arn and addon.status in _FAILED:
+        return replace(unknown(Link.ADDON_RECORD, f"{addon.status}, has the role; EKS does not report why it failed"), evidence=(evidence,))
     if addon.role_arn == snapshot.binding.role_arn:
         return ok(Link.ADDON_RECORD, f"{addon.status}, has the role", evidence)
     if snapshot.settings.addon_record is AddonRecord.NOTIFY_ONLY and addon.role_arn is None:
