@@ -23,6 +23,7 @@ from lambdas.domain.snapshot.snapshot import (
 )
 from lambdas.domain.trust import (
     Allowed,
+    AssociationIdentity,
     Breadth,
     Refused,
     TrustFault,
@@ -32,6 +33,7 @@ from lambdas.domain.trust import (
     changed_lines,
     correct,
     evaluate,
+    evaluate_association,
     is_allowed,
 )
 
@@ -166,14 +168,40 @@ def _trust(snapshot: Snapshot, role: RoleFacts, identity: WebIdentity) -> Findin
         case Refused(code=code, reason=reason):
             other = code is TrustFault.OTHER_ISSUER
             better = correct(role.trust, identity)
+            refused = f"The trust policy of {role_name(role.arn)} does not let {identity.subject} of {snapshot.target.cluster} in: {reason}"
+            is_migrating = _is_migration_unfinished(snapshot, role)
             found = broken(
                 Link.TRUST,
                 Verdict.TRUST_OTHER_ISSUER if other else Verdict.TRUST_CONDITION_WRONG,
-                f"The trust policy of {role_name(role.arn)} does not let {identity.subject} of {snapshot.target.cluster} in: {reason}",
+                f"{refused}. {_MIGRATION}" if is_migrating else refused,
                 Evidence(f"role {role.arn}", "AssumeRolePolicyDocument", reason),
-                remedies=_trust_remedy(role, identity, better),
+                remedies=(*((_associate(snapshot, role),) if is_migrating else ()), *_trust_remedy(role, identity, better)),
             )
             return replace(found, corrected=json.dumps(better, ensure_ascii=False) if is_allowed(better, identity) else "")
+
+
+_MIGRATION: Final = (
+    "The role trusts EKS Pod Identity, and no association gives it to the ServiceAccount: a migration to Pod Identity is not finished"
+)
+
+
+def _is_migration_unfinished(snapshot: Snapshot, role: RoleFacts) -> bool:
+    """Whether the role trusts Pod Identity for this ServiceAccount, and the associations were read and there is none."""
+    if not isinstance(snapshot.cluster, ClusterFacts) or snapshot.associations != ():
+        return False
+    target = snapshot.target
+    identity = AssociationIdentity(cluster_arn=snapshot.cluster.arn, namespace=target.namespace, service_account=target.name)
+    return isinstance(evaluate_association(role.trust, identity), Allowed)
+
+
+def _associate(snapshot: Snapshot, role: RoleFacts) -> Remedy:
+    """Source: https://docs.aws.amazon.com/eks/latest/userguide/pod-id-association.html"""
+    target = snapshot.target
+    return Remedy(
+        "to finish the migration, create the association, then replace the pods; to stay with IRSA, make the next change instead",
+        f"aws eks create-pod-identity-association --cluster-name {target.cluster} --namespace {target.namespace}"
+        f" --service-account {target.name} --role-arn {quote(role.arn)}",
+    )
 
 
 MOST_LINES: Final = 12
