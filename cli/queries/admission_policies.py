@@ -28,7 +28,7 @@ _RESOURCE: Final = "validatingadmissionpolicies"
 class RequiredPolicies:
     """The policies that a cluster needs.
 
-    `bound` are the roles that bindings and the configured `bound_roles` name, by workload. `current` are the roles that are set now: a
+    `bound` are the roles that the bindings name, by workload. `current` are the roles that are set now: a
     policy that is applied allows them too, so that a rollback is not refused. `omitted` says why there are no policies; empty where
     there are. `restarts`: the remediator may restart workloads.
     """
@@ -74,13 +74,14 @@ def is_role(value: str | None) -> bool:
 class PolicyState:
     """One policy with its binding in a cluster. `problem` is empty where both are installed as required.
 
-    `exists`: the cluster has the policy or its binding.
+    `exists`: the cluster has the policy or its binding. `surplus` are ServiceAccounts (`namespace/name`) and roles that the policy allows
+    and that are neither bound nor set now.
     """
 
     name: str
     problem: str = ""
     exists: bool = True
-    note: str = ""
+    surplus: tuple[tuple[str, str], ...] = ()
 
 
 def read_policies(cluster: str, required: RequiredPolicies, access: ClusterAccess) -> Iterator[PolicyState]:
@@ -114,7 +115,7 @@ def read_policies(cluster: str, required: RequiredPolicies, access: ClusterAcces
         out_of_date = f"the list of roles is out of date: it lacks {', '.join(stale)}" if stale else ""
         is_there = all(found is not None and admission.is_managed(found) for _, found in objects)
         yield PolicyState(
-            name=name, problem=out_of_date if out_of_date and is_there else problem, exists=exists, note=_note(required, declared)
+            name=name, problem=out_of_date if out_of_date and is_there else problem, exists=exists, surplus=_surplus(required, declared)
         )
 
 
@@ -132,10 +133,10 @@ def _problem(manifest: Json, installed: Mapping[str, Any] | None) -> str:
     return "" if admission.is_installed(manifest, installed) else DIFFERS
 
 
-def _note(required: RequiredPolicies, declared: Mapping[str, Sequence[str]]) -> str:
-    bound = {admission.account(workload): set(roles) for workload, roles in required.bound.items()}
-    others = sorted({role for account, roles in declared.items() for role in roles if role not in bound.get(account, ())})
-    return f"also allows {', '.join(others)}" if others else ""
+def _surplus(required: RequiredPolicies, declared: Mapping[str, Sequence[str]]) -> tuple[tuple[str, str], ...]:
+    needed = {(admission.account(workload), role) for workload, roles in required.bound.items() for role in roles}
+    needed |= {(admission.account(workload), role) for workload, role in required.current.items()}
+    return tuple(sorted({(account, role) for account, roles in declared.items() for role in roles} - needed))
 
 
 def apply_policies(cluster: str, manifests: Sequence[Json], access: ClusterAccess) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
-from cli.queries.admission_policies import RequiredPolicies, read_policies, without_patch
+from cli.queries.admission_policies import PolicyState, RequiredPolicies, read_policies, without_patch
 from cli.queries.surplus import groups_of_role, surplus_rules, surplus_statements, surplus_subjects
 from lambdas.contract.access import GROUPS
 from lambdas.contract.parameters import KUBERNETES_NAME
@@ -163,8 +163,7 @@ def _object_grant(required: RequiredAccess, manifest: Json, dependencies: Depend
         return Grant(name=name, state=GrantState.GRANTED)
     if namespace in required.namespaces_without_workload:
         return Grant(name=name, state=GrantState.UNKNOWN, detail=f"{'; '.join(surplus)}: {_MAY_BE_NEEDED}", is_manual=True)
-    next_step = f"irsa-remediator access --cluster {cluster} --apply"
-    return Grant(name=name, state=GrantState.SURPLUS, detail="; ".join(surplus), next_step=next_step)
+    return Grant(name=name, state=GrantState.SURPLUS, detail="; ".join(surplus), next_step=_apply_command(cluster))
 
 
 def _surplus(manifest: Json, existing: Mapping[str, Any]) -> list[str]:
@@ -218,10 +217,23 @@ def _policy_grants(required: RequiredAccess, dependencies: Dependencies) -> Iter
         return
     try:
         for policy in read_policies(required.cluster, required.policies, dependencies.cluster_access):
-            state = GrantState.MISSING if policy.problem else GrantState.GRANTED
-            yield Grant(name=f"admission policy {policy.name}", state=state, detail="; ".join(filter(None, (policy.problem, policy.note))))
+            yield _policy_grant(required, policy)
     except RemediatorError as error:
         yield Grant(name="admission policies", state=GrantState.UNKNOWN, detail=str(error))
+
+
+def _policy_grant(required: RequiredAccess, policy: PolicyState) -> Grant:
+    name = f"admission policy {policy.name}"
+    surplus = [f"also allows {role} for {account}" for account, role in policy.surplus if account not in required.without_workload]
+    if policy.problem:
+        return Grant(name=name, state=GrantState.MISSING, detail="; ".join((policy.problem, *surplus)))
+    if surplus:
+        return Grant(name=name, state=GrantState.SURPLUS, detail="; ".join(surplus), next_step=_apply_command(required.cluster))
+    return Grant(name=name, state=GrantState.GRANTED)
+
+
+def _apply_command(cluster: str) -> str:
+    return f"irsa-remediator access --cluster {cluster} --apply"
 
 
 def _differences(manifest: Json, existing: Mapping[str, Any]) -> list[str]:

@@ -61,18 +61,20 @@ def _workload(target: ServiceAccountRef, facts: ClusterFacts, dependencies: Depe
 def _required_policies(
     workloads: Mapping[ServiceAccountRef, BoundWorkload | None], facts: ClusterFacts, dependencies: Dependencies
 ) -> RequiredPolicies:
-    """Return the policies for the known workloads, with the roles of bindings and configuration and those that are set now."""
+    """Return the policies for the known workloads: for each ServiceAccount the role of its binding, and the role that is set now.
+
+    The paths of `bound_roles` are left out: they would allow the role of one ServiceAccount for every other one.
+    """
     readers = dependencies.readers
     parameters = readers.parameters.load(facts.name)
     settings, _ = read_settings({path: parameter.value for path, parameter in parameters.items()}, facts.name)
-    configured = [role for role in dependencies.environment.bound_roles.split(",") if role not in ("", "*")]
     bound: dict[BoundWorkload, list[str]] = {}
     current: dict[BoundWorkload, str] = {}
     for target, workload in workloads.items():
         if workload is None:
             continue
         found = resolve_binding(parameters, target, account=readers.account, partition=readers.partition, region=readers.region)
-        bound[workload] = [*([found.role_arn] if isinstance(found, Binding) else []), *configured]
+        bound[workload] = [found.role_arn] if isinstance(found, Binding) else []
         try:
             account = readers.clusters.login(facts).service_account(target.namespace, target.name)
         except RemediatorError:

@@ -32,9 +32,9 @@ THREAT = Threat(
     prevention="admission policies allow the restart annotation, the role annotation with a bound role and the deletion of "
     "pods of bound ServiceAccounts, and deny every other change",
     proof=("test_the_group_of_the_remediator_may_not_write", "test_the_checkers_group_writes_nothing"),
-    residual="it can restart bound workloads, delete their pods, and set their annotation to a role that the policy allows "
-    "for that ServiceAccount. Before Kubernetes 1.30 there are no policies: `restart_by: deletion` removes the "
-    "right to patch workloads",
+    residual="it can restart bound workloads, delete their pods, and set their annotation to the role of the binding or to "
+    "the role that was set when the policies were applied. Before Kubernetes 1.30 there are no policies: `restart_by: deletion` "
+    "removes the right to patch workloads",
 )
 pytestmark = pytest.mark.control_plane
 __all__ = ["binaries", "control_plane"]
@@ -44,8 +44,8 @@ EVIL = "arn:aws:iam::666666666666:role/evil"
 AWS_NODE = BoundWorkload("kube-system", "aws-node", WorkloadKind.DAEMON_SET, "aws-node")
 READER = BoundWorkload("apps", "reader", WorkloadKind.DEPLOYMENT, "reader")
 STORE = BoundWorkload("apps", "store", WorkloadKind.STATEFUL_SET, "store")
-READER_ROLES = "arn:aws:iam::111122223333:role/apps/*"
-BOUND = {AWS_NODE: [aws_node.ROLE], READER: [READER_ROLES], STORE: [READER_ROLES]}
+READER_ROLE, STORE_ROLE = "arn:aws:iam::111122223333:role/apps/reader", "arn:aws:iam::111122223333:role/apps/store"
+BOUND = {AWS_NODE: [aws_node.ROLE], READER: [READER_ROLE], STORE: [STORE_ROLE]}
 DEPLOYMENTS = "/apis/apps/v1/namespaces/apps/deployments"
 STATEFUL_SETS = "/apis/apps/v1/namespaces/apps/statefulsets"
 ACCOUNTS = "/api/v1/namespaces/apps/serviceaccounts"
@@ -143,10 +143,25 @@ REFUSED: dict[str, tuple[str, str, dict[str, Any] | None]] = {
         f"{ACCOUNTS}/reader",
         {"metadata": {"annotations": {aws_node.ROLE_KEY: aws_node.ROLE}}},
     ),
+    "a role of the same path that another ServiceAccount is bound to": (
+        "PATCH",
+        f"{ACCOUNTS}/reader",
+        {"metadata": {"annotations": {aws_node.ROLE_KEY: STORE_ROLE}}},
+    ),
     "a role that only begins as allowed": (
         "PATCH",
         f"{ACCOUNTS}/reader",
-        {"metadata": {"annotations": {aws_node.ROLE_KEY: "arn:aws:iam::111122223333:role/apps-admin"}}},
+        {"metadata": {"annotations": {aws_node.ROLE_KEY: f"{READER_ROLE}-admin"}}},
+    ),
+    "the name of the role in another path": (
+        "PATCH",
+        f"{ACCOUNTS}/reader",
+        {"metadata": {"annotations": {aws_node.ROLE_KEY: "arn:aws:iam::111122223333:role/reader"}}},
+    ),
+    "the bound role of another partition": (
+        "PATCH",
+        f"{ACCOUNTS}/reader",
+        {"metadata": {"annotations": {aws_node.ROLE_KEY: READER_ROLE.replace("arn:aws:", "arn:aws-cn:")}}},
     ),
     "another annotation of a ServiceAccount": ("PATCH", aws_node.SERVICE_ACCOUNT, {"metadata": {"annotations": {"x": "y"}}}),
     "a label of a ServiceAccount": ("PATCH", aws_node.SERVICE_ACCOUNT, {"metadata": {"labels": {"x": "y"}}}),
@@ -222,7 +237,7 @@ def test_the_product_makes_each_of_its_writes(product: Cluster, limited: Control
     admin = limited.client()
     product.apply_annotation("kube-system", "aws-node", aws_node.ROLE, resource_version(product, "kube-system", "aws-node"))
     product.restore_annotation("kube-system", "aws-node", None, resource_version(product, "kube-system", "aws-node"))
-    product.apply_annotation("apps", "reader", "arn:aws:iam::111122223333:role/apps/reader", resource_version(product, "apps", "reader"))
+    product.apply_annotation("apps", "reader", READER_ROLE, resource_version(product, "apps", "reader"))
     product.restart("kube-system", WorkloadKind.DAEMON_SET, "aws-node", "2026-01-02T03:04:05.000001Z")
     product.restart("kube-system", WorkloadKind.DAEMON_SET, "aws-node", "2026-01-02T03:04:05.000002Z")
     product.restart("apps", WorkloadKind.DEPLOYMENT, "reader", "2026-01-02T03:04:05Z")

@@ -12,15 +12,17 @@ from typer.testing import CliRunner
 
 from cli.main import app
 from cli.queries.surplus import groups_of_role, surplus_rules, surplus_statements
+from lambdas.contract import admission
 from lambdas.contract import environment as contract_environment
-from lambdas.contract.access import GROUPS, REMEDIATOR_GROUP, manifests
+from lambdas.contract.access import GROUPS, REMEDIATOR_GROUP, BoundWorkload, manifests
 from lambdas.contract.environment import Function
+from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.errors import AccessDenied, Denial, PermanentError
 from tests.attacks.threat import Threat
 from tests.infra.templates import function, resolved
 from tests.infra.test_contract import role_of
 from tests.unit.cli.fake_dependencies import ENVIRONMENT, fake_dependencies
-from tests.world import described
+from tests.world import described, role_arn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -42,6 +44,7 @@ THREAT = Threat(
         "test_what_cannot_be_read_is_not_reported_as_harmless",
         "test_a_policy_beyond_the_contract_is_surplus",
         "test_the_policies_of_the_stack_have_no_surplus",
+        "test_a_path_of_bound_roles_allows_no_role_in_the_policy",
     ),
     residual="it reports and removes nothing that `access --apply` does not own; the admission policies deny what a larger role would "
     "allow; grants for a VPC or a customer key count as needed",
@@ -50,8 +53,8 @@ THREAT = Threat(
 REMEDIATOR = "arn:aws:iam::111122223333:role/remediator"
 
 
-def granted(settings: Mapping[str, str] | None = None) -> Fakes:
-    fakes = fake_dependencies(described({"settings": dict(settings or {})}))
+def granted(settings: Mapping[str, str] | None = None, version: str = "1.28") -> Fakes:
+    fakes = fake_dependencies(described({"settings": dict(settings or {}), "cluster": {"version": version}}))
     for manifest in manifests(restarts=(settings or {}).get("restart_by") != "deletion"):
         fakes.cluster_access.apply("demo", manifest)
     for name, group in GROUPS.items():
@@ -222,3 +225,28 @@ def test_the_groups_of_a_role_are_those_of_its_own_item_in_aws_auth() -> None:
 def test_a_malformed_aws_auth_is_an_error_in_words(text: str) -> None:
     with pytest.raises(PermanentError, match="mapRoles"):
         groups_of_role(text, "r")
+
+
+def test_a_path_of_bound_roles_allows_no_role_in_the_policy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The role of one ServiceAccount is not allowed for another one, although both are under the path."""
+    fakes = fake_dependencies(described({"cluster": {"version": "1.33"}}))
+    environment = replace(fakes.dependencies.environment, bound_roles="arn:aws:iam::111122223333:role/*")
+    fakes.dependencies = replace(fakes.dependencies, environment=environment)
+    monkeypatch.setattr("cli.clients.connection.connect", lambda _: fakes.dependencies)
+    document = json.loads(CliRunner().invoke(app, ["access", "--output", "json"]).stdout)
+    policy = next(item for item in document["manifests"] if item["metadata"]["name"].startswith("serviceaccounts.limits"))
+    assert admission.allowed_roles(policy) == {"kube-system/aws-node": [role_arn("demo-vpc-cni")]}
+    assert "role/*" not in json.dumps(policy)
+
+
+def test_a_policy_that_allows_a_path_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    fakes = granted({}, version="1.33")
+    workload = BoundWorkload("kube-system", "aws-node", WorkloadKind.DAEMON_SET, "aws-node")
+    path = "arn:aws:iam::111122223333:role/*"
+    for manifest in admission.limit_policies({workload: [role_arn("demo-vpc-cni"), path]}):
+        fakes.cluster_access.apply("demo", manifest)
+    code, found = check(fakes, monkeypatch)
+    (grant,) = found.values()
+    assert (code, grant["state"], grant["detail"]) == (1, "surplus", f"also allows {path} for kube-system/aws-node")
+    CliRunner().invoke(app, ["access", "--apply"])
+    assert check(fakes, monkeypatch) == (0, {})

@@ -22,7 +22,7 @@ from tests.e2e.product import facts
 
 ROLE, FORMER = "arn:aws:iam::111122223333:role/demo-vpc-cni", "arn:aws:iam::111122223333:role/former"
 READER = BoundWorkload("apps", "reader", WorkloadKind.DEPLOYMENT, "reader")
-REQUIRED = RequiredPolicies(bound={AWS_NODE: [ROLE], READER: ["arn:aws:iam::111122223333:role/apps/*"]}, current={AWS_NODE: FORMER})
+REQUIRED = RequiredPolicies(bound={AWS_NODE: [ROLE], READER: ["arn:aws:iam::111122223333:role/apps/reader"]}, current={AWS_NODE: FORMER})
 
 
 class AdminTokens:
@@ -115,6 +115,13 @@ def test_a_changed_binding_makes_the_list_of_roles_stale(access: UserClusterAcce
     assert problems(access, changed) == {
         "serviceaccounts": "the list of roles is out of date: it lacks arn:aws:iam::111122223333:role/new for kube-system/aws-node"
     }
+
+
+def test_a_role_that_is_neither_bound_nor_set_is_surplus(access: UserClusterAccess) -> None:
+    apply_policies("real", REQUIRED.manifests, access)
+    changed = RequiredPolicies(bound=REQUIRED.bound, current={})
+    assert [state.surplus for state in read_policies("real", REQUIRED, access) if state.surplus] == []
+    assert [state.surplus for state in read_policies("real", changed, access) if state.surplus] == [(("kube-system/aws-node", FORMER),)]
 
 
 WEAKENED: dict[str, tuple[str, dict[str, Any]]] = {
