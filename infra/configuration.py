@@ -176,6 +176,9 @@ class Environment:
     simulation: bool = declare(
         choice(True, False), "check the permissions of bound roles with iam:SimulatePrincipalPolicy, which only reads", default=True
     )
+    event_history: bool = declare(
+        choice(True, False), "look for refusals of STS with cloudtrail:LookupEvents, which only reads, but has no resource", default=False
+    )
     network: Network | None = declare(mapping(Network), "run the functions in this VPC", default=None)
     notify: Notify = declare(mapping(Notify), "recipients of notifications", default=Notify())
     key: str | None = declare(

@@ -21,7 +21,7 @@ from infra.permissions import distribute, document, statements, wildcards
 from infra.security_rules import accept, accept_wildcards
 from infra.topics import Topics
 from lambdas.contract import environment as contract_environment
-from lambdas.contract.access import CUSTOMER_KEY, NETWORK, SIMULATION, Target
+from lambdas.contract.access import CUSTOMER_KEY, EVENT_HISTORY, NETWORK, SIMULATION, Target
 from lambdas.contract.durable_quotas import EXECUTION_TIMEOUT_S
 from lambdas.contract.environment import Function
 from lambdas.contract.names import PROJECT
@@ -117,7 +117,12 @@ class Functions(Construct):
         return role
 
     def _optional(self) -> frozenset[str]:
-        enabled = {SIMULATION: self._environment.simulation, NETWORK: self._environment.network, CUSTOMER_KEY: self._environment.key}
+        enabled = {
+            SIMULATION: self._environment.simulation,
+            EVENT_HISTORY: self._environment.event_history,
+            NETWORK: self._environment.network,
+            CUSTOMER_KEY: self._environment.key,
+        }
         return frozenset(name for name, value in enabled.items() if value)
 
     def _function(self, function: Function, variables: Mapping[str, str], log: logs.LogGroup) -> lambda_.Function:
@@ -176,6 +181,7 @@ class Functions(Construct):
             event_bus=arns.EVENT_BUS,
             our_role_arns=",".join(self.role_arns),
             may_simulate=str(self._environment.simulation).lower(),
+            may_look_up_events=str(self._environment.event_history).lower(),
             bound_roles=",".join(arns.bound_roles(stack, self._environment)),
             settings_floor=";".join(f"{name}={value}" for name, value in self._environment.settings_floor),
             clusters=",".join(self._served),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
-from lambdas.contract.access import IAM, SERVICE_IAM, SIMULATION, Target
+from lambdas.contract.access import EVENT_HISTORY, IAM, SERVICE_IAM, SIMULATION, Target
 from lambdas.contract.workloads import KNOWN_ADDONS
 from lambdas.domain.errors import PermanentError
 from lambdas.domain.planning.role_bounds import why_outside
@@ -106,8 +106,9 @@ def _surplus(function: Function, environment: Environment, document: Json) -> It
 def _targets(function: Function, environment: Environment) -> Mapping[str, set[Target]]:
     """The targets of each action that the contract grants to the function, where the configuration needs it."""
     found: defaultdict[str, set[Target]] = defaultdict(set)
+    enabled: dict[str | None, str] = {SIMULATION: environment.may_simulate, EVENT_HISTORY: environment.may_look_up_events}
     for grant in (*IAM, *SERVICE_IAM):
-        is_off = grant.optional == SIMULATION and environment.may_simulate != "true"
+        is_off = enabled.get(grant.optional, "true") != "true"
         is_empty = grant.on is Target.PASSABLE_ROLES and not environment.bound_roles
         if function in grant.by and not is_off and not is_empty:
             found[grant.action.lower()].add(grant.on)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from lambdas.adapters.cluster import Clusters
 from lambdas.adapters.eks import Eks
 from lambdas.adapters.eks_token import Tokens
+from lambdas.adapters.event_history import EventHistory
 from lambdas.adapters.iam import Iam
 from lambdas.adapters.parameter_store import ParameterStore
 from lambdas.application.readers import Readers
@@ -49,6 +50,7 @@ def aws_readers(
         region=environment.region,
         partition=environment.partition,
         may_simulate=environment.may_simulate == "true",
+        event_history=EventHistory(session) if environment.may_look_up_events == "true" else None,
         bound_roles=tuple(environment.bound_roles.split(",")),
         floor=parse_floor(environment.settings_floor),
     )

@@ -2,13 +2,15 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from lambdas.application.readers import Hints, Readers
-from lambdas.application.snapshot_collection import add_advice, add_symptoms, collect_snapshot
+from lambdas.application.snapshot_collection import add_advice, add_recorded_refusals, add_symptoms, collect_snapshot, needs_event_history
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.contract.settings import Severity
 from lambdas.domain.diagnosis.finding import Link, State
 from lambdas.domain.diagnosis.identity_chain import Diagnosis, diagnose
+from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.errors import RemediatorError
 from lambdas.domain.incidents.incident import PastIncident
 from lambdas.domain.planning.plan import Plan
@@ -16,6 +18,9 @@ from lambdas.domain.planning.planner import plan
 from lambdas.domain.planning.policies import PAST_SPAN, RepairHistory, recent_binding_change
 from lambdas.domain.ports import CalendarPort, IncidentsPort
 from lambdas.domain.snapshot.snapshot import ClusterFacts, PodFacts, Snapshot, WorkloadFacts
+
+UNEXPLAINED: Final = frozenset({Verdict.PODS_NOT_READY, Verdict.NODES_WAITING_FOR_CNI})
+"""Verdicts without a cause, for which a check looks for refusals in CloudTrail's event history."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +80,9 @@ def assess(
         TransientError: an essential read failed; the same assessment may succeed later.
     """
     snapshot, diagnosis = collect_and_diagnose(target, readers, now, hints, symptoms=True)
+    if diagnosis.verdict in UNEXPLAINED and needs_event_history(snapshot, readers):
+        snapshot = add_recorded_refusals(snapshot, readers)
+        diagnosis = diagnose(snapshot)
     if diagnosis.is_healthy:
         return Assessment(snapshot=snapshot, diagnosis=diagnosis, plan=plan(snapshot, diagnosis, RepairHistory()))
     with readers.new_executor(1) as executor:

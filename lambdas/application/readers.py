@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from lambdas.contract.settings import NO_FLOOR, Floor
 from lambdas.domain.errors import AccessDenied, Denial, PermanentError, TransientError
-from lambdas.domain.ports import ClustersPort, EksPort, IamPort, ParametersPort
+from lambdas.domain.ports import ClustersPort, EksPort, EventHistoryPort, IamPort, ParametersPort
 from lambdas.domain.requests.request import Actor, Refusal
 from lambdas.domain.snapshot.snapshot import Unknown
 
@@ -19,7 +19,7 @@ Fact = TypeVar("Fact")
 class Readers:
     """The ports that a snapshot is read through, and the account and region of the deployment. `bound_roles` as in `Snapshot`.
 
-    No parameter makes a setting less strict than `floor`.
+    No parameter makes a setting less strict than `floor`. `event_history` is None where the deployment does not allow to read it.
 
     `new_executor` makes an executor for that many parallel reads. Each use shuts its executor down, so that no thread outlives a check.
     """
@@ -33,6 +33,7 @@ class Readers:
     region: str
     partition: str
     may_simulate: bool
+    event_history: EventHistoryPort | None = None
     bound_roles: tuple[str, ...] = ("*",)
     floor: Floor = field(default_factory=lambda: NO_FLOOR)
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, TypeGuard
 
 from lambdas.application.precondition_reads import submit_precondition_reads
@@ -98,6 +98,25 @@ def _known_good_at(hints: Hints, cluster: ClusterFacts | Missing | Unknown) -> d
     at = hints.known_good_at
     is_earlier = at is not None and isinstance(cluster, ClusterFacts) and at < cluster.created_at
     return None if is_earlier else at
+
+
+RECORDED_FOR: Final = timedelta(hours=1)
+"""How far back refusals are looked for. A pod in back-off repeats its call every five minutes."""
+
+
+def needs_event_history(snapshot: Snapshot, readers: Readers) -> bool:
+    """Whether refusals can be looked up: the grant was deployed, and the pods ask STS for their role."""
+    return readers.event_history is not None and snapshot.desired_role is not None and not snapshot.associations
+
+
+def add_recorded_refusals(snapshot: Snapshot, readers: Readers) -> Snapshot:
+    """The same snapshot with the refusals in CloudTrail's event history: one lookup. A throttled lookup is not known."""
+    history = readers.event_history
+    if history is None:
+        return snapshot
+    until = snapshot.began_at
+    found = read_optional(lambda: history.refused_tokens(snapshot.target.subject, until - RECORDED_FOR, until))
+    return replace(snapshot, recorded_refusals=found)
 
 
 def add_symptoms(snapshot: Snapshot, readers: Readers) -> Snapshot:

@@ -56,6 +56,7 @@ _REMEDIATOR: Final = (Function.REMEDIATOR,)
 _ALL: Final = tuple(Function)
 
 SIMULATION: Final = "simulation"
+EVENT_HISTORY: Final = "event-history"
 NETWORK: Final = "network"
 CUSTOMER_KEY: Final = "customer-key"
 
@@ -99,6 +100,13 @@ IAM: Final = (
         by=_BOTH,
         why="check that the role allows the calls of this add-on release; the call only reads",
         optional=SIMULATION,
+    ),
+    IamGrant(
+        action="cloudtrail:LookupEvents",
+        on=Target.EVERYTHING,
+        by=_REMEDIATOR,
+        why="look for refusals of STS where pods do not become ready and no link explains it; the call has no resource",
+        optional=EVENT_HISTORY,
     ),
     IamGrant(action="dynamodb:GetItem", on=Target.INCIDENTS, by=_BOTH, why="read the incident, and its signals before each assessment"),
     IamGrant(action="dynamodb:UpdateItem", on=Target.INCIDENTS, by=_BOTH, why="claim, signal and close incidents"),

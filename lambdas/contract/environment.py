@@ -30,7 +30,8 @@ class Environment:
     """The deployment's values for every function. The variable of a field is its name in capitals with a prefix.
 
     `remediator_arn` is the qualified ARN of the alias that new incidents start on. `our_role_arns` (comma-separated) are the stack's
-    roles, whose calls start no check. `may_simulate` says whether the optional grant on `iam:SimulatePrincipalPolicy` was deployed.
+    roles, whose calls start no check. `may_simulate` says whether the optional grant on `iam:SimulatePrincipalPolicy` was deployed,
+    `may_look_up_events` whether the one on `cloudtrail:LookupEvents` was.
     `bound_roles` (comma-separated ARNs with `*`) are the only roles that may be written. Empty means that none was configured, `*` that
     this is not known. `settings_floor`, such as `mode=approve;cooldown_s=600`, holds the least strict settings that parameters can choose;
     `*` means that this is not known, which only a command line can say.
@@ -48,6 +49,7 @@ class Environment:
     event_bus: str
     our_role_arns: str
     may_simulate: str
+    may_look_up_events: str = "false"
     runbook_root: str = RUNBOOK_ROOT
     bound_roles: str = "*"
     settings_floor: str = ""

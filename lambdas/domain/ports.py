@@ -14,6 +14,7 @@ from lambdas.contract.metrics import Metric
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.incidents.incident import IdleState, Incident, NodesState, PastIncident, Signal, SignalResult
+from lambdas.domain.requests.request import Refusal
 from lambdas.domain.snapshot.bindings import Parameter
 from lambdas.domain.snapshot.simulation import Simulation
 from lambdas.domain.snapshot.snapshot import (
@@ -96,6 +97,14 @@ class IamPort(Protocol):
 
     def simulate(self, role_arn: str, calls: Sequence[str]) -> Simulation:
         """The decision about each call."""
+        ...
+
+
+class EventHistoryPort(Protocol):
+    """CloudTrail's event history."""
+
+    def refused_tokens(self, subject: str, since: datetime, until: datetime) -> tuple[Refusal, ...]:
+        """The calls that STS refused to a ServiceAccount in this time, newest first. Older ones may be missing."""
         ...
 
 

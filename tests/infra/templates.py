@@ -65,6 +65,7 @@ MAXIMAL: dict[str, Any] = {
             "account": ACCOUNT,
             "region": "us-east-1",
             "simulation": False,
+            "event_history": True,
             "notify": {"teams": {"team": TEAM, "tenant": TENANT, "channel": "19%3aabc%40thread.tacv2"}},
         },
     ]

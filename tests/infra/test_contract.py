@@ -176,6 +176,13 @@ def test_permissions_are_simulated_unless_the_configuration_says_no(minimal: Tem
         assert ("iam:SimulatePrincipalPolicy" in json.dumps(template)) is simulated
 
 
+def test_the_event_history_is_read_only_where_the_configuration_says_so(minimal: Template, maximal: dict[str, Template]) -> None:
+    for template, is_read in ((minimal, False), (maximal["EksIrsaRemediator-prod-us"], True)):
+        variables = function(template, Function.REMEDIATOR.handler)["Environment"]["Variables"]
+        assert variables[contract_environment.variable("may_look_up_events")] == str(is_read).lower()
+        assert ("cloudtrail:LookupEvents" in json.dumps(template)) is is_read
+
+
 SERVED_ADDONS = ("vpc-cni", "aws-ebs-csi-driver", "aws-efs-csi-driver")
 
 

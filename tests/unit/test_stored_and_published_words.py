@@ -119,7 +119,8 @@ WORDS: dict[str, tuple[object, str]] = {
     "environment variables": (
         VARIABLES,
         "IRSA_ACCOUNT IRSA_REGION IRSA_PARTITION IRSA_INCIDENTS_TABLE IRSA_REMEDIATOR_ARN IRSA_CHAT_TOPIC_ARN IRSA_PEOPLE_TOPIC_ARN "
-        "IRSA_EVENT_BUS IRSA_OUR_ROLE_ARNS IRSA_MAY_SIMULATE IRSA_RUNBOOK_ROOT IRSA_BOUND_ROLES IRSA_SETTINGS_FLOOR IRSA_CLUSTERS",
+        "IRSA_EVENT_BUS IRSA_OUR_ROLE_ARNS IRSA_MAY_SIMULATE IRSA_MAY_LOOK_UP_EVENTS IRSA_RUNBOOK_ROOT "
+        "IRSA_BOUND_ROLES IRSA_SETTINGS_FLOOR IRSA_CLUSTERS",
     ),
     # Keys in the notification that requests an approval; the chat channel's buttons read them.
     "approval keys": (approval.CONTEXT_KEYS, "callbackId region plan"),

@@ -13,9 +13,12 @@ https://github.com/greenpau/argo-workflows-aws-plugin/blob/HEAD/DEVELOPMENT.md
 """
 
 import re
-from typing import Final
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
 
 from lambdas.contract.events import CNI_USER_AGENT, REFUSED_TOKEN_CALLS
+from lambdas.domain.errors import MalformedEvent
 from lambdas.domain.requests.envelope import Envelope
 from lambdas.domain.requests.request import CheckRequest, Ignored, Refusal, Trigger
 from lambdas.domain.untrusted_json import cluster_name, inside, label, moment, service_account, text
@@ -66,3 +69,13 @@ def parse(event: Envelope) -> CheckRequest | Ignored:
             is_by_cni=by_cni,
         ),
     )
+
+
+def refusal_in(record: Mapping[str, Any], read_at: datetime) -> Refusal | None:
+    """The refused call in a record of CloudTrail that was read, not delivered; None for any other record."""
+    read = Envelope(id="", source="", kind="", at=read_at, arrived_at=read_at, account="", region="", resources=None, detail=record)
+    try:
+        found = parse(read)
+    except MalformedEvent:
+        return None
+    return found.refusal if isinstance(found, CheckRequest) else None

@@ -13,7 +13,7 @@ from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.diagnosis.workload_needs import NeedsNotKnown, needs, survives
 from lambdas.domain.requests.request import Refusal
 from lambdas.domain.snapshot.node_reachability import reachable_pods
-from lambdas.domain.snapshot.snapshot import Snapshot
+from lambdas.domain.snapshot.snapshot import Snapshot, Unknown
 
 REFUSALS_COUNT_FOR: Final = timedelta(minutes=15)
 """How long a refusal shows that the role does not work. A pod in back-off repeats the call within 5 minutes, and CloudTrail may deliver a
@@ -29,8 +29,28 @@ def current_refusals(snapshot: Snapshot) -> tuple[Refusal, ...]:
     """The refused calls that can concern a pod that exists, newest first. A call from before the oldest pod shows nothing about it."""
     pods = reachable_pods(snapshot) if isinstance(snapshot.pods, tuple) else ()
     oldest = min((pod.created_at for pod in pods), default=None)
-    found = (refusal for refusal in snapshot.refusals if oldest is None or refusal.at >= oldest)
+    found = {refusal for refusal in (*snapshot.refusals, *_recorded(snapshot)) if oldest is None or refusal.at >= oldest}
     return tuple(sorted(found, key=lambda refusal: (refusal.at, refusal.call), reverse=True))
+
+
+def _recorded(snapshot: Snapshot) -> tuple[Refusal, ...]:
+    """The refusals from the event history that name the issuer of this cluster: other clusters have ServiceAccounts of the same name."""
+    issuer = (provider_arn(snapshot) or "").partition("oidc-provider/")[2]
+    found = snapshot.recorded_refusals if isinstance(snapshot.recorded_refusals, tuple) else ()
+    return tuple(refusal for refusal in found if issuer and refusal.provider_arn.partition("oidc-provider/")[2] == issuer)
+
+
+def event_history_note(snapshot: Snapshot) -> str:
+    """What a lookup in the event history shows where it shows no refusal; empty where none was made."""
+    match snapshot.recorded_refusals:
+        case Unknown(reason):
+            return f"CloudTrail's event history could not be read: {reason}"
+        case tuple() if not current_refusals(snapshot):
+            return (
+                "CloudTrail's event history of the last hour has no refusal by STS, which proves nothing: a record can be minutes late, and"
+                " a call that does not reach STS has none"
+            )
+    return ""
 
 
 def refusal_finding(snapshot: Snapshot) -> Finding | None:

@@ -17,7 +17,7 @@ from lambdas.domain.diagnosis.links.annotation import identity_severity, sort_by
 from lambdas.domain.diagnosis.links.identity import audience, oidc_link, provider_arn, role_name, trust_link
 from lambdas.domain.diagnosis.links.permissions import missing_permissions
 from lambdas.domain.diagnosis.links.pod_identity import without_credentials
-from lambdas.domain.diagnosis.links.refusals import refusal_finding, survived_refusal, verdict_of_sts
+from lambdas.domain.diagnosis.links.refusals import event_history_note, refusal_finding, survived_refusal, verdict_of_sts
 from lambdas.domain.diagnosis.node_readiness import NodeCause, cause, is_within_grace, not_ready_otherwise, waiting_for_cni
 from lambdas.domain.diagnosis.permissions import calls_named
 from lambdas.domain.diagnosis.verdict import Verdict
@@ -110,7 +110,7 @@ def _no_event(snapshot: Snapshot) -> Finding:
     unreported = found.without_event if isinstance(found, ReleaseNeeds) else ("other calls that are not known",)
     limits = "refusals of STS" + (f" and of {', '.join(unreported)}" if unreported else "")
     quiet = ok(Link.PERMISSION_ERRORS, f"no MissingIAMPermissions event since the pods were created; {limits} send none")
-    return replace(quiet, advice=_survived(snapshot) or survived_refusal(snapshot))
+    return replace(quiet, advice=_survived(snapshot) or survived_refusal(snapshot) or event_history_note(snapshot))
 
 
 def _survived(snapshot: Snapshot) -> str:
