@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from lambdas.domain.errors import RemediatorError
-
 QUEUE = "arn:aws:sqs:eu-west-1:111122223333:{}Failures"
 
 
@@ -59,7 +57,7 @@ class FakeStack:
     execution_error: str = ""
     resumed_version: str = "7"
     is_answering_callbacks: bool = True
-    errors: dict[str, RemediatorError] = field(default_factory=dict)
+    errors: dict[str, BaseException] = field(default_factory=dict)
     published: list[str] = field(default_factory=list)
     nonces: set[str] = field(default_factory=set)
     missing: set[Function] = field(default_factory=set)

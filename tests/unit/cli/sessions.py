@@ -236,6 +236,11 @@ def _faulty_stack(fakes: Fakes) -> None:
     fakes.world.parameters[settings_path("demo", "mode")] = Parameter(value="sometimes")
 
 
+def _interrupted(fakes: Fakes) -> None:
+    """Ctrl-C during the test of the patterns."""
+    fakes.stack.errors["matches"] = KeyboardInterrupt()
+
+
 def _bound_without_pods(fakes: Fakes) -> None:
     """Bind a ServiceAccount that has no pods yet."""
     fakes.world.parameters[binding_path("demo", "shop", "uploader")] = Parameter(value=role_arn("demo-uploader"))
@@ -415,6 +420,7 @@ SESSIONS: Final[Mapping[str, Session]] = {
     "access-old-cluster": Session(("access --apply",), {"cluster": {"authentication_mode": "CONFIG_MAP"}}),
     "verify": Session(("verify", "verify --cluster demo --notify"), NEWER, prepare=_sound_stack),
     "verify-faults": Session(("verify", "verify -o json"), NEWER, prepare=_faulty_stack),
+    "verify-interrupted": Session(("verify", "verify -o json"), prepare=_interrupted),
     "verify-undeployed": Session(("verify",), prepare=Fakes.remove_stack),
     "replay": Session(("replay call-update-addon-by-role", "replay call-update-addon-by-role -o json"), BROKEN, prepare=_matching_rule),
     "replay-ignored": Session(("replay call-update-addon-coredns",), prepare=_matching_rule),

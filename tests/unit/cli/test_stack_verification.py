@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cli.clients.stack_ports import TopicSubscription
+from cli.commands.verify import WAIT_POLL_S, _run_until_shown
 from cli.errors import ExitCode
 from cli.queries.stack_verification.results import CheckResult, Verification, exit_code
 from cli.queries.stack_verification.run import run_checks, served_clusters
@@ -209,3 +210,35 @@ def test_a_sample_event_is_one_that_the_checker_reads(name: str) -> None:
     event = sample_events(environment)[name]
     read = parse(event, account=environment.account, region=environment.region, now=NOON)
     assert isinstance(read, CheckRequest)
+
+
+def test_a_wait_ends_when_every_check_is_shown_and_sends_one_test_message() -> None:
+    fakes = fake_dependencies(described({"cluster": {"version": "1.28"}}))
+    fakes.callbacks.waiting.add("callback-1")
+    fakes.stack.alarm_state = "INSUFFICIENT_DATA"
+    slept: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        fakes.stack.alarm_state = "OK" if len(slept) == 2 else "INSUFFICIENT_DATA"
+
+    dependencies = replace(fakes.dependencies, sleep=sleep)
+
+    def new_run() -> Verification:
+        return Verification(dependencies=dependencies, clusters=["demo"], seconds=lambda: sum(slept), sends_messages=True)
+
+    run, is_interrupted = _run_until_shown(new_run, 300)
+    assert (exit_code(run.results), is_interrupted) == (ExitCode.OK, False)
+    assert slept == [WAIT_POLL_S, WAIT_POLL_S]
+    assert len(fakes.stack.published) == 1
+    assert [result.check for result in run.results].count(CheckId.TEST_MESSAGE) == 1
+
+
+def test_a_wait_ends_when_the_time_is_up() -> None:
+    fakes = fake_dependencies(described({"cluster": {"version": "1.28"}}))
+    fakes.stack.dead_letters = 1
+    slept: list[float] = []
+    dependencies = replace(fakes.dependencies, sleep=slept.append)
+    run, _ = _run_until_shown(lambda: Verification(dependencies=dependencies, clusters=[], seconds=lambda: sum(slept)), 2 * WAIT_POLL_S)
+    assert exit_code(run.results) is ExitCode.BROKEN
+    assert len(slept) == 2
