@@ -11,7 +11,7 @@ settings.register_profile("repeatable", derandomize=True, deadline=None, suppres
 settings.load_profile("repeatable")
 
 SHARE_A_STAGE: Final = frozenset(
-    f"tests/sandbox/test_{name}.py" for name in ("bad_input", "cli", "contract", "digest", "installed", "verify")
+    f"tests/sandbox/test_{name}.py" for name in ("bad_input", "cli", "contract", "digest", "drill", "installed", "verify")
 )
 """Files whose tests share one environment, because its set-up takes seconds."""
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from lambdas.adapters.aws_session import AwsSession
     from lambdas.domain.ports import EksPort
 
+
 _RBAC: Final = "/apis/rbac.authorization.k8s.io/v1"
 
 
@@ -72,6 +73,16 @@ class UserClusterAccess:
     def apply(self, cluster: str, manifest: Mapping[str, Any]) -> None:
         """Create or update the object as the manifest says."""
         self._api(cluster).apply(f"apply {manifest['kind']} {manifest['metadata']['name']}", path_of(manifest), manifest)
+
+    def create(self, cluster: str, manifest: Mapping[str, Any], manager: str) -> None:
+        """Create the object as this field manager, and never change an existing one."""
+        collection = path_of(manifest).rpartition("/")[0]
+        self._api(cluster).create(f"create {manifest['kind']} {manifest['metadata']['name']}", collection, manifest, manager)
+
+    def remove_annotation(self, cluster: str, manifest: Mapping[str, Any], key: str, manager: str) -> None:
+        """Remove one annotation of the manifest's object, as this field manager."""
+        attempt = f"remove the annotation {key} of {manifest['kind']} {manifest['metadata']['name']}"
+        self._api(cluster).merge(attempt, path_of(manifest), {"metadata": {"annotations": {key: None}}}, manager)
 
     def delete(self, cluster: str, manifest: Mapping[str, Any]) -> None:
         """Delete the object of the manifest's kind and name. An absent object is no error."""
@@ -130,9 +141,10 @@ def _group_bindings(item: Any, groups: frozenset[str]) -> Iterable[GroupBinding]
 
 
 def path_of(manifest: Mapping[str, Any]) -> str:
-    """Return the API path of an RBAC object, an admission policy or a binding of one."""
+    """Return the API path of an object of a kind that has a regular plural, or of an admission policy or a binding of one."""
     if manifest["apiVersion"] == admission.API_VERSION:
         return admission.path_of(manifest)
-    metadata = manifest["metadata"]
+    metadata, version = manifest["metadata"], manifest["apiVersion"]
+    root = f"/apis/{version}" if "/" in version else f"/api/{version}"
     namespace = f"/namespaces/{metadata['namespace']}" if "namespace" in metadata else ""
-    return f"{_RBAC}{namespace}/{manifest['kind'].lower()}s/{metadata['name']}"
+    return f"{root}{namespace}/{manifest['kind'].lower()}s/{metadata['name']}"

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _TOKEN: Final = re.compile(r"[\x21-\x7e]*")
 """Characters that an Authorization header may contain. Source: https://www.rfc-editor.org/rfc/rfc6750#section-2.1"""
 _APPLY: Final = "application/apply-patch+yaml"
+_MERGE_PATCH: Final = "application/merge-patch+json"
 
 
 class UserKubernetesApi(KubernetesApi):
@@ -35,6 +36,20 @@ class UserKubernetesApi(KubernetesApi):
         """
         url = f"{path}?fieldManager={FIELD_MANAGER}&force=true"
         return self._answer(self._request(attempt, "PATCH", url, content_type=_APPLY, body=manifest))
+
+    def create(self, attempt: str, collection: str, manifest: Mapping[str, Any], manager: str) -> Any:
+        """Create an object under another field manager than the product's.
+
+        Raises:
+            Conflict: an object of this name exists.
+        """
+        url = f"{collection}?fieldManager={manager}"
+        return self._answer(self._request(attempt, "POST", url, body=manifest))
+
+    def merge(self, attempt: str, path: str, change: Mapping[str, Any], manager: str) -> Any:
+        """Apply a JSON merge patch under another field manager than the product's."""
+        url = f"{path}?fieldManager={manager}"
+        return self._answer(self._request(attempt, "PATCH", url, content_type=_MERGE_PATCH, body=change))
 
     def use_client_certificate(self, certificate: str, key: str | None) -> None:
         """Log in with a client certificate (PEM files)."""

@@ -95,6 +95,18 @@ class ClusterAccess(Protocol):
         """Create or update the object as the manifest says."""
         ...
 
+    def create(self, cluster: str, manifest: Mapping[str, Any], manager: str) -> None:
+        """Create the object as this field manager.
+
+        Raises:
+            Conflict: an object of this kind and name exists.
+        """
+        ...
+
+    def remove_annotation(self, cluster: str, manifest: Mapping[str, Any], key: str, manager: str) -> None:
+        """Remove one annotation of the manifest's object, as this field manager."""
+        ...
+
     def delete(self, cluster: str, manifest: Mapping[str, Any]) -> None:
         """Delete the object of the manifest's kind and name. An absent object is no error."""
         ...

@@ -159,11 +159,16 @@ def apply_policies(cluster: str, manifests: Sequence[Json], access: ClusterAcces
         try:
             access.apply(cluster, manifest)
         except BaseException:
-            _undo(cluster, pairs[: number + 1], access)
+            restore_policies(cluster, pairs[: number + 1], access)
             raise
 
 
-def _undo(cluster: str, pairs: Sequence[tuple[Json, Mapping[str, Any] | None]], access: ClusterAccess) -> None:
+def restore_policies(cluster: str, pairs: Sequence[tuple[Json, Mapping[str, Any] | None]], access: ClusterAccess) -> None:
+    """Put each object back as it was before: the second of a pair, or its absence.
+
+    Raises:
+        CommandError: names the objects that could not be restored.
+    """
     remaining = []
     for manifest, former in reversed(pairs):
         try:
@@ -175,7 +180,7 @@ def _undo(cluster: str, pairs: Sequence[tuple[Json, Mapping[str, Any] | None]], 
             remaining.append(f"{manifest['kind']} {manifest['metadata']['name']}")
     if remaining:
         raise CommandError(
-            f"applying the admission policies failed, and these could not be restored: {', '.join(remaining)}",
+            f"these admission policies could not be restored: {', '.join(remaining)}",
             next_step=f"run `irsa-remediator access --cluster {cluster} --apply` again",
         )
 

@@ -161,14 +161,23 @@ class ObjectStore(ObjectTable):
         """Delete an object and return its last state.
 
         A running pod is only marked, because its kubelet ends it; so is an object with finalizers, until they are removed.
+        A namespace is deleted with everything in it.
         """
         with self._changed:
             entry = self.entry(resource, name, namespace)
             check_preconditions(entry.obj, preconditions or Preconditions(), resource)
             if resource is not PODS and not entry.obj["metadata"].get("finalizers"):
+                if resource is NAMESPACES and not dry_run:
+                    self._empty(name)
                 return self._remove(resource, entry, (namespace, name), dry_run)
             marked = marked_deleted(dict(entry.obj), grace_s(entry.obj, grace_period_s) if resource is PODS else 0, self.now())
             return self._put(resource, marked, dry_run or marked == entry.obj)
+
+    def _empty(self, namespace: str) -> None:
+        """Remove what a namespace holds, at once. A real namespace stays `Terminating` until its controller has done so."""
+        for kind, table in list(self._objects.items()):
+            for key in [key for key in table if key[0] == namespace]:
+                self._remove(kind, table[key], key, dry_run=False)
 
     def _stamp(self) -> str:
         return stamp(self.now())

@@ -9,7 +9,7 @@ from cli.clients.dependencies import Dependencies
 from cli.clients.ports import AuditLog, GroupBinding
 from lambdas.contract.admission import API_VERSION, with_defaults
 from lambdas.contract.settings import UNKNOWN_FLOOR, parse_floor
-from lambdas.domain.errors import NotFound, RemediatorError, TransientError
+from lambdas.domain.errors import Conflict, NotFound, RemediatorError, TransientError
 from lambdas.domain.snapshot.bindings import Parameter
 from tests import fakes
 from tests.fakes import FakeCalendar, FakeEks, FakeEvents, FakeIncidents, FakeNotifier, readers_over
@@ -99,6 +99,15 @@ class FakeClusterAccess:
             raise TransientError(f"apply {manifest['kind']}: no answer")
         spec = {"spec": with_defaults(manifest["spec"])} if manifest["apiVersion"] == API_VERSION else {}
         self.objects[_key(manifest)] = {**manifest, **spec}
+
+    def create(self, cluster: str, manifest: Mapping[str, Any], manager: str) -> None:
+        if _key(manifest) in self.objects:
+            raise Conflict(f"create {manifest['kind']}: 409 already exists")
+        self.objects[_key(manifest)] = manifest
+
+    def remove_annotation(self, cluster: str, manifest: Mapping[str, Any], key: str, manager: str) -> None:
+        metadata = self.objects[_key(manifest)]["metadata"]
+        metadata["annotations"] = {name: value for name, value in metadata["annotations"].items() if name != key}
 
     def delete(self, cluster: str, manifest: Mapping[str, Any]) -> None:
         self.objects.pop(_key(manifest), None)

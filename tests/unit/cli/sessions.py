@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from cli.clients.stack_ports import TopicSubscription
+from cli.interactive.drill import MARKER
+from cli.interactive.drill import NAMESPACE as NAMESPACE_OF_DRILL
 from lambdas.contract.access import GROUPS, BoundWorkload, manifests
 from lambdas.contract.admission import limit_policies
 from lambdas.contract.environment import Function
@@ -241,6 +243,17 @@ def _interrupted(fakes: Fakes) -> None:
     fakes.stack.errors["matches"] = KeyboardInterrupt()
 
 
+def _drill_left(fakes: Fakes) -> None:
+    fakes.cluster_access.create(
+        "demo", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE_OF_DRILL, "labels": MARKER}}, "test"
+    )
+    fakes.world.parameters[binding_path("demo", NAMESPACE_OF_DRILL, "drill")] = Parameter(value=role_arn("drill"))
+
+
+def _foreign_namespace(fakes: Fakes) -> None:
+    fakes.cluster_access.create("demo", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE_OF_DRILL}}, "test")
+
+
 def _bound_without_pods(fakes: Fakes) -> None:
     """Bind a ServiceAccount that has no pods yet."""
     fakes.world.parameters[binding_path("demo", "shop", "uploader")] = Parameter(value=role_arn("demo-uploader"))
@@ -421,6 +434,22 @@ SESSIONS: Final[Mapping[str, Session]] = {
     "verify": Session(("verify", "verify --cluster demo --notify"), NEWER, prepare=_sound_stack),
     "verify-faults": Session(("verify", "verify -o json"), NEWER, prepare=_faulty_stack),
     "verify-interrupted": Session(("verify", "verify -o json"), prepare=_interrupted),
+    "verify-drill-refused": Session(
+        (
+            "verify --drill",
+            "verify --drill -c demo -c other",
+            "verify --yes",
+            "verify --drill -c demo --role drill --yes",
+            f"verify --drill -c demo --role {role_arn('drill')}",
+        )
+    ),
+    "verify-drill-observe": Session((f"verify --drill -c demo --role {role_arn('drill')} --yes",), {"settings": {"mode": "observe"}}),
+    "verify-drill-answered-no": Session((f"verify --drill -c demo --role {role_arn('drill')}",), answer="n\n"),
+    "verify-drill-without-pods": Session((f"verify --drill -c demo --role {role_arn('drill')} --yes", "verify --drill -c demo --clean-up")),
+    "verify-drill-clean-up": Session(
+        ("verify --drill -c demo --clean-up", "verify --drill -c demo --clean-up -o json"), prepare=_drill_left
+    ),
+    "verify-drill-foreign": Session(("verify --drill -c demo --clean-up",), prepare=_foreign_namespace),
     "verify-undeployed": Session(("verify",), prepare=Fakes.remove_stack),
     "replay": Session(("replay call-update-addon-by-role", "replay call-update-addon-by-role -o json"), BROKEN, prepare=_matching_rule),
     "replay-ignored": Session(("replay call-update-addon-coredns",), prepare=_matching_rule),

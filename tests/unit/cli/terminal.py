@@ -39,8 +39,8 @@ def run(command: str, fakes: Fakes, session: Session, folder: Path, *, columns: 
     with ExitStack() as stack:
         stack.enter_context(patch("cli.clients.connection.connect", lambda _: fakes.dependencies))
         stack.enter_context(patch("cli.interactive.incident_lease.uuid4", lambda: UUID("0badc0de-0000-4000-8000-000000000000")))
-        stack.enter_context(patch("cli.commands.verify.monotonic", lambda: 0.0))
-        for module in ("fix", "adopt", "approval"):
+        stack.enter_context(patch("cli.commands.verify.monotonic", lambda: fakes.dependencies.now().timestamp()))
+        for module in ("fix", "adopt", "approval", "verify"):
             stack.enter_context(patch(f"cli.commands.{module}.is_interactive", lambda: session.answer is not None))
         environment = {"COLUMNS": str(columns), "NO_COLOR": "1", "TERM": "dumb"}
         return CliRunner().invoke(app, arguments, input=session.answer, env=environment, prog_name="irsa-remediator")
