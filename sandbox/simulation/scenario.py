@@ -198,9 +198,17 @@ def load(name: str) -> Scenario:
         similar = get_close_matches(name, names())
         hint = f"similar names: {', '.join(similar)}" if similar else "`list` shows all scenarios"
         raise InvalidScenario(f"there is no scenario {name!r}; {hint}")
-    document = yaml.safe_load(path.read_text())
+    return parse_scenario(name, yaml.safe_load(path.read_text()))
+
+
+def parse_scenario(name: str, document: object) -> Scenario:
+    """The scenario of a document.
+
+    Raises:
+        InvalidScenario: a key is unknown or missing.
+    """
     if not isinstance(document, Mapping):
-        raise InvalidScenario(f"{path.name}: a scenario is a mapping with title, failure_mode, world, steps, event and expect")
+        raise InvalidScenario(f"{name}.yaml: a scenario is a mapping with title, failure_mode, world, steps, event and expect")
     try:
         _check_keys(Scenario, document, "")
         return Scenario(
@@ -217,7 +225,7 @@ def load(name: str) -> Scenario:
         )
     except (KeyError, TypeError, ValueError) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else error
-        raise InvalidScenario(f"{path.name}: {reason}") from error
+        raise InvalidScenario(f"{name}.yaml: {reason}") from error
 
 
 def _check_keys(kind: type, document: Mapping[str, Any], where: str) -> None:

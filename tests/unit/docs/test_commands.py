@@ -43,6 +43,8 @@ RUN: Final = {
     "make bench": "benchmarks/__main__.py",
     "python -m benchmarks": "benchmarks/__main__.py",
     "python -m release.pictures": "tests/unit/cli/test_page.py",
+    "python -m tests.incident_reports": "tests/unit/workflow/test_incident_reports.py",
+    ".venv/bin/python -m tests.incident_reports": "tests/unit/workflow/test_incident_reports.py",
     ".venv/bin/python -m pytest": "tests/unit/docs/test_contributing.py",
     "git apply": "tests/unit/docs/test_contributing.py",
     "uv tool install": "tests/sandbox/test_installed.py",
