@@ -492,6 +492,27 @@ _CNI_POLICY_V3: Final = frozenset(
     )
 )
 
+_EBS_POLICY_V4: Final = frozenset(
+    f"ec2:{call}"
+    for call in (
+        "AttachVolume",
+        "CreateSnapshot",
+        "CreateTags",
+        "CreateVolume",
+        "DeleteSnapshot",
+        "DeleteVolume",
+        "DescribeAvailabilityZones",
+        "DescribeInstances",
+        "DescribeSnapshots",
+        "DescribeVolumes",
+        "DescribeVolumesModifications",
+        "DescribeVolumeStatus",
+        "DetachVolume",
+        "EnableFastSnapshotRestores",
+        "ModifyVolume",
+    )
+)
+
 MANAGED_POLICIES: Final = (
     PolicyVersion(policy="AmazonEKS_CNI_Policy", version=3, date="2019-06-27", grants=_CNI_POLICY_V3),
     PolicyVersion(policy="AmazonEKS_CNI_Policy", version=4, date="2020-04-20", grants=_CNI_POLICY_V3 | {"ec2:DescribeInstanceTypes"}),
@@ -501,10 +522,30 @@ MANAGED_POLICIES: Final = (
         date="2024-03-04",
         grants=_CNI_POLICY_V3 | {"ec2:DescribeInstanceTypes", "ec2:DescribeSubnets"},
     ),
+    PolicyVersion(policy="AmazonEBSCSIDriverPolicy", version=4, date="2025-07-15", grants=_EBS_POLICY_V4),
+    PolicyVersion(policy="AmazonEBSCSIDriverPolicy", version=15, date="2026-05-13", grants=_EBS_POLICY_V4 | {"ec2:DescribeInstanceTypes"}),
+    PolicyVersion(
+        policy="AmazonEFSCSIDriverPolicy",
+        version=1,
+        date="2023-07-25",
+        grants=frozenset(
+            {
+                "ec2:DescribeAvailabilityZones",
+                "elasticfilesystem:CreateAccessPoint",
+                "elasticfilesystem:DeleteAccessPoint",
+                "elasticfilesystem:DescribeAccessPoints",
+                "elasticfilesystem:DescribeFileSystems",
+                "elasticfilesystem:DescribeMountTargets",
+                "elasticfilesystem:TagResource",
+            }
+        ),
+    ),
 )
-"""Versions of AWS managed policies, oldest first.
+"""Versions of AWS managed policies that are known, the oldest of each first. The versions between 4 and 15 of the EBS policy are not.
 
-Source: https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AmazonEKS_CNI_Policy.html
+Sources: https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AmazonEKS_CNI_Policy.html
+https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AmazonEBSCSIDriverPolicy.html
+https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AmazonEFSCSIDriverPolicy.html
 """
 
 BAD_RELEASES: Final = (

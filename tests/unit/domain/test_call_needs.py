@@ -2,7 +2,7 @@
 
 import pytest
 
-from lambdas.contract.call_needs import ADDON_NEEDS, BAD_RELEASES, CallNeed, Effect, Feature
+from lambdas.contract.call_needs import ADDON_NEEDS, BAD_RELEASES, AddonNeeds, CallNeed, Effect, Feature
 from lambdas.domain.diagnosis.call_needs import bad_release, lacking, needs_of, newest_policy, parse_release, policy_gap, unproven
 
 IPV4 = (Feature.IPV4,)
@@ -123,6 +123,21 @@ def test_the_newest_version_of_a_policy_is_the_highest() -> None:
     assert newest is not None
     assert newest.version == 5
     assert newest_policy("MyOwnPolicy") is None
+
+
+@pytest.mark.parametrize("needs", ADDON_NEEDS.values(), ids=ADDON_NEEDS)
+def test_advice_names_only_managed_policies_whose_versions_are_known(needs: AddonNeeds) -> None:
+    assert needs.managed_policy == "" or newest_policy(needs.managed_policy) is not None
+
+
+@pytest.mark.parametrize(
+    ("addon", "version"),
+    [("aws-ebs-csi-driver", "v1.20.0"), ("aws-ebs-csi-driver", "v1.59.0"), ("aws-efs-csi-driver", "v2.1.0")],
+)
+def test_the_newest_policy_of_a_storage_driver_grants_every_required_call(addon: str, version: str) -> None:
+    needs = needs_of(addon, version, {Feature.VOLUME_INITIALIZATION, Feature.FAST_SNAPSHOT_RESTORE})
+    assert needs is not None
+    assert policy_gap(ADDON_NEEDS[addon].managed_policy, needs) == ()
 
 
 @pytest.mark.parametrize(

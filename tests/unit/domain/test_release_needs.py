@@ -19,7 +19,7 @@ from tests.unit.domain.snapshot_fixtures import addon, cluster, errors, kinds, p
 from tests.unit.notifications.snapshots import EBS, healthy_snapshot, pods, service_account
 from tests.world.simulations import policy, simulation
 
-CNI_POLICY = max(MANAGED_POLICIES, key=lambda known: known.version).grants
+CNI_POLICY = max((known for known in MANAGED_POLICIES if known.policy == "AmazonEKS_CNI_Policy"), key=lambda known: known.version).grants
 SUBNETS, GROUPS, MODIFY = "ec2:DescribeSubnets", "ec2:DescribeSecurityGroups", "ec2:ModifyNetworkInterfaceAttribute"
 IPV6 = cluster(ip_family="ipv6")
 
