@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final, Self
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -112,13 +113,13 @@ def _play(scenario: Scenario, cluster: str, console: Console) -> int:
         Steps(console) as steps,
         DeployedEnvironment(scenario.world, cluster=cluster, on_step=steps.start, on_progress=steps.progress) as env,
     ):
-        steps.end()
+        unexpected = _verify(env, steps, console)
         terminal = Terminal(console)
         terminal.title(scenario)
         with terminal:
             result = ScenarioRun(scenario, env, terminal.show).run()
         terminal.result(result)
-        unexpected = [f"unexpected: {text}" for text in differences(scenario.expect, result)]
+        unexpected += [f"unexpected: {text}" for text in differences(scenario.expect, result)]
         _print_rules(env, console)
         unexpected += _destroy(env, steps, console)
     for line in unexpected:
@@ -135,6 +136,17 @@ def _print_differences(console: Console) -> None:
         table.add_row(each.what, each.why, each.instead)
     console.print(table)
     console.print()
+
+
+def _verify(env: DeployedEnvironment, steps: Steps, console: Console) -> list[str]:
+    """Run `irsa-remediator verify`, print its output, and return a line if a check failed. A check may be open: no sweep has run yet."""
+    from cli.errors import ExitCode
+
+    steps.start("irsa-remediator verify")
+    status, said = env.verify(console.width - 2)
+    steps.end()
+    console.print(Padding(Text(said.strip()), (1, 0, 0, 2)))
+    return [] if status in (ExitCode.OK, ExitCode.UNKNOWN) else [f"unexpected: irsa-remediator verify ended with status {status}"]
 
 
 def _print_rules(env: DeployedEnvironment, console: Console) -> None:

@@ -13,7 +13,7 @@ from infra.asset import CACHE, REPOSITORY
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from sandbox.control_plane.processes import ProcessGroup
+    from sandbox.control_plane.processes import ProcessGroup, Program
 
 PROGRAM: Final = REPOSITORY / "node_modules" / ".bin" / "cdk"
 
@@ -42,7 +42,7 @@ class Cdk:
         if not PROGRAM.exists():
             raise CdkMissing("the CDK command line is not installed; `make node_modules/.bin/cdk` fetches it from the npm registry")
         self._processes = processes
-        self._variables = _clean(processes.folder) | {name: value for name, value in variables.items() if value}
+        self._variables = clean_variables(processes.folder) | {name: value for name, value in variables.items() if value}
         self._on_line = on_line
 
     def run(self, command: str, *arguments: str) -> str:
@@ -53,21 +53,25 @@ class Cdk:
         """
         words = [str(PROGRAM), command, *arguments, "--no-notices", "--no-color"]
         program = self._processes.start(f"cdk-{command}", words, self._variables, is_isolated=True, folder=REPOSITORY)
-        before = program.log.stat().st_size
-        last = ""
-        while program.process.poll() is None:
-            time.sleep(_POLL_S)
-            line = _last_line(program.log, before)
-            if line != last:
-                self._on_line(line)
-                last = line
-        said = program.log.read_bytes()[before:].decode(errors="replace")
-        if program.process.returncode != 0:
+        status, said = run_to_end(program, self._on_line)
+        if status != 0:
             raise CdkFailed(f"`cdk {command}` failed:\n" + "\n".join(said.strip().splitlines()[-_LINES_SHOWN:]))
         return said
 
 
-def _clean(folder: Path) -> dict[str, str]:
+def run_to_end(program: Program, on_line: Callable[[str], None]) -> tuple[int, str]:
+    """Wait for the end of a program; returns its status and its output. Its last line is reported when it changes."""
+    last = ""
+    while program.process.poll() is None:
+        time.sleep(_POLL_S)
+        line = _last_line(program.log)
+        if line != last:
+            on_line(line)
+            last = line
+    return program.process.returncode, program.log.read_text(encoding="utf-8", errors="replace")
+
+
+def clean_variables(folder: Path) -> dict[str, str]:
     """The variables of this process without any of AWS, so that no profile or account of the caller is used.
 
     CDK's own files go to the temporary folder, and the unpacked libraries to the project's cache. Sources:
@@ -85,6 +89,6 @@ def _clean(folder: Path) -> dict[str, str]:
     }
 
 
-def _last_line(log: Path, start: int) -> str:
-    lines = log.read_bytes()[start:].decode(errors="replace").strip().splitlines()
+def _last_line(log: Path) -> str:
+    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
     return lines[-1].strip() if lines else ""

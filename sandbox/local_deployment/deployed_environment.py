@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from infra.asset import REPOSITORY
 from lambdas.contract.environment import Function, variable
 from sandbox.aws.local_aws import ACCOUNT, REGION
 from sandbox.control_plane.processes import ProcessGroup
@@ -14,7 +16,7 @@ from sandbox.event_bus.rules import make_queue
 from sandbox.functions.function import Function as LocalFunction
 from sandbox.functions.lambda_api import LambdaApi
 from sandbox.local_deployment.assembly import STACK, Assembly, synthesize
-from sandbox.local_deployment.cdk import Cdk
+from sandbox.local_deployment.cdk import Cdk, clean_variables, run_to_end
 from sandbox.local_deployment.deployed_function import DeployedFunction
 from sandbox.local_deployment.differences import ACCESS_ENTRY
 from sandbox.local_deployment.emulated_aws import EmulatedAws
@@ -136,6 +138,14 @@ class DeployedEnvironment(SandboxEnvironment):
 
     def _removed(self, kind: str) -> list[Resource]:
         return [item["Properties"] for item in self.assembly.removed.values() if item["Type"] == kind]
+
+    def verify(self, columns: int) -> tuple[int, str]:
+        """Run `irsa-remediator verify` as a person does after a deployment; returns its status and its output."""
+        variables = {**clean_variables(self.processes.folder), **self.emulator.variables_of_tools(), "COLUMNS": str(columns)}
+        variables |= {"AWS_ENDPOINT_URL": self.aws.endpoint}
+        used = {name: value for name, value in variables.items() if value}
+        program = self.processes.start("verify", [sys.executable, "-m", "cli", "verify"], used, is_isolated=True, folder=REPOSITORY)
+        return run_to_end(program, self._on_progress)
 
     def deployed_resources(self) -> frozenset[str]:
         """The resources of the account that did not exist before the deployment."""

@@ -295,6 +295,12 @@ def _durable_config(stack: Stack) -> bool:
     return bool(name and "DurableConfig" in stack.client("lambda").get_function_configuration(FunctionName=name))
 
 
+def _topic_key(stack: Stack) -> bool:
+    key = stack.client("kms").create_key()["KeyMetadata"]["Arn"]
+    topic = _created(stack, {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": f"t{uuid4().hex}", "KmsMasterKeyId": key}})
+    return bool(topic) and stack.client("sns").get_topic_attributes(TopicArn=topic)["Attributes"].get("KmsMasterKeyId") == key
+
+
 def _access_entry(stack: Stack) -> bool:
     stack.add_cluster()
     entry = {"ClusterName": CLUSTER, "PrincipalArn": role(stack, _allow("eks:*"))}
@@ -382,6 +388,7 @@ CLAIMS: Final = (
     _claim("EKS", "DescribeAddonVersions lists versions", f"{_EKS}/API_DescribeAddonVersions.html", _addon_versions, sandbox=True),
     _claim("CloudFormation", "an alarm on a query is created", f"{_CFN}/aws-resource-cloudwatch-alarm.html", _metric_math),
     _claim("CloudFormation", "a function keeps its DurableConfig", f"{_CFN}/aws-resource-lambda-function.html", _durable_config),
+    _claim("CloudFormation", "a topic keeps its key", f"{_CFN}/aws-resource-sns-topic.html", _topic_key, sandbox=True),
     _claim("CloudFormation", "an access entry is created", f"{_CFN}/aws-resource-eks-accessentry.html", _access_entry),
 )
 

@@ -43,6 +43,7 @@ def test_the_deployed_functions_repair_the_incident_and_nothing_is_left() -> Non
         said = started.communicate(timeout=WAIT_S)[0]
         assert started.returncode == 0, said
         assert "different from AWS" in said
+        assert ", 0 refuted, " in said
         assert "verified" in said.lower()
         assert "matched UpdateAddon" in said
         assert "left in the account: 0 of " in said
