@@ -29,7 +29,7 @@ def access(
 ) -> int:
     """Show the access that the remediator needs in a cluster: access entries, aws-auth lines, RBAC objects and admission policies as YAML.
 
-    Network reachability is not checked from here.
+    Network reachability is not checked from here: `verify` lets the functions test it.
 
     Example: irsa-remediator access --cluster prod-blue --check
     """

@@ -34,7 +34,7 @@ _MARKS: Final = {
     TriggerSourceState.OFF: ("–", "dim"),
     TriggerSourceState.UNKNOWN: ("?", "yellow"),
 }
-NOT_CHECKED: Final = "Network reachability is not checked from here: whether the functions reach the cluster's endpoint (docs/network.md)."
+NOT_CHECKED: Final = "Network reachability is not checked from here: `irsa-remediator verify` lets the functions test it (docs/network.md)."
 
 
 def grants_view(cluster: str, grants: list[Grant]) -> Iterator[RenderableType]:
