@@ -115,7 +115,8 @@ class KubeconfigLogin:
         Raises:
             CommandError: the file or the context cannot be used, or the context is of another cluster; says why.
         """
-        configuration = self._load()
+        # The file's plug-in is a command of the file's author: it does not run before the file is known to be of this cluster.
+        configuration = self._load(with_users=False)
         if not configuration.verify_ssl:
             raise CommandError(
                 f"{self._file} disables the check of the server's certificate", next_step="add `certificate-authority-data` to it"
@@ -125,6 +126,7 @@ class KubeconfigLogin:
         authority = _decoded_authority(facts)
         if not _certificates(_read_authority(configuration.ssl_ca_cert)) & _certificates(authority):
             raise self._other_cluster(configuration.host, facts)
+        configuration = self._load(with_users=True)
         tokens = _KubeconfigTokens(configuration, self._file)
         api = UserKubernetesApi(facts.name, configuration.host, authority, tokens)  # type: ignore[arg-type]  # has the two methods in use
         if configuration.cert_file:
@@ -141,18 +143,34 @@ class KubeconfigLogin:
             next_step=f"choose the context of cluster {facts.name} with --context, or log in with AWS credentials, without --kubeconfig",
         )
 
-    def _load(self) -> Any:
+    def _load(self, *, with_users: bool) -> Any:
+        """Return the context's configuration. Without users it has the cluster only, and no plug-in of the file has run."""
         from kubernetes.client import Configuration
-        from kubernetes.config import load_kube_config
         from kubernetes.config.config_exception import ConfigException
-        from yaml import YAMLError
+        from kubernetes.config.kube_config import KubeConfigLoader
+        from yaml import YAMLError, safe_load
 
         configuration = Configuration()
         try:
-            load_kube_config(config_file=str(self._file), context=self._context, client_configuration=configuration)  # type: ignore[no-untyped-call]
+            content = safe_load(self._file.read_bytes())
+            if not with_users:
+                content = {**content, "users": [{"name": user["name"], "user": {}} for user in content.get("users") or ()]}
+            folder = str(self._file.parent.absolute())
+            loader = KubeConfigLoader(content, active_context=self._context, config_base_path=folder)  # type: ignore[no-untyped-call]
+            loader.load_and_set(configuration)  # type: ignore[no-untyped-call]
         except ConfigException as error:
             raise CommandError(f"{self._file} cannot be used: {error}", next_step="give a kubeconfig and a --context in it") from error
-        except (YAMLError, ValueError, TypeError, AttributeError, LookupError):  # the text of these errors may contain a token
+        except OSError as error:  # the file, one that it names, or its plug-in
+            reason = f"{error.filename or self._file}: {error.strerror}"
+            raise CommandError(f"{self._file} cannot be used: {reason}", next_step="give a kubeconfig that you may read") from error
+        except (
+            YAMLError,
+            ValueError,
+            TypeError,
+            AttributeError,
+            LookupError,
+            RecursionError,
+        ):  # the text of these errors may contain a token
             raise CommandError(f"{self._file} is not a kubeconfig", next_step="give a kubeconfig and a --context in it") from None
         return configuration
 

@@ -6,6 +6,7 @@ The attacker controls a kubeconfig that a person passes to `--kubeconfig`, or th
 from __future__ import annotations
 
 import base64
+import json
 import socket
 import ssl
 import threading
@@ -33,14 +34,16 @@ THREAT = Threat(
     name="kubeconfig of another cluster",
     actor="author of a kubeconfig",
     controls="the file of `--kubeconfig`",
-    attempt="have a repair written into another cluster than the named one, or a token printed",
-    prevention="the file's certificate authority must be one that `DescribeCluster` returns; TLS trusts only that one; tokens "
-    "are never printed",
+    attempt="have a repair written into another cluster than the named one, a command run, or a token printed",
+    prevention="the file's certificate authority must be one that `DescribeCluster` returns; TLS trusts only that one; no "
+    "plug-in of the file runs before that comparison; tokens are never printed",
     proof=(
         "test_the_kubeconfig_of_another_cluster_is_refused_with_both_names",
         "test_a_bundle_with_the_right_authority_and_a_foreign_one_reaches_no_foreign_server",
         "test_no_request_is_made_before_the_comparison",
+        "test_no_plug_in_of_the_kubeconfig_of_another_cluster_runs",
     ),
+    residual="a kubeconfig of the right cluster may name a plug-in, which runs as the person who passes the file, as with kubectl",
 )
 PROD, STAGING, SUCCESSOR = trustme.CA(), trustme.CA(), trustme.CA()
 TOKEN: Final = "s3cret-t0ken"
@@ -164,3 +167,51 @@ def test_a_file_that_is_no_kubeconfig_is_refused_without_its_content(tmp_path: P
     assert TOKEN not in " ".join(describe_error(refusal.value))
     result = CliRunner().invoke(app, ["check", "--kubeconfig", str(file), "--cluster", "prod-blue", "--region", "eu-west-1"])
     assert TOKEN not in result.output
+
+
+def plug_in(folder: Path, kind: str) -> tuple[dict[str, object], Path]:
+    """A user whose credentials come from a command, and the file that the command creates."""
+    ran = folder / "ran"
+    script = folder / "plug-in"
+    credential = {"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential", "status": {"token": TOKEN}}
+    answer = credential if kind == "exec" else {"access_token": TOKEN, "token_expiry": "2100-01-01T00:00:00Z"}
+    script.write_text(f"#!/bin/sh\ntouch '{ran}'\necho '{json.dumps(answer)}'\n")
+    script.chmod(0o755)
+    if kind == "exec":
+        return {"exec": {"apiVersion": credential["apiVersion"], "command": str(script), "interactiveMode": "Never"}}, ran
+    config = {"cmd-path": str(script), "token-key": "{.access_token}", "expiry-key": "{.token_expiry}"}
+    return {"auth-provider": {"name": "gcp", "config": config}}, ran
+
+
+@pytest.mark.parametrize("kind", ["exec", "auth-provider"])
+@pytest.mark.parametrize(
+    "change", [{}, {"insecure-skip-tls-verify": True}, {"proxy-url": "http://127.0.0.1:1"}], ids=["", "insecure", "proxy"]
+)
+def test_no_plug_in_of_the_kubeconfig_of_another_cluster_runs(kind: str, change: dict[str, object], tmp_path: Path) -> None:
+    file = kubeconfig(tmp_path, STAGING)
+    content = yaml.safe_load(file.read_text())
+    content["users"][0]["user"], ran = plug_in(tmp_path, kind)
+    content["clusters"][0]["cluster"] |= change
+    file.write_text(yaml.safe_dump(content))
+    with pytest.raises(CommandError):
+        KubeconfigLogin(file, None).open(facts(PROD))
+    assert not ran.exists()
+
+
+def test_the_plug_in_of_a_kubeconfig_of_this_cluster_logs_in(tmp_path: Path) -> None:
+    file = kubeconfig(tmp_path, PROD)
+    content = yaml.safe_load(file.read_text())
+    content["users"][0]["user"], ran = plug_in(tmp_path, "exec")
+    file.write_text(yaml.safe_dump(content))
+    assert KubeconfigLogin(file, None).open(facts(PROD))._tokens.get("prod-blue") == TOKEN
+    assert ran.exists()
+
+
+def test_files_that_a_kubeconfig_names_are_found_beside_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = kubeconfig(tmp_path, PROD)
+    content = yaml.safe_load(file.read_text())
+    (tmp_path / "ca.pem").write_text(pem(PROD))
+    content["clusters"][0]["cluster"] = {"server": "https://PROD.example", "certificate-authority": "ca.pem"}
+    file.write_text(yaml.safe_dump(content))
+    monkeypatch.chdir("/")
+    assert KubeconfigLogin(file, None).open(facts(PROD))._pool.host == "prod.example"
