@@ -95,14 +95,13 @@ def _yaml(document: dict[str, Any]) -> str:
     """Return the document as YAML. Texts with characters without a glyph are quoted, and those characters are escaped."""
     import yaml
 
-    from lambdas.notifications.escape import yaml_escaped
+    from lambdas.notifications.escape import is_yaml_plain, yaml_escaped
 
     class Dumper(yaml.SafeDumper):
         pass
 
     def represent(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-        is_plain = text.replace("\n", "").isprintable()
-        return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=None if is_plain else '"')
+        return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=None if is_yaml_plain(text) else '"')
 
     Dumper.add_representer(str, represent)
     text: str = yaml.dump(document, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=10_000)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.segment import Segment
 
-from lambdas.notifications.escape import visible
+from lambdas.notifications.escape import terminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 
 class SafeConsole(Console):
-    """Removes characters without a glyph from the text of every segment. Styles and cursor movements of Rich are apart from the text."""
+    """Removes characters without a glyph, and commands to the runner of a job, from the text of every segment.
+
+    Styles and cursor movements of Rich are apart from the text.
+    """
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         """Render the object as segments of visible text."""
         for segment in super().render(renderable, options):
-            if segment.control or segment.text.isprintable():
-                yield segment
-            else:
-                yield Segment(visible(segment.text), segment.style)
+            yield segment if segment.control else Segment(terminal(segment.text), segment.style)

@@ -28,6 +28,18 @@ _KNOWN_HOSTS: Final = (
     ".kubernetes.io",
 )
 """Hosts of AWS, Kubernetes and nodes, which stay as they are, for copying."""
+_JOB_COMMAND: Final = re.compile(
+    r"##(?=\[|vso\[|teamcity\[)|::(?=(?:error|warning|notice|debug|group|endgroup|add-mask|add-matcher|remove-matcher|add-path|set-env"
+    r"|set-output|save-state|stop-commands|echo|internal-set-repo-path)\b)",
+    re.IGNORECASE,
+)
+"""The two characters with which a command to the runner of a job begins, where a job prints a text to its log.
+
+Sources: https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands,
+https://learn.microsoft.com/en-us/azure/devops/pipelines/scripts/logging-commands,
+https://github.com/actions/runner/blob/main/src/Runner.Common/ActionCommand.cs (`##[` anywhere in a line),
+https://www.jetbrains.com/help/teamcity/service-messages.html
+"""
 _MENTION: Final = re.compile(r"(?<![A-Za-z0-9])@")
 
 
@@ -49,14 +61,32 @@ def visible(text: str) -> str:
     return _replaced(text, lambda char: " " if char.isspace() else "")
 
 
+def terminal(text: str) -> str:
+    """The visible characters of a text for a terminal or the log of a job, without commands to the job's runner."""
+    return _JOB_COMMAND.sub(lambda found: " ".join(found[0]), visible(text))
+
+
 def json_escaped(document: str) -> str:
-    """A JSON document in which characters without a glyph are escaped. They occur in strings only."""
-    return _replaced(document, lambda char: json.dumps(char)[1:-1])
+    """A JSON document in which characters without a glyph and commands to a job's runner are escaped. They occur in strings only."""
+    text = _replaced(document, lambda char: json.dumps(char)[1:-1])
+    return _JOB_COMMAND.sub(lambda found: f"{found[0][0]}\\u{ord(found[0][1]):04x}", text)
+
+
+def is_yaml_plain(text: str) -> bool:
+    """Whether YAML may write the text without quotes or over several lines."""
+    return text.replace("\n", "").isprintable() and not _JOB_COMMAND.search(text)
 
 
 def yaml_escaped(document: str) -> str:
-    """A YAML document in which characters without a glyph are escaped. Each text that has one must be in double quotes."""
-    return _replaced(document, lambda char: f"\\U{ord(char):08X}")
+    """A YAML document, escaped as JSON is. Each text that is not `is_yaml_plain` must be in double quotes."""
+    text = _replaced(document, lambda char: f"\\U{ord(char):08X}")
+    return _JOB_COMMAND.sub(lambda found: f"{found[0][0]}\\x{ord(found[0][1]):02x}", text)
+
+
+def xml_escaped(document: str) -> str:
+    """An XML document in which characters without a glyph and commands to a job's runner are character references."""
+    text = _replaced(document, lambda char: f"&#{ord(char)};")
+    return _JOB_COMMAND.sub(lambda found: f"{found[0][0]}&#{ord(found[0][1])};", text)
 
 
 def _replaced(text: str, replacement: Callable[[str], str]) -> str:

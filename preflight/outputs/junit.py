@@ -9,6 +9,7 @@ import re
 from typing import TYPE_CHECKING, Final
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
+from lambdas.notifications.escape import xml_escaped
 from preflight.rules import Level
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def junit(report: PreflightReport) -> str:
         _suite(root, report, file.file, file.findings, file.error)
     indent(root)
     text: str = tostring(root, encoding="unicode")
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{xml_escaped(text)}\n'
 
 
 def _suite(root: Element, report: PreflightReport, name: str, findings: Sequence[Finding], error: str) -> None:

@@ -55,12 +55,13 @@ THREAT = Threat(
     name="hostile text",
     actor="user of a cluster",
     controls="names, annotations, field managers, events and logs",
-    attempt="control a terminal, mention or link in chat, or have a foreign command copied",
+    attempt="control a terminal or the runner of a job, mention or link in chat, or have a foreign command copied",
     prevention="every printer escapes; commands are built from validated identifiers only and quoted",
     proof=(
         "test_no_text_of_a_snapshot_controls_the_reader",
         "test_no_text_of_a_cluster_becomes_a_command_or_advice",
         "test_log_lines_hold_visible_characters_only",
+        "test_a_file_with_hostile_names_gives_no_command_to_the_job_that_prints_its_report",
     ),
     residual="field managers are self-declared names; the audit log has the user",
 )
@@ -233,7 +234,7 @@ def test_a_timeline_entry_is_one_line_in_every_message() -> None:
     assert invisible(write_message(context).text) == set()
 
 
-@pytest.mark.parametrize("form", ["table", "json", "yaml", "sarif"])
+@pytest.mark.parametrize("form", ["table", "json", "yaml", "sarif", "junit", "github"])
 def test_a_file_with_hostile_names_does_not_control_the_reader_of_its_report(form: str, tmp_path: Path) -> None:
     name = f"prod{HOSTILE}"
     resource = {"Type": "AWS::EKS::Addon", "Properties": {"AddonName": "vpc-cni", "ClusterName": name, "ServiceAccountRoleArn": name}}
@@ -242,3 +243,38 @@ def test_a_file_with_hostile_names_does_not_control_the_reader_of_its_report(for
     result = CliRunner().invoke(app, ["preflight", "--template", str(file), "--output", form], env={"NO_COLOR": "1"})
     assert COMMAND in result.stdout
     assert invisible(result.stdout) == set()
+
+
+INJECTED: Final = "x\n::error file=a::owned\r::stop-commands::t\u2028##[add-mask]a ##vso[task.x]b %0A::set-output name=a::b"
+
+
+@pytest.mark.parametrize("form", ["table", "json", "yaml", "sarif", "junit", "github"])
+@pytest.mark.parametrize("columns", ["40", "80", "160"])
+def test_a_file_with_hostile_names_gives_no_command_to_the_job_that_prints_its_report(form: str, columns: str, tmp_path: Path) -> None:
+    """A runner reads commands from the log of a job: `::name` at the beginning of a line, or `##[name]` and `##vso[name]` anywhere."""
+    resource = {
+        "Type": "AWS::EKS::Addon",
+        "Properties": {"AddonName": "vpc-cni", "ClusterName": INJECTED, "ServiceAccountRoleArn": INJECTED},
+    }
+    file = tmp_path / "template.json"
+    file.write_text(json.dumps({"Resources": {INJECTED: resource}}))
+    arguments = ["preflight", "--template", str(file), "--output", form]
+    result = CliRunner().invoke(app, arguments, env={"NO_COLOR": "1", "COLUMNS": columns})
+    lines = [line.lstrip() for line in result.stdout.split("\n") if line]
+    assert "owned" in result.stdout
+    ours = re.compile(r"::(error|warning|notice) file=[^:,]*template[.]json[^:]*::")
+    if form == "github":
+        assert [line for line in lines if not ours.match(line)] == []
+    else:
+        assert [line for line in lines if re.match("::(error|stop-commands|set-output)", line) or re.search(r"##(vso)?\[", line)] == []
+
+
+@pytest.mark.parametrize("form", [Format.JSON, Format.YAML])
+def test_an_escaped_command_is_read_as_it_was(form: Format) -> None:
+    stream = io.StringIO()
+    with redirect_stdout(stream):
+        write(form, {INJECTED: INJECTED, "arn": "arn:aws:eks::aws:cluster-access-policy/x", "type": "AWS::EKS::Addon"})
+    text = stream.getvalue()
+    read = json.loads(text) if form is Format.JSON else yaml.safe_load(text)
+    assert read[INJECTED] == INJECTED
+    assert "arn:aws:eks::aws:cluster-access-policy/x" in text
