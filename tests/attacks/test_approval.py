@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
 
 from lambdas.application.remediation.workflow import MAX_APPROVAL_REQUESTS as MAX_REQUESTS
 from lambdas.contract.approval import PLAN_DIGEST_LENGTH, encode_plan
 from lambdas.contract.workloads import WorkloadKind
-from lambdas.domain.planning.actions import AnnotateServiceAccount, ReplaceCanaryPod, ReplaceStalePods, RestartWorkload, UpdateAddonRole
+from lambdas.domain.planning.actions import (
+    Action,
+    AnnotateServiceAccount,
+    ReplaceCanaryPod,
+    ReplaceStalePods,
+    RestartWorkload,
+    RestoreAnnotation,
+    UpdateAddonRole,
+)
 from lambdas.domain.planning.plan_digest import plan_digest
 from lambdas.domain.planning.planned_binding import PlannedBinding
 from lambdas.notifications.message_context import ApprovalAnswer
@@ -25,7 +33,6 @@ from tests.world import role_arn
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from lambdas.domain.planning.actions import Action
     from tests.over_fakes.scenario_run import ScenarioRun
 
 THREAT = Threat(
@@ -40,6 +47,7 @@ THREAT = Threat(
         "test_an_answer_without_the_digest_of_the_plan_approves_nothing",
         "test_the_digest_of_plan_a_does_not_approve_plan_b",
         "test_everything_that_a_person_approves_is_part_of_the_digest",
+        "test_each_field_of_a_plan_changes_the_digest_unless_it_changes_by_itself",
     ),
     residual="a person who approves without reading; callers of the API can write any name into the answer: CloudTrail has the principal",
 )
@@ -178,6 +186,49 @@ def test_fields_that_change_by_themselves_are_not_in_the_digest() -> None:
         replace(RECORD, token="2"),
     )
     assert digest(*again) == digest(*PLAN)
+
+
+VOLATILE: dict[type[Action], set[str]] = {
+    AnnotateServiceAccount: {"resource_version"},
+    ReplaceCanaryPod: {"pod", "uid", "node", "newest", "as_new"},
+    RestartWorkload: {"restarted_at", "count"},
+    ReplaceStalePods: {"count"},
+    UpdateAddonRole: {"token"},
+    RestoreAnnotation: set(),
+}
+"""The fields that change by themselves while a person reads. A new field is approved, unless it is added here."""
+RESTORE = RestoreAnnotation(value=OTHER, ours=BOUND_ROLE)
+
+
+def other_value(value: object) -> object:
+    """A value of the same type that differs."""
+    match value:
+        case WorkloadKind():
+            return next(kind for kind in WorkloadKind if kind is not value)
+        case int():
+            return value + 1
+        case tuple():
+            return (*value, "x")
+        case None:
+            return "arn:aws:iam::111122223333:role/x"
+    return f"{value}x"
+
+
+def test_each_field_of_a_plan_changes_the_digest_unless_it_changes_by_itself() -> None:
+    assert set(VOLATILE) == set(get_args(Action))
+    for action in (*PLAN, RESTORE):
+        for item in fields(action):
+            changed = digest(replace(action, **{item.name: other_value(getattr(action, item.name))}))
+            assert (changed == digest(action)) is (item.name in VOLATILE[type(action)]), (action.kind, item.name)
+    for item in fields(BINDING):
+        assert digest(ANNOTATE, **{item.name: other_value(getattr(BINDING, item.name))}) != digest(ANNOTATE), item.name
+
+
+@pytest.mark.parametrize(
+    "target", ["other/kube-system/aws-node", "demo/kube-system2/aws-node", "demo/kube-system/aws-node2", "demo/kube-system"]
+)
+def test_an_approval_is_worth_nothing_for_another_cluster_or_service_account(target: str) -> None:
+    assert digest(*PLAN, target=target) != digest(*PLAN)
 
 
 def test_everything_that_a_person_approves_is_part_of_the_digest() -> None:
