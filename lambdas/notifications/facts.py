@@ -14,13 +14,21 @@ from lambdas.notifications.wording import Phrase, join, phrase
 
 
 def broken_links(context: MessageContext) -> tuple[LinkSummary, ...]:
-    """The broken links to report, in the order of the chain. Symptoms after the first link are left out: the counts report them."""
+    """The broken links to report, in the order of the chain. Symptoms after the first link are left out: the counts report them.
+
+    Refused calls of pods with the role are no symptom of an earlier link: they are evidence against the role.
+    """
     broken = [link for link in context.fault.links if link.state == State.BROKEN]
     has_other_node_fault = context.fault.counts.nodes_waiting == 0 and any(
         blocked.link == Link.NODES and blocked.reason == BlockReason.NEEDS_PERSON for blocked in context.fault.blocked
     )
     return tuple(
-        link for i, link in enumerate(broken) if i == 0 or link.link < Link.PODS or (link.link == Link.NODES and has_other_node_fault)
+        link
+        for i, link in enumerate(broken)
+        if i == 0
+        or link.link < Link.PODS
+        or (link.link == Link.PERMISSION_ERRORS and link.verdict == Verdict.PERMISSIONS_MISSING)
+        or (link.link == Link.NODES and has_other_node_fault)
     )
 
 

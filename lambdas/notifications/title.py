@@ -14,6 +14,7 @@ from lambdas.notifications.message_context import MessageContext
 from lambdas.notifications.time_text import clock, duration, moment, seconds_between
 from lambdas.notifications.verdict_texts import (
     ROLE_LOST_ON_RESTART,
+    SOME_PODS_REFUSED_WITH_ROLE,
     SOME_PODS_WITHOUT_ROLE,
     VERDICT_TEXTS,
     WITHOUT_ROLE,
@@ -57,7 +58,9 @@ def verdict_text(context: MessageContext) -> VerdictText:
         return VerdictText(title=text.cleared_title, sentence=text.cleared_sentence)
     if text is not WITHOUT_ROLE or not context.has_pods_with_role:
         return text
-    return ROLE_LOST_ON_RESTART if context.has_role_on_all_pods else SOME_PODS_WITHOUT_ROLE
+    if context.has_role_on_all_pods:
+        return ROLE_LOST_ON_RESTART
+    return SOME_PODS_REFUSED_WITH_ROLE if context.fault.counts.errors_with_role else SOME_PODS_WITHOUT_ROLE
 
 
 def titles(context: MessageContext) -> tuple[Phrase, ...]:

@@ -41,11 +41,17 @@ ROLE_LOST_ON_RESTART: Final = VerdictText(
 
 SOME_PODS_WITHOUT_ROLE: Final = VerdictText(
     title="{some} of {pods} of {workload} {run}",
-    sentence="Pods with the role work. AWS refuses the calls of the other pods.",
+    sentence="Pods with the role keep it. AWS refuses the calls of the other pods.",
     latent_title="{some} of {pods} of {workload} {run}, {status}",
-    latent_sentence="Pods with the role work. The other pods use the permissions of the node role.",
+    latent_sentence="Pods with the role keep it. The other pods use the permissions of the node role.",
 )
 """Replaces `WITHOUT_ROLE` where some pods have the role and some do not."""
+
+SOME_PODS_REFUSED_WITH_ROLE: Final = VerdictText(
+    title="{some} of {pods} of {workload} {run}, and the role lacks permissions",
+    sentence="AWS refuses calls of pods with the role, too. The other pods do not get the role before it allows these calls.",
+)
+"""Replaces `SOME_PODS_WITHOUT_ROLE` where AWS refuses calls of the pods that have the role."""
 
 VERDICT_TEXTS: Final[Mapping[Verdict, VerdictText]] = {
     Verdict.HEALTHY: VerdictText(title="{workload} is healthy", sentence="Every link of the identity chain is correct."),

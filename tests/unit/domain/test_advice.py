@@ -10,7 +10,8 @@ from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.planning.planner import plan
 from lambdas.domain.planning.policies import RepairHistory
 from lambdas.domain.snapshot.snapshot import Association, Missing, NotRead, RoleFacts, Snapshot, Unknown
-from tests.unit.domain.snapshot_fixtures import OTHER_ROLE, cluster, snapshot_with, workload
+from tests.unit.domain.snapshot_fixtures import OTHER_ROLE, addon, cluster, errors, snapshot_with, some_pods, workload
+from tests.unit.domain.test_role_clearance import assess, message
 from tests.unit.notifications.snapshots import POD_IDENTITY_TRUST, ROLE, pods, service_account, trust
 
 WEB_IDENTITY = "operation error STS: AssumeRoleWithWebIdentity, "
@@ -116,3 +117,18 @@ def test_a_migration_is_named_only_where_it_is_shown(snapshot: Snapshot) -> None
 def test_a_finished_migration_is_no_fault_of_the_trust_policy() -> None:
     associated = replace(MIGRATED, associations=(Association(id="a-1", role_arn=ROLE),), service_account=service_account(None))
     assert diagnose(associated)[Link.TRUST].state is State.OK
+
+
+def test_a_message_does_not_say_that_the_role_works_where_a_pod_with_it_is_refused() -> None:
+    refused = snapshot_with(service_account=service_account(None), pods=some_pods(None, ROLE), permission_errors=errors("aws-node-01"))
+    text = message(assess(refused))
+    assert "1 of 2 pods of aws-node runs without its role, and the role lacks permissions" in text
+    assert "prod-blue-vpc-cni may not call ec2:CreateNetworkInterface" in text
+    assert "AWS refuses calls of pods with the role, too" in text
+    stale = replace(refused, permission_errors=errors("aws-node-00"))
+    assert "lacks permissions" not in message(assess(stale))
+
+
+def test_a_failed_update_without_a_reason_names_the_command_that_shows_it() -> None:
+    found = diagnose(snapshot_with(addon=addon(status="UPDATE_FAILED")))[Link.ADDON_RECORD]
+    assert "aws eks list-updates --name prod-blue --addon-name vpc-cni" in texts(found)

@@ -210,5 +210,13 @@ def degraded_addon(snapshot: Snapshot, unproven_parts: Callable[[], Sequence[str
             for issue in snapshot.addon.issues[:3]
         ),
         severity=Severity.WARNING,
-        remedies=_RESOLVE_HEALTH,
+        remedies=_RESOLVE_HEALTH if snapshot.addon.issues else (_read_updates(snapshot, snapshot.addon),),
+    )
+
+
+def _read_updates(snapshot: Snapshot, addon: AddonFacts) -> Remedy:
+    """Source: https://docs.aws.amazon.com/eks/latest/APIReference/API_DescribeUpdate.html"""
+    return Remedy(
+        "list the updates of the add-on, and read the errors of the newest with aws eks describe-update",
+        f"aws eks list-updates --name {snapshot.target.cluster} --addon-name {quote(addon.name)}",
     )
