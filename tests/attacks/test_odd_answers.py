@@ -319,7 +319,7 @@ def test_slow_pods_of_a_tenant_do_not_prevent_other_checks(monkeypatch: pytest.M
 
     monkeypatch.setattr(FakeCluster, "pods", slow_pods)
     result = check(simulation)
-    assert result_of(result) == NoFaultFound(Verdict.HEALTHY)
+    assert result_of(result) == NoFaultFound(Verdict.NO_FAULT_FOUND)
     requested = [detail["serviceAccount"]["namespace"] for kind, detail in simulation.bus.sent if kind == "Check Requested"]
     assert requested == ["billing", "z"]
     assert {result_of(result, ServiceAccountRef(CLUSTER, name, "reader")) for name in requested} == {CheckHandedOver()}

@@ -76,7 +76,7 @@ def test_a_healthy_check_overwrites_a_time_in_the_future() -> None:
     simulation = simulate()
     at = simulation.world.now + FUTURE
     simulation.incidents.rows[TARGET.key] = Row(idle=IdleState(known_good_at=at, nodes_seen_at=at))
-    assert result_of(check(simulation)) == NoFaultFound(Verdict.HEALTHY)
+    assert result_of(check(simulation)) == NoFaultFound(Verdict.NO_FAULT_FOUND)
     known_good_at = simulation.incidents.rows[TARGET.key].idle.known_good_at
     assert known_good_at is not None
     assert known_good_at <= simulation.world.now
