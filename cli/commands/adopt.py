@@ -199,10 +199,14 @@ def _current_roles(target: ServiceAccountRef, dependencies: Dependencies) -> tup
 
 
 def _refusal(proposal: BindingProposal, dependencies: Dependencies) -> str:
-    """Return why the role must not be bound: a precondition that is broken or could not be read. Empty where the role is fit."""
+    """Return why the role must not be bound: it is outside the bounds, or a precondition is broken or unread. Empty where it is fit."""
     from cli.queries.assessment import assess_target
     from lambdas.domain.diagnosis.finding import READABLE_PRECONDITIONS, Link, State
+    from lambdas.domain.planning.role_bounds import why_outside
 
+    readers = dependencies.readers
+    if why := why_outside(proposal.role_arn, account=readers.account, bound_roles=readers.bound_roles):
+        return why
     parameters = ParameterOverlay(dependencies.readers.parameters, proposal.path, proposal.value)
     assessment = assess_target(proposal.target, replace(dependencies, readers=replace(dependencies.readers, parameters=parameters)))
     if assessment.summary is None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
+from cli.main import app
 from lambdas.contract.names import ANY_CLUSTER
 from lambdas.contract.settings import settings_path
 from lambdas.domain.errors import AccessDenied, Denial
@@ -17,8 +20,9 @@ from lambdas.domain.snapshot.snapshot import RoleFacts
 from tests.attacks.threat import Threat
 from tests.attacks.writes import bind, bounded, unauthorized
 from tests.over_fakes.scenario_world import BOUND_ROLE
+from tests.unit.cli.fake_dependencies import fake_dependencies
 from tests.unit.workflow.workflow_run import REPAIR, WorkflowRun, run_workflow
-from tests.world import ACCOUNT, role_arn
+from tests.world import ACCOUNT, described, role_arn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,6 +40,7 @@ THREAT = Threat(
         "test_a_role_of_another_account_is_never_written",
         "test_a_role_outside_bound_roles_is_never_written",
         "test_no_hostile_parameter_leads_to_a_write_outside_the_bounds",
+        "test_fix_with_a_person_s_rights_stays_within_the_bounds",
     ),
     residual="without `bound_roles`: any role of the own account whose trust policy names this ServiceAccount",
 )
@@ -184,3 +189,46 @@ def test_without_bounds_no_hostile_parameter_leads_to_a_write_of_a_foreign_role(
 ) -> None:
     done = attack(role, world, bound_roles=("",), before=before, trusted=trusted)
     assert [write for write in unauthorized(done.run, ()) if write.split()[-1].split(":")[4] != ACCOUNT] == []
+
+
+# --- the command line, with the rights of a person ---------------------------------------------------------------------------------------
+
+CLI_ROLES: dict[str, str] = {
+    "another account": FOREIGN,
+    "another partition": f"arn:aws-cn:iam::{ACCOUNT}:role/demo-vpc-cni",
+    "outside the path": ADMIN,
+    "a longer path": f"arn:aws:iam::{ACCOUNT}:role/x/demo-vpc-cni",
+}
+
+
+def command(world: dict[str, Any], role: str, arguments: str, monkeypatch: pytest.MonkeyPatch) -> tuple[list[str], dict[str, str]]:
+    """Writes to the cluster and the bindings after a command whose binding, if there is one, names the role. Its trust policy fits."""
+    fakes = fake_dependencies(described(world))
+    fakes.dependencies = replace(fakes.dependencies, readers=replace(fakes.dependencies.readers, bound_roles=(WITHIN,)))
+    trust = fakes.world.roles[BOUND_ROLE].trust
+    fakes.world.roles[role] = RoleFacts(arn=role, trust=trust)
+    for path in [path for path in fakes.world.parameters if "/bindings/" in path]:
+        fakes.world.parameters[path] = Parameter(value=role, version=2)
+    monkeypatch.setattr("cli.clients.connection.connect", lambda _: fakes.dependencies)
+    CliRunner().invoke(app, arguments.split())
+    bindings = {path: parameter.value for path, parameter in fakes.world.parameters.items() if "/bindings/" in path}
+    return fakes.world.writes, bindings
+
+
+@pytest.mark.parametrize("role", CLI_ROLES.values(), ids=CLI_ROLES)
+@pytest.mark.parametrize("world", [{"annotation": None}, {"addon": {"role_arn": None}}, {}], ids=["missing", "record", "present"])
+def test_fix_with_a_person_s_rights_stays_within_the_bounds(world: dict[str, Any], role: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    writes, _ = command(world, role, "fix --yes --override", monkeypatch)
+    assert writes == []
+
+
+def test_fix_within_the_bounds_writes(monkeypatch: pytest.MonkeyPatch) -> None:
+    writes, _ = command({"annotation": None}, BOUND_ROLE, "fix --yes --override", monkeypatch)
+    assert writes[0].startswith("annotate")
+
+
+@pytest.mark.parametrize("role", CLI_ROLES.values(), ids=CLI_ROLES)
+def test_adopt_binds_no_role_outside_the_bounds(role: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A role that a user of the cluster has put into the annotation does not become the binding."""
+    _, bindings = command({"binding": None, "annotation": role, "addon": None}, role, "adopt --yes", monkeypatch)
+    assert bindings == {}
