@@ -61,7 +61,7 @@ def _last_change(context: MessageContext) -> Phrase | None:
             tool=phrase(" with {name}", name=tool.name) if tool else phrase(""),
             at=_comma_time(actor.at, context),
         )
-    owner, verdicts = context.fault.owner, REPAIRABLE | {Verdict.FLAPPING}
+    owner, verdicts = context.fault.owner, (REPAIRABLE - {Verdict.PODS_WITHOUT_CREDENTIALS}) | {Verdict.FLAPPING}
     if not owner or owner == FIELD_MANAGER or context.fault.verdict not in verdicts or not context.is_identity_broken:
         return None
     tool = recognize(manager=owner)

@@ -2,6 +2,7 @@
 
 from enum import StrEnum
 
+from lambdas.contract.parameters import Mechanism
 from lambdas.domain.snapshot.snapshot import Binding, PodFacts, Snapshot
 
 
@@ -37,6 +38,17 @@ def association_matches(snapshot: Snapshot) -> bool:
     if found is None or found.role_arn != snapshot.desired_role:
         return False
     return not isinstance(snapshot.binding, Binding) or found.target_role_arn == snapshot.binding.target_role_arn
+
+
+def was_admitted_with(pod: PodFacts, role_arn: str, mechanism: Mechanism) -> bool:
+    """Whether a pod was admitted with the role by this mechanism.
+
+    With `pod-identity`, the association gives the role, which is compared separately. A pod that has the role by web identity keeps it.
+    """
+    if mechanism is Mechanism.IRSA:
+        return pod.role_arn == role_arn
+    source = credential_source(pod)
+    return source is CredentialSource.ASSOCIATION or (source is CredentialSource.WEB_IDENTITY and pod.role_arn == role_arn)
 
 
 def has_right_role(snapshot: Snapshot, pod: PodFacts) -> bool:

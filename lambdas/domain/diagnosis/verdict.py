@@ -57,5 +57,10 @@ ANNOTATION_VERDICTS: Final = frozenset(
         Verdict.ANNOTATION_KEY_MISSPELT,
     }
 )
-REPAIRABLE: Final = ANNOTATION_VERDICTS | {Verdict.ADDON_ROLE_MISSING, Verdict.PODS_STALE, Verdict.WEBHOOK_MISSED}
+REPAIRABLE: Final = ANNOTATION_VERDICTS | {
+    Verdict.ADDON_ROLE_MISSING,
+    Verdict.PODS_STALE,
+    Verdict.WEBHOOK_MISSED,
+    Verdict.PODS_WITHOUT_CREDENTIALS,
+}
 """Verdicts that an action can repair."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, get_args
 
+from lambdas.contract.parameters import Mechanism
 from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.plurals import pluralize
 
@@ -40,6 +41,7 @@ class ReplaceCanaryPod:
     newest: str
     role_arn: str
     as_new: tuple[str, ...] = ()
+    mechanism: Mechanism = Mechanism.IRSA
 
     kind: ClassVar[str] = "replace-canary-pod"
     done: ClassVar[str] = "one pod replaced first"
@@ -67,6 +69,7 @@ class RestartWorkload:
     at_a_time: int
     role_arn: str = ""
     count: int = 0
+    mechanism: Mechanism = Mechanism.IRSA
 
     kind: ClassVar[str] = "restart-workload"
     done: ClassVar[str] = "all pods restarted"
@@ -84,6 +87,7 @@ class ReplaceStalePods:
     at_a_time: int
     count: int
     role_arn: str
+    mechanism: Mechanism = Mechanism.IRSA
 
     kind: ClassVar[str] = "replace-stale-pods"
     done: ClassVar[str] = "stale pods replaced"
@@ -98,7 +102,7 @@ def without_restart(action: RestartWorkload) -> ReplaceStalePods | None:
     """The replacement in batches with the effect of a refused restart; None for an action that an older version stored."""
     if not action.role_arn:
         return None
-    return ReplaceStalePods(at_a_time=action.at_a_time, count=action.count, role_arn=action.role_arn)
+    return ReplaceStalePods(at_a_time=action.at_a_time, count=action.count, role_arn=action.role_arn, mechanism=action.mechanism)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,7 +1,7 @@
 """The digest of a plan, to which an approval is bound. Pure.
 
-It covers everything that a person approves: target, binding, kinds of the actions, full ARNs and workload. Resource versions, time stamps,
-tokens, and names and numbers of pods change by themselves and are left out.
+It covers everything that a person approves: target, binding, kinds of the actions, mechanism, full ARNs and workload. Resource versions,
+time stamps, tokens, and names and numbers of pods change by themselves and are left out.
 """
 
 import hashlib
@@ -33,11 +33,11 @@ def _approved(action: Action) -> list[str | int | None]:
         case AnnotateServiceAccount():
             return [action.kind, action.role_arn, action.old_value]
         case ReplaceCanaryPod():
-            return [action.kind, action.role_arn]
+            return [action.kind, action.role_arn, action.mechanism]
         case RestartWorkload():
-            return [action.kind, action.role_arn, action.workload, action.name, action.at_a_time]
+            return [action.kind, action.role_arn, action.mechanism, action.workload, action.name, action.at_a_time]
         case ReplaceStalePods():
-            return [action.kind, action.role_arn, action.at_a_time]
+            return [action.kind, action.role_arn, action.mechanism, action.at_a_time]
         case UpdateAddonRole():
             return [action.kind, action.role_arn, action.old_role_arn, action.addon]
         case RestoreAnnotation():

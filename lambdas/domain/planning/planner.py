@@ -1,15 +1,17 @@
 """Chooses actions in their order, and a reason for every broken link without an action. Pure."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from lambdas.contract.names import ROLE_ANNOTATION
+from lambdas.contract.parameters import Mechanism
 from lambdas.contract.settings import AddonRecord, Mode, RestartBy
 from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.diagnosis.finding import READABLE_PRECONDITIONS, Finding, Link, State
 from lambdas.domain.diagnosis.identity_chain import Diagnosis
-from lambdas.domain.diagnosis.links.annotation import annotation_changed_at, sort_by_age, stale_pods
+from lambdas.domain.diagnosis.links.annotation import annotation_changed_at, sort_by_age, stale_pods, uses_pod_identity
 from lambdas.domain.diagnosis.verdict import REPAIRABLE, Verdict
 from lambdas.domain.planning.actions import (
     Action,
@@ -117,7 +119,8 @@ def _replace(snapshot: Snapshot, workload: WorkloadFacts, *, annotated: bool) ->
     ours = _left_by_rollout(snapshot, workload, stale) if annotated and not is_rolled_out(snapshot) else stale
     if not ours or snapshot.desired_role is None or not isinstance(snapshot.pods, tuple):
         return ()
-    first = _canary_action(_choose_canary(snapshot, ours), workload, snapshot.pods, snapshot.desired_role)
+    mechanism = Mechanism.POD_IDENTITY if uses_pod_identity(snapshot) else Mechanism.IRSA
+    first = replace(_canary_action(_choose_canary(snapshot, ours), workload, snapshot.pods, snapshot.desired_role), mechanism=mechanism)
     if len(ours) == 1:
         return (first,)
     may_restart = not workload.on_delete and snapshot.settings.restart_by is RestartBy.RESTART
@@ -129,9 +132,11 @@ def _replace(snapshot: Snapshot, workload: WorkloadFacts, *, annotated: bool) ->
             at_a_time=workload.max_unavailable,
             role_arn=snapshot.desired_role,
             count=len(stale) - 1,
+            mechanism=mechanism,
         )
         return (first, restart)
-    return (first, ReplaceStalePods(at_a_time=workload.max_unavailable, count=len(stale) - 1, role_arn=snapshot.desired_role))
+    others = ReplaceStalePods(at_a_time=workload.max_unavailable, count=len(stale) - 1, role_arn=snapshot.desired_role, mechanism=mechanism)
+    return (first, others)
 
 
 def _canary_action(canary: PodFacts, workload: WorkloadFacts, pods: Sequence[PodFacts], role_arn: str) -> ReplaceCanaryPod:
@@ -149,8 +154,13 @@ MOST_REMEMBERED_PODS: Final = 50
 
 
 def _left_by_rollout(snapshot: Snapshot, workload: WorkloadFacts, stale: Iterable[PodFacts]) -> tuple[PodFacts, ...]:
-    """Stale pods that the current rollout will not replace: those created before the annotation was set, and those the webhook skipped."""
-    since = annotation_changed_at(snapshot.service_account) if isinstance(snapshot.service_account, ServiceAccountFacts) else None
+    """Stale pods that the current rollout will not replace: those created before the annotation was set, and those the webhook skipped.
+
+    An association counts in the place of the annotation.
+    """
+    account = snapshot.service_account
+    by_annotation = annotation_changed_at(account) if isinstance(account, ServiceAccountFacts) else None
+    since = snapshot.association.modified_at if snapshot.association else by_annotation
     first = _first_pod_of_rollout(snapshot, workload)
     return tuple(pod for pod in stale if (since and pod.created_at > since) or (first and pod.created_at >= first))
 
@@ -251,7 +261,7 @@ def _ends_by_itself(diagnosis: Diagnosis, finding: Finding, wanted: RepairAction
     healing = Link.PODS in wanted or Link.ANNOTATION in wanted
     if finding.link is Link.NODES:
         return healing and finding.ends_with_identity
-    refused = finding.link is Link.PERMISSION_ERRORS and finding.verdict is Verdict.PODS_STALE
+    refused = finding.link is Link.PERMISSION_ERRORS and finding.verdict in (Verdict.PODS_STALE, Verdict.PODS_WITHOUT_CREDENTIALS)
     return healing and refused and diagnosis[Link.PODS].is_broken
 
 

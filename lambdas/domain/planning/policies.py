@@ -8,7 +8,7 @@ from typing import Final
 from lambdas.contract.settings import Mode, Severity, WhenUnverified, Window
 from lambdas.domain.diagnosis.finding import PRECONDITIONS, READABLE_PRECONDITIONS, Finding, Link, State
 from lambdas.domain.diagnosis.identity_chain import Diagnosis
-from lambdas.domain.diagnosis.links.annotation import last_writer
+from lambdas.domain.diagnosis.links.annotation import last_writer, uses_pod_identity
 from lambdas.domain.diagnosis.links.identity import role_name, trust_breadth
 from lambdas.domain.diagnosis.verdict import ANNOTATION_VERDICTS, Verdict
 from lambdas.domain.incidents.incident import PastIncident
@@ -80,7 +80,8 @@ def _outside_bounds(snapshot: Snapshot, _diagnosis: Diagnosis, _past: RepairHist
 
 def _trusts_everyone(snapshot: Snapshot, _diagnosis: Diagnosis, _past: RepairHistory) -> Blocker | None:
     # Such a policy does not show that the role is meant for this ServiceAccount: a binding could then give it any role of that kind.
-    wide = trust_breadth(snapshot)
+    # An association names its ServiceAccount itself.
+    wide = None if uses_pod_identity(snapshot) else trust_breadth(snapshot)
     if wide is None or not isinstance(snapshot.binding, Binding):
         return None
     return Blocker(
@@ -91,7 +92,8 @@ def _trusts_everyone(snapshot: Snapshot, _diagnosis: Diagnosis, _past: RepairHis
 
 
 def _precondition_failed(_snapshot: Snapshot, diagnosis: Diagnosis, _past: RepairHistory) -> Blocker | None:
-    precondition = next((finding for finding in diagnosis.broken_findings if finding.link in PRECONDITIONS), None)
+    # With Pod Identity, new pods get the role only from the right association and a ready agent.
+    precondition = next((finding for finding in diagnosis.broken_findings if finding.link in (Link.MECHANISM, *PRECONDITIONS)), None)
     failing = next((finding for finding in diagnosis.broken_findings if _fails_with_role(finding)), None)
     found = precondition or failing
     return Blocker(BlockReason.PRECONDITION_FAILED, f"the role would not work: {found.sentence}") if found else None
@@ -100,17 +102,17 @@ def _precondition_failed(_snapshot: Snapshot, diagnosis: Diagnosis, _past: Repai
 def _fails_with_role(finding: Finding) -> bool:
     # A refused call of a pod with the role is evidence against the role, also where other pods are stale.
     # A pod that fails at STS uses the role: pods without it fail there as well.
-    return finding.link is Link.PERMISSION_ERRORS and finding.verdict is not Verdict.PODS_STALE
+    return finding.link is Link.PERMISSION_ERRORS and finding.verdict not in (Verdict.PODS_STALE, Verdict.PODS_WITHOUT_CREDENTIALS)
 
 
-def _mechanism_unread(_snapshot: Snapshot, diagnosis: Diagnosis, _past: RepairHistory) -> Blocker | None:
-    # Where an association may decide the role, the annotation is never written. No setting changes that.
+def _mechanism_unread(snapshot: Snapshot, diagnosis: Diagnosis, _past: RepairHistory) -> Blocker | None:
+    # Where an association may decide the role, the annotation is never written, and where the agent may not answer, no pod is replaced.
+    # No setting changes that.
     mechanism = diagnosis[Link.MECHANISM]
     if mechanism.state is not State.UNKNOWN:
         return None
-    return Blocker(
-        BlockReason.PRECONDITION_UNKNOWN, f"whether a pod identity association decides the role could not be read ({mechanism.sentence})"
-    )
+    what = "the Pod Identity agent is ready" if uses_pod_identity(snapshot) else "a pod identity association decides the role"
+    return Blocker(BlockReason.PRECONDITION_UNKNOWN, f"whether {what} could not be read ({mechanism.sentence})")
 
 
 def _precondition_unknown(snapshot: Snapshot, diagnosis: Diagnosis, _past: RepairHistory) -> Blocker | None:

@@ -30,7 +30,20 @@ from lambdas.domain.snapshot.snapshot import (
     WorkloadFacts,
 )
 from tests.unit.domain.snapshot_fixtures import OTHER_ROLE, addon, binding, cluster, repaired, settings, workload
-from tests.unit.notifications.snapshots import BALANCER, CNI, CNI_MESSAGE, EBS, NO_AGENT, NOW, ROLE, SHOP, agent, healthy_snapshot, trust
+from tests.unit.notifications.snapshots import (
+    BALANCER,
+    CNI,
+    CNI_MESSAGE,
+    EBS,
+    NO_AGENT,
+    NOW,
+    POD_IDENTITY_TRUST,
+    ROLE,
+    SHOP,
+    agent,
+    healthy_snapshot,
+    trust,
+)
 from tests.world.simulations import simulation
 
 NODES = 4
@@ -65,7 +78,7 @@ def _pods(draw: st.DrawFn) -> tuple[PodFacts, ...]:
             node=f"node-{number % NODES}",
             created_at=NOW - draw(_ages),
             role_arn=same if uniform else draw(_roles),
-            container_credentials=False,
+            container_credentials=draw(_mostly(False, True)),
             ready=draw(st.booleans()) if not uniform else True,
             owner=("DaemonSet", "aws-node"),
             deleting=draw(_mostly(False, True)),
@@ -169,9 +182,11 @@ def observations(draw: st.DrawFn) -> Snapshot:
         addon_name={CNI: "vpc-cni", EBS: "aws-ebs-csi-driver"}.get(target),
         bound_roles=draw(_mostly(("*",), ("",), (ROLE,), ("arn:aws:iam::111122223333:role/eks/*",), ("arn:aws:iam::666666666666:role/*",))),
         addon=draw(_addon()),
-        associations=draw(_mostly((), (Association(id="a", role_arn=ROLE),), UNREAD)),
+        associations=draw(
+            _mostly((), (Association(id="a", role_arn=ROLE),), (Association(id="a", role_arn=ROLE, target_role_arn=OTHER_ROLE),), UNREAD)
+        ),
         agent=draw(_mostly(NOT_READ, agent(), agent(absent=1), agent(unready=2), NO_AGENT, AgentFacts(addon=UNREAD, pods=UNREAD))),
-        role=draw(_mostly(right, wrong, broad, Missing("r"), UNREAD, NOT_READ)),
+        role=draw(_mostly(right, wrong, broad, RoleFacts(arn=ROLE, trust=POD_IDENTITY_TRUST), Missing("r"), UNREAD, NOT_READ)),
         oidc_provider=draw(_mostly(provider, OidcProvider(arn="p", client_ids=()), Missing("p"), UNREAD)),
         simulated=draw(_mostly(UNREAD, {}, simulation(), simulation("ec2:CreateTags"), NOT_READ)),
         service_account=draw(_account()),

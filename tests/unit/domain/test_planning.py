@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from lambdas.application.codec import decode, encode
+from lambdas.contract.parameters import Mechanism
 from lambdas.contract.settings import AddonRecord, Mode, RestartBy, Severity, WhenUnverified
 from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.diagnosis.finding import Link
@@ -24,7 +25,18 @@ from lambdas.domain.planning.actions import (
 )
 from lambdas.domain.planning.plan import BlockReason, Plan
 from lambdas.domain.planning.policies import RepairHistory
-from lambdas.domain.snapshot.snapshot import NOT_READ, HealthIssue, Missing, NotRead, Snapshot, Unknown
+from lambdas.domain.snapshot.snapshot import (
+    NOT_READ,
+    AgentFacts,
+    Association,
+    Binding,
+    HealthIssue,
+    Missing,
+    NotRead,
+    RoleFacts,
+    Snapshot,
+    Unknown,
+)
 from tests.unit.domain.snapshot_fixtures import (
     BORN,
     OTHER_ROLE,
@@ -38,7 +50,7 @@ from tests.unit.domain.snapshot_fixtures import (
     some_pods,
     workload,
 )
-from tests.unit.notifications.snapshots import NOW, ROLE, nodes, pods, service_account
+from tests.unit.notifications.snapshots import NOW, ROLE, agent, nodes, pods, service_account, trust, with_pod_identity
 from tests.world.simulations import simulation
 
 UNREAD = Unknown("no endpoint")
@@ -54,6 +66,59 @@ def everything(**changes: Any) -> Snapshot:
     return snapshot_with(
         **{"addon": addon(role_arn=None), "service_account": service_account(None), "pods": some_pods(None, None, None), **changes}
     )
+
+
+def lacking(bare: int = 3, **changes: Any) -> Snapshot:
+    """An association gives the role, and the last pods were admitted without its credentials."""
+    return replace(with_pod_identity(snapshot_with(), bare=bare), **changes)
+
+
+def test_only_pods_without_the_credentials_of_the_association_are_replaced() -> None:
+    made = planned(lacking())
+    assert made.verdict is Verdict.PODS_WITHOUT_CREDENTIALS
+    canary, others = made.actions
+    assert isinstance(canary, ReplaceCanaryPod)
+    assert isinstance(others, ReplaceStalePods)
+    assert (canary.pod, canary.role_arn, canary.mechanism) == ("aws-node-12", ROLE, Mechanism.POD_IDENTITY)
+    assert (others.count, others.role_arn, others.mechanism) == (2, ROLE, Mechanism.POD_IDENTITY)
+    assert kinds(planned(lacking(1))) == ["replace-canary-pod"]
+    assert kinds(planned(lacking(15))) == ["replace-canary-pod", "restart-workload"]
+
+
+def test_a_refused_call_of_a_pod_without_credentials_is_no_evidence_against_the_role() -> None:
+    made = planned(lacking(permission_errors=errors("aws-node-13")))
+    assert kinds(made) == ["replace-canary-pod", "replace-stale-pods"]
+    assert reasons(made) == {Link.PERMISSION_ERRORS: BlockReason.CONSEQUENCE}
+
+
+def test_a_refused_call_of_a_pod_with_the_credentials_stops_the_replacement() -> None:
+    assert planned(lacking(permission_errors=errors("aws-node-01", "aws-node-13"))).actions == ()
+
+
+NO_REPLACEMENT = {
+    "no binding": (lacking(binding=Missing("/p")), BlockReason.NO_BINDING),
+    "the association gives another role": (
+        lacking(associations=(Association(id="a-1", role_arn=OTHER_ROLE),)),
+        BlockReason.PRECONDITION_FAILED,
+    ),
+    "the binding says IRSA": (
+        lacking(binding=Binding(path="/p", role_arn=ROLE, mechanism=Mechanism.IRSA)),
+        BlockReason.PRECONDITION_FAILED,
+    ),
+    "the agent is missing on a node": (lacking(agent=agent(absent=1)), BlockReason.PRECONDITION_FAILED),
+    "the agent was not read": (lacking(agent=AgentFacts(addon=UNREAD, pods=UNREAD)), BlockReason.PRECONDITION_UNKNOWN),
+    "the role does not trust Pod Identity": (lacking(role=RoleFacts(arn=ROLE, trust=trust())), BlockReason.PRECONDITION_FAILED),
+    "the role is outside the bounds": (lacking(bound_roles=("arn:aws:iam::111122223333:role/x/*",)), BlockReason.ROLE_OUTSIDE_BOUNDS),
+    "mode observe": (lacking(settings=settings(mode=Mode.OBSERVE)), BlockReason.OBSERVE_MODE),
+    "the add-on is being updated": (lacking(addon=addon(status="UPDATING")), BlockReason.UPDATE_IN_PROGRESS),
+}
+
+
+@pytest.mark.parametrize(("snapshot", "reason"), NO_REPLACEMENT.values(), ids=NO_REPLACEMENT)
+def test_no_pod_is_replaced_where_a_new_pod_might_not_get_the_role(snapshot: Snapshot, reason: BlockReason) -> None:
+    made = planned(snapshot)
+    assert made.actions == ()
+    assert reasons(made)[Link.PODS] is reason
 
 
 def test_the_annotation_is_first_and_the_record_last() -> None:

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from lambdas.application.codec import decode, encode
+from lambdas.contract.parameters import Mechanism
 from lambdas.contract.settings import Mode, RestartBy, Severity, WhenUnverified
 from lambdas.domain.assessment.summary import AssessmentSummary
 from lambdas.domain.assessment.summary_builder import summarize
@@ -17,6 +18,7 @@ from lambdas.domain.diagnosis.finding import PRECONDITIONS, READABLE_PRECONDITIO
 from lambdas.domain.diagnosis.identity_chain import Diagnosis
 from lambdas.domain.diagnosis.links.annotation import stale_pods
 from lambdas.domain.diagnosis.links.identity import trust_breadth
+from lambdas.domain.diagnosis.pod_credentials import CredentialSource, association_matches, credential_source, has_right_role
 from lambdas.domain.diagnosis.verdict import REPAIRABLE, Verdict
 from lambdas.domain.diagnosis.workload_needs import harmful_errors
 from lambdas.domain.planning.actions import AnnotateServiceAccount, ReplaceCanaryPod, ReplaceStalePods, RestartWorkload, UpdateAddonRole
@@ -67,20 +69,35 @@ def _writes_only_where_asked(snapshot: Snapshot, found: Diagnosis, made: Plan) -
     assert made.needs_approval is (snapshot.settings.mode is Mode.APPROVE)
     assert not found[Link.CLUSTER].is_broken
     assert not any(found[link].is_broken for link in PRECONDITIONS)
-    assert found[Link.PERMISSION_ERRORS].verdict in (None, Verdict.PODS_STALE), "pods with the role are refused calls or fail at STS"
+    without_role = (None, Verdict.PODS_STALE, Verdict.PODS_WITHOUT_CREDENTIALS)
+    assert found[Link.PERMISSION_ERRORS].verdict in without_role, "pods with the role are refused calls or fail at STS"
     assert not _refused_with_role(snapshot), "a refused call of a pod with the role is evidence against the role"
-    assert not snapshot.associations
+    _replaces_pods_only_for_the_right_association(snapshot, found, made)
     assert made.wait is None
     assert not {"update-in-progress"} & set(found.verdicts)
     assert all(action.role_arn == snapshot.binding.role_arn for action in made.actions)  # type: ignore[union-attr]
     assert snapshot.settings.restart_by is RestartBy.RESTART or not any(isinstance(action, RestartWorkload) for action in made.actions)
     assert why_outside(snapshot.binding.role_arn, account=snapshot.account, bound_roles=snapshot.bound_roles) is None
-    assert trust_breadth(snapshot) is None
+    assert snapshot.associations or trust_breadth(snapshot) is None
+
+
+def _replaces_pods_only_for_the_right_association(snapshot: Snapshot, found: Diagnosis, made: Plan) -> None:
+    """With an association only pods are replaced, and only where new pods get the role. Without one, every action is about IRSA."""
+    assert isinstance(snapshot.associations, tuple)
+    replacements = [action for action in made.actions if isinstance(action, ReplaceCanaryPod | ReplaceStalePods | RestartWorkload)]
+    wanted = Mechanism.POD_IDENTITY if snapshot.associations else Mechanism.IRSA
+    assert {action.mechanism for action in replacements} <= {wanted}
+    if snapshot.associations:
+        event("replaces pods without the credentials of an association")
+        assert len(replacements) == len(made.actions)
+        assert found[Link.MECHANISM].state is State.OK
+        assert association_matches(snapshot)
+        assert not any(credential_source(pod) is CredentialSource.ASSOCIATION for pod in stale_pods(snapshot))
 
 
 def _refused_with_role(snapshot: Snapshot) -> list[str]:
     """Names of pods with the role whose calls were refused since they were created."""
-    born = {pod.name: pod.created_at for pod in reachable_pods(snapshot) if pod.role_arn == snapshot.desired_role}
+    born = {pod.name: pod.created_at for pod in reachable_pods(snapshot) if has_right_role(snapshot, pod)}
     return [error.pod for error in harmful_errors(snapshot) if error.pod in born and error.at >= born[error.pod]]
 
 

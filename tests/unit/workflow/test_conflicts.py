@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import pytest
 
 from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.errors import Busy
+from lambdas.domain.snapshot.snapshot import Association
 from sandbox.simulation.scenario import BOUND
 from tests.over_fakes.scenario_world import BOUND_ROLE
 from tests.unit.workflow.workflow_run import KEY, OTHER, REPAIR, TARGET, run_workflow, set_annotation
@@ -15,6 +18,8 @@ from tests.world import role_arn
 from tests.world.state import NOON, Update
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.over_fakes.scenario_run import ScenarioRun
 
 
@@ -32,6 +37,47 @@ def test_a_conflict_leads_to_a_new_assessment_instead_of_an_overwrite() -> None:
     assert done.annotation == BOUND_ROLE
     assert "2 assess" in map(str, done.steps.done)
     assert done.run.incidents.closed[-1].changes.count("annotate-service-account") == 1
+
+
+LACKING: dict[str, Any] = {"pod_identity": BOUND, "annotation": None, "node_role_has_permissions": True}
+
+
+def two_lose_their_credentials(run: ScenarioRun) -> None:
+    run.world.cluster.webhook.misses = 2
+    for name in list(run.world.cluster.pods)[:2]:
+        run.world.replace_pod(run.world.cluster, name)
+
+
+def associate(role: str | None) -> Callable[[ScenarioRun], None]:
+    """Someone else changes the association, or deletes it."""
+
+    def change(run: ScenarioRun) -> None:
+        run.world.cluster.associations[KEY] = (Association(id="a-2", role_arn=role),) if role else ()
+
+    return change
+
+
+@pytest.mark.parametrize("role", [OTHER, None])
+@pytest.mark.parametrize(("step", "deleted"), [("1.1 apply replace-canary-pod", 0), ("1.2 replace-pods", 1)])
+def test_no_pod_is_replaced_for_an_association_that_has_changed_since_the_plan(step: str, deleted: int, role: str | None) -> None:
+    done = run_workflow(LACKING, first=two_lose_their_credentials, before={step: associate(role)})
+    assert done.writes == ["delete"] * deleted
+    assert done.outcome != "verified"
+
+
+def test_pods_without_credentials_are_replaced_and_no_others() -> None:
+    done = run_workflow(LACKING, first=two_lose_their_credentials)
+    assert (done.outcome, done.notified, done.writes) == ("verified", ["repairing", "verified"], ["delete", "delete"])
+
+
+def test_a_canary_that_the_webhook_misses_again_stops_the_replacement() -> None:
+    def missed(run: ScenarioRun) -> None:
+        run.world.cluster.webhook.misses = 99
+
+    done = run_workflow(LACKING, first=two_lose_their_credentials, before={"1.1 apply replace-canary-pod": missed})
+    assert done.outcome == "needs-action"
+    with_credentials = [pod.facts.container_credentials for pod in done.run.world.cluster.pods.values()]
+    assert sorted(with_credentials) == [False, False, True, True, True, True], "no pod with credentials was replaced"
 
 
 def test_repeated_conflicts_end_the_repairs_and_need_a_person() -> None:

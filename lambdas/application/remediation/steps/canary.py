@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import Final
 
 from lambdas.application.remediation.results import CanaryResult, CanaryState
-from lambdas.domain.planning.actions import ReplaceCanaryPod
+from lambdas.domain.diagnosis.pod_credentials import was_admitted_with
+from lambdas.domain.planning.actions import ReplaceCanaryPod, ReplaceStalePods
 from lambdas.domain.planning.planned_binding import PlannedBinding
 from lambdas.domain.snapshot.snapshot import PodFacts
 
@@ -46,7 +47,7 @@ def judge(canary: Canary, pod: PodFacts | None, former: CanaryResult, at: dateti
     result = CanaryResult(at=at, checks=former.checks, replacements=former.replacements)
     if pod is None:
         return replace(result, message="no successor yet")
-    if pod.role_arn != canary.action.role_arn:
+    if not was_admitted_with(pod, canary.action.role_arn, canary.action.mechanism):
         return _judge_without_role(pod, former, result)
     if pod.ready or not canary.must_be_ready:
         return replace(result, state=CanaryState.HAS_ROLE, message=f"{pod.name} has the role")
@@ -71,6 +72,6 @@ def needs_node_check(result: CanaryResult) -> bool:
     return result.state is CanaryState.NOT_READY or is_late
 
 
-def deletion_of(pod: PodFacts, role_arn: str) -> ReplaceCanaryPod:
-    """The action that deletes exactly this pod, whose successor is to have the role."""
-    return ReplaceCanaryPod(pod=pod.name, uid=pod.uid, node=pod.node, newest="", role_arn=role_arn)
+def deletion_of(pod: PodFacts, action: ReplaceCanaryPod | ReplaceStalePods) -> ReplaceCanaryPod:
+    """The part of an action that deletes exactly this pod, whose successor is to have the role."""
+    return ReplaceCanaryPod(pod=pod.name, uid=pod.uid, node=pod.node, newest="", role_arn=action.role_arn, mechanism=action.mechanism)

@@ -48,6 +48,7 @@ from lambdas.application.workflow_steps import checkpoint_text
 from lambdas.contract import metrics
 from lambdas.contract.events import OwnEvent
 from lambdas.contract.names import ROLE_ANNOTATION
+from lambdas.contract.parameters import Mechanism
 from lambdas.domain.assessment.summary import AssessmentSummary
 from lambdas.domain.assessment.summary_builder import summarize
 from lambdas.domain.diagnosis.links.annotation import last_writer
@@ -103,6 +104,10 @@ EVENTS: Final[Mapping[NotificationKind, OwnEvent]] = {
 _TOPICS: Final = "topics"
 _BUS: Final = "bus"
 """Channels of the metric of failed notifications."""
+
+
+PodReplacement = ReplaceCanaryPod | RestartWorkload | ReplaceStalePods
+"""Actions that replace pods."""
 
 
 @dataclass(kw_only=True)
@@ -188,10 +193,10 @@ class RemediationSteps(StepContext):
                 self.retry(lambda: self.write_check.check_binding(action.role_arn, binding))
                 return self.retry(lambda: self._annotate(action))
             case ReplaceCanaryPod():
-                self._check_pods(action.role_arn, binding)
+                self._check_pods(action, binding)
                 return self._delete(action)
             case RestartWorkload():
-                self._check_pods(action.role_arn, binding)
+                self._check_pods(action, binding)
                 return self.retry(lambda: self._restart(action))
             case ReplaceStalePods():  # `replace_stale_pods` deletes them
                 return f"{pluralize(action.count, 'stale pod')}, {action.at_a_time} at a time"
@@ -224,18 +229,21 @@ class RemediationSteps(StepContext):
         """The checks right before a write."""
         return WriteCheck(self.incident.target, self.readers)
 
-    def _check_pods(self, role_arn: str, binding: PlannedBinding) -> None:
-        """Check that new pods would get this role: the binding is unchanged, and the annotation names the role.
+    def _check_pods(self, action: PodReplacement, binding: PlannedBinding) -> None:
+        """Check that new pods would get the role: the binding is unchanged, and the annotation or the association names the role.
 
         Raises:
             Conflict: one of the two has changed.
         """
-        self.retry(lambda: self.write_check.check_binding(role_arn, binding))
-        self.retry(lambda: self.write_check.check_annotation(role_arn, self.cluster()))
+        bound = self.retry(lambda: self.write_check.check_binding(action.role_arn, binding))
+        if action.mechanism is Mechanism.POD_IDENTITY:
+            self.retry(lambda: self.write_check.check_association(bound))
+        else:
+            self.retry(lambda: self.write_check.check_annotation(action.role_arn, self.cluster()))
 
-    def _why_outdated(self, role_arn: str, binding: PlannedBinding) -> str | None:
+    def _why_outdated(self, action: PodReplacement, binding: PlannedBinding) -> str | None:
         try:
-            self._check_pods(role_arn, binding)
+            self._check_pods(action, binding)
         except PermanentError as error:
             return str(error)
         return None
@@ -310,7 +318,7 @@ class RemediationSteps(StepContext):
         pod = successor(pods, canary.action)
         result = judge(canary, pod, former, self.now())
         if pod and result.replacements > former.replacements:
-            deletion = deletion_of(pod, canary.action.role_arn)
+            deletion = deletion_of(pod, canary.action)
             return replace(result, message=self.apply(deletion, canary.binding).message)
         return result
 
@@ -339,13 +347,13 @@ class RemediationSteps(StepContext):
                 if reach is None or checks % LOST_NODE_CHECKS == 0:
                     reach = self._reach(pods, is_idle=result.is_idle)
                 batch, following = next_batch(action, pods, reach, result, self.now())
-                if batch and (why := self._why_outdated(action.role_arn, binding)):
+                if batch and (why := self._why_outdated(action, binding)):
                     return replace(result, at=self.now(), state=ReplacementState.OUTDATED, message=why[:MAX_ERROR_LENGTH])
             except RemediatorError as error:
                 return replace(result, at=self.now(), message=str(error)[:MAX_ERROR_LENGTH])
             result = following
             for pod in batch:
-                deletion = deletion_of(pod, action.role_arn)
+                deletion = deletion_of(pod, action)
                 self._run(deletion, partial(self._delete, deletion))
             if result.state is not ReplacementState.WAITING or self.now() - began_at >= STEP_TIME:
                 break

@@ -6,6 +6,7 @@ from typing import Final
 
 from lambdas.application.remediation.results import ReplacementResult, ReplacementState
 from lambdas.domain.diagnosis.links.annotation import sort_by_age
+from lambdas.domain.diagnosis.pod_credentials import was_admitted_with
 from lambdas.domain.planning.actions import ReplaceStalePods
 from lambdas.domain.plurals import pluralize
 from lambdas.domain.snapshot.snapshot import PodFacts
@@ -35,8 +36,8 @@ def next_batch(
         at: the time of this check.
     """
     remaining = [pod for pod in pods if not pod.deleting and pod.node not in reach.lost_nodes]
-    with_role = [pod for pod in remaining if pod.role_arn == action.role_arn]
-    stale = sort_by_age(pod for pod in remaining if pod.role_arn != action.role_arn)
+    with_role = [pod for pod in remaining if was_admitted_with(pod, action.role_arn, action.mechanism)]
+    stale = sort_by_age(pod for pod in remaining if pod not in with_role)
     ready = sum(pod.ready for pod in with_role)
     goal = ready if former.goal is None else former.goal
     if reach.capacity is not None:

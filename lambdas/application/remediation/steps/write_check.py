@@ -13,7 +13,7 @@ from lambdas.domain.planning.planned_binding import PlannedBinding
 from lambdas.domain.planning.role_bounds import why_outside
 from lambdas.domain.ports import ClusterPort
 from lambdas.domain.snapshot.bindings import resolve_binding
-from lambdas.domain.snapshot.snapshot import AddonFacts, ServiceAccountFacts
+from lambdas.domain.snapshot.snapshot import AddonFacts, Binding, ServiceAccountFacts
 
 CHANGING: Final = frozenset({"CREATING", "UPDATING", "DELETING"})
 """Statuses in which EKS accepts no update of an add-on.
@@ -29,8 +29,8 @@ class WriteCheck:
     target: ServiceAccountRef
     readers: Readers
 
-    def check_binding(self, role_arn: str, planned: PlannedBinding) -> None:
-        """Check that this role may be written now.
+    def check_binding(self, role_arn: str, planned: PlannedBinding) -> Binding:
+        """Check that this role may be written now. Returns the binding.
 
         Raises:
             Conflict: the binding has changed since the plan, or the mode is `observe` now.
@@ -39,14 +39,15 @@ class WriteCheck:
         readers, target = self.readers, self.target
         parameters = readers.parameters.load(target.cluster)
         binding = resolve_binding(parameters, target, account=readers.account, partition=readers.partition, region=readers.region)
-        if why := planned.why_outdated(binding):
-            raise Conflict(why)
+        if not isinstance(binding, Binding) or planned.why_outdated(binding):
+            raise Conflict(planned.why_outdated(binding) or f"the binding {planned.path} was changed after the plan was made")
         if role_arn != planned.role_arn:
             raise PermanentError(f"{role_arn} is not the role of the binding {planned.path}, so it is not written")
         self._check_bounds(role_arn)
         settings, _ = read_settings({path: parameter.value for path, parameter in parameters.items()}, target.cluster, readers.floor)
         if settings.mode is Mode.OBSERVE:
             raise Conflict("the mode was set to observe after the plan was made")
+        return binding
 
     def check_restored(self, action: RestoreAnnotation) -> None:
         """Check that the former value may be written back.
@@ -67,6 +68,17 @@ class WriteCheck:
         value = found.role_annotations.get(ROLE_ANNOTATION) if isinstance(found, ServiceAccountFacts) else None
         if value != role_arn:
             raise Conflict("the annotation was changed after the plan was made, so no pod is replaced")
+
+    def check_association(self, binding: Binding) -> None:
+        """Check that the association gives the role of the binding, so that new pods get it.
+
+        Raises:
+            Conflict: the association was changed or deleted.
+        """
+        found = self.readers.eks.associations(self.target)
+        wanted = (binding.role_arn, binding.target_role_arn)
+        if not found or (found[0].role_arn, found[0].target_role_arn) != wanted:
+            raise Conflict("the pod identity association was changed after the plan was made, so no pod is replaced")
 
     def has_record_role(self, action: UpdateAddonRole, *, waited: bool) -> bool:
         """Whether the add-on record has the role already. `UpdateAddon` has no precondition, so the record is compared here.

@@ -359,7 +359,7 @@ def without_credentials(snapshot: Snapshot, severity: Severity) -> Finding | Non
 def _in_template(snapshot: Snapshot, lacking: Sequence[PodFacts], severity: Severity) -> Finding | None:
     """The pod template itself sets credentials that the SDKs use before the association, so a new pod would have them, too."""
     workload = snapshot.workload
-    both = [pod for pod in lacking if pod.container_credentials]
+    both = [pod for pod in lacking if pod.container_credentials or pod.has_static_keys]  # the webhook sets no access keys
     if not both or not isinstance(workload, WorkloadFacts):
         return None
     subject, source = f"{workload.kind} {workload.name}", credential_source(both[0])
