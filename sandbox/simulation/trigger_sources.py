@@ -5,9 +5,11 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from lambdas.contract.audit import FAILED_OPEN
 from lambdas.contract.environment import Function
 from lambdas.contract.events import SUBSCRIPTIONS
 from lambdas.contract.names import PROJECT
@@ -16,10 +18,14 @@ from sandbox.aws import cloudtrail
 from sandbox.aws.local_aws import ACCOUNT, REGION
 from sandbox.cluster import aws_node
 from sandbox.cluster.clock import micro_stamp, stamp, utc_now
-from sandbox.cluster.resources import SERVICE_ACCOUNTS
+from sandbox.cluster.resources import PODS, SERVICE_ACCOUNTS
+from sandbox.controllers.kubelet import no_role
+from sandbox.controllers.vpc_cni import effective_role
 from sandbox.functions.function import Function as LocalFunction
 from sandbox.simulation.aws_account import CHECKER, CLUSTER, NAMESPACE, NODE_ROLE, OPERATOR, ROLE, role_arn
+from sandbox.simulation.cluster_backend import pods_of
 from sandbox.simulation.deployment import function_asset
+from sandbox.simulation.scenario_result import ScenarioTimeout
 from sandbox.simulation.trigger_events import announce, event
 
 if TYPE_CHECKING:
@@ -29,6 +35,7 @@ if TYPE_CHECKING:
 
 WATCHER: Final = f"{PROJECT}-node-watcher"
 NODE: Final = "ip-10-0-0-4.eu-west-1.compute.internal"
+POD_TIMEOUT_S: Final = 30
 CLOUDTRAIL_DELAY: Final = "CloudTrail delivers a call within seconds, sometimes minutes"
 
 
@@ -136,15 +143,46 @@ def _log_annotation_removed(env: SandboxEnvironment) -> None:
     _log(env, reference, f"arn:aws:sts::{ACCOUNT}:assumed-role/{OPERATOR}/run-42", body)
 
 
-def _log(env: SandboxEnvironment, reference: Mapping[str, str], username: str, body: Mapping[str, Any]) -> None:
-    """Invoke the node watcher with the audit record of a patch, as CloudWatch Logs delivers it."""
+def _skip_webhook(env: SandboxEnvironment) -> None:
+    """The identity webhook does not answer for one pod."""
+    env.backend.webhook_faults.miss_next = 1
+    env.backend.delete(PODS, pods_of(env.backend, aws_node.NAME)[0]["metadata"]["name"], NAMESPACE)
+
+
+def _log_failed_open(env: SandboxEnvironment) -> None:
+    """The API server has created a pod without the webhook.
+
+    Raises:
+        ScenarioTimeout: no pod was created without the webhook.
+    """
+    deadline = time.monotonic() + POD_TIMEOUT_S
+    while not (found := [pod for pod in pods_of(env.backend, aws_node.NAME) if effective_role(pod, no_role) is None]):
+        if time.monotonic() > deadline:
+            raise ScenarioTimeout("no pod was created without the webhook")
+        time.sleep(0.05)
+    body = {"metadata": {"generateName": f"{aws_node.NAME}-"}, "spec": found[0]["spec"]}
+    reference = {"resource": "pods", "namespace": NAMESPACE, "name": found[0]["metadata"]["name"]}
+    creator = "system:serviceaccount:kube-system:daemon-set-controller"
+    _log(env, reference, creator, body, verb="create", annotations={f"{FAILED_OPEN}round_0_index_0": "iam-for-pods.example.com"})
+
+
+def _log(
+    env: SandboxEnvironment,
+    reference: Mapping[str, str],
+    username: str,
+    body: Mapping[str, Any],
+    *,
+    verb: str = "patch",
+    annotations: Mapping[str, str] | None = None,
+) -> None:
+    """Invoke the node watcher with the audit record of a write, as CloudWatch Logs delivers it."""
     record = {
         "kind": "Event",
         "apiVersion": "audit.k8s.io/v1",
         "level": "Request",
         "stage": "ResponseComplete",
         "requestURI": f"/api/v1/{reference['resource']}/{reference['name']}",
-        "verb": "patch",
+        "verb": verb,
         "user": {"username": username, "groups": ["system:authenticated"]},
         "sourceIPs": ["203.0.113.7"],
         "userAgent": "terraform",
@@ -152,6 +190,7 @@ def _log(env: SandboxEnvironment, reference: Mapping[str, str], username: str, b
         "responseStatus": {"code": 200},
         "requestObject": body,
         "requestReceivedTimestamp": micro_stamp(utc_now()),
+        "annotations": {"authorization.k8s.io/decision": "allow", **(annotations or {})},
     }
     batch = {
         "messageType": "DATA_MESSAGE",
@@ -200,6 +239,13 @@ TRIGGER_SOURCES: Final[Mapping[str, TriggerSource]] = {
     "audit log: identity changed": TriggerSource(
         inject_fault=_remove_annotation,
         send=_log_annotation_removed,
+        rules=("OwnEvents",),
+        needs_watcher=True,
+        aws_delay="CloudWatch Logs delivers within seconds",
+    ),
+    "audit log: webhook failed open": TriggerSource(
+        inject_fault=_skip_webhook,
+        send=_log_failed_open,
         rules=("OwnEvents",),
         needs_watcher=True,
         aws_delay="CloudWatch Logs delivers within seconds",

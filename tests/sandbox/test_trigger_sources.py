@@ -18,7 +18,8 @@ FOUND = {
     "pod identity call": {"pod-identity-agent-missing"},
     "parameter changed": {"binding-invalid"},
     "refused call": {"permissions-missing"},
-    "refused token": {"trust-condition-wrong"},
+    "refused token": {"sts-error"},  # trust policy and provider are right
+    "audit log: webhook failed open": {"webhook-missed", "pods-stale"},  # the pod may be created in the second of the annotation
 }
 
 
@@ -48,3 +49,15 @@ def test_a_warm_checker_reads_a_changed_parameter_again() -> None:
         TRIGGER_SOURCES["parameter changed"].inject_fault(env)
         TRIGGER_SOURCES["parameter changed"].send(env)
         assert eventually(lambda: decision(env)) == "binding-invalid"
+
+
+def test_the_message_names_the_webhook_that_failed_open_and_the_pod() -> None:
+    name = "audit log: webhook failed open"
+    source = TRIGGER_SOURCES[name]
+    with SandboxEnvironment(World(nodes=2, addon_role=BOUND, settings={"mode": "observe"})) as env:
+        enable_only(env, source)
+        source.inject_fault(env)
+        source.send(env)
+        text = eventually(lambda: json.dumps(env.messages(), ensure_ascii=False), lambda messages: "webhook" in messages, within_s=60)
+        assert "create of aws-node-" in text
+        assert "for which webhook iam-for-pods.example.com failed open" in text.replace("․", ".")
