@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import re
 import secrets
 import ssl
@@ -53,8 +54,12 @@ def install() -> Path:
     """Install the pinned emulator, if it is not installed; returns its Python.
 
     Raises:
-        AwsEmulatorUnavailable: Python 3.13 is missing, or the packages cannot be installed.
+        AwsEmulatorUnavailable: not Linux, Python 3.13 is missing, or the packages cannot be installed.
     """
+    if platform.system() != "Linux":
+        raise AwsEmulatorUnavailable(
+            f"the functions' package has Linux libraries, which the emulator cannot load on {platform.system()}; run it in a Linux machine"
+        )
     python = ENVIRONMENT / "bin" / "python"
     try:
         if not python.exists():

@@ -1,11 +1,15 @@
 """The templates of `make deploy-local` are those of `make synth` except for the listed differences."""
 
 import json
+import os
 from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from sandbox.control_plane.processes import ProcessGroup
+from sandbox.local_deployment import cdk, emulator
 from sandbox.local_deployment.assembly import CONFIGURATION, STACK
 from sandbox.local_deployment.differences import ACCESS_ENTRY, DIFFERENCES, UnknownReference, adapted
 from tests.infra import templates
@@ -84,3 +88,35 @@ def test_a_dependency_on_a_removed_resource_is_an_error() -> None:
 
 def test_the_documentation_has_the_table_of_claims() -> None:
     assert table() in (ROOT / "docs" / "dependencies.md").read_text(encoding="utf-8")
+
+
+def test_a_machine_without_lambdas_python_gets_the_next_step(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(emulator, "ENVIRONMENT", tmp_path / "none")
+    monkeypatch.setattr(emulator, "compiler", lambda _: None)
+    with pytest.raises(emulator.AwsEmulatorUnavailable, match=r"Python 3\.13 was not found.*uv python install 3\.13"):
+        emulator.install()
+
+
+def test_a_system_other_than_linux_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(emulator.platform, "system", lambda: "Darwin")
+    with pytest.raises(emulator.AwsEmulatorUnavailable, match="on Darwin; run it in a Linux machine"):
+        emulator.install()
+
+
+def test_a_missing_cdk_names_the_command_that_installs_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(cdk, "PROGRAM", tmp_path / "none")
+    processes = ProcessGroup(folder=tmp_path / "group")
+    processes.folder.mkdir()
+    try:
+        with pytest.raises(cdk.CdkMissing, match=r"make node_modules/\.bin/cdk"):
+            cdk.Cdk(processes, {}, lambda _: None)
+    finally:
+        processes.close()
+
+
+def test_no_variable_of_the_callers_aws_reaches_a_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_ENDPOINT_URL", "CDK_DEFAULT_ACCOUNT"):
+        monkeypatch.setenv(name, "of-the-caller")
+    variables = cdk.clean_variables(tmp_path)
+    assert "of-the-caller" not in variables.values()
+    assert variables["AWS_CONFIG_FILE"] == variables["AWS_SHARED_CREDENTIALS_FILE"] == os.devnull
