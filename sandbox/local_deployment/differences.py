@@ -85,7 +85,7 @@ DIFFERENCES: Final = (
     ),
     Difference(
         what="durable executions",
-        why="the emulator drops DurableConfig of a template, and does not keep execution names",
+        why="the emulator drops DurableConfig of a template, and starts no execution with the fields of the API",
         instead="the local durable service runs them; each invocation runs the deployed function",
     ),
     Difference(
