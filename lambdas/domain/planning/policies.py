@@ -86,8 +86,8 @@ def _trusts_everyone(snapshot: Snapshot, _diagnosis: Diagnosis, _past: RepairHis
         return None
     return Blocker(
         BlockReason.TRUST_TOO_BROAD,
-        f"the trust policy of {role_name(snapshot.binding.role_arn)} admits any ServiceAccount of the {wide}, so it does not show that "
-        f"the role is meant for {snapshot.target.namespace}/{snapshot.target.name}",
+        f"the trust policy of {role_name(snapshot.binding.role_arn)} does not name one ServiceAccount of the {wide}, so it does not show "
+        f"that the role is meant for {snapshot.target.namespace}/{snapshot.target.name}",
     )
 
 
