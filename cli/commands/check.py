@@ -30,7 +30,7 @@ def check(
 ) -> int:
     """Show whether the identity is healthy, and which link is broken.
 
-    Read-only. Exit code 0: healthy, 1: broken, 2: unknown.
+    Read-only. Exit code 0: no fault found, 1: broken, 2: unknown.
 
     Example: irsa-remediator check --cluster prod-blue
     """

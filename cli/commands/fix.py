@@ -53,7 +53,7 @@ def fix(
 ) -> int:
     """Repair the identity now, with the remediator's workflow, and wait until the repair is verified.
 
-    Shows the plan and asks for approval. Exit code 0: verified or healthy, 1: still broken, 2: unknown.
+    Shows the plan and asks for approval. Exit code 0: verified or no fault found, 1: still broken, 2: unknown.
 
     Example: irsa-remediator fix --cluster prod-blue
     """
