@@ -12,7 +12,7 @@ import pytest
 from lambdas.application.check.pipeline import run
 from lambdas.application.check.results import EventIgnored, EventMalformed
 from lambdas.contract import metrics
-from lambdas.contract.events import SWEEP_INPUT
+from lambdas.contract.events import DIGEST_INPUT, SUBSCRIPTIONS, SWEEP_INPUT, OwnEvent
 from lambdas.contract.parameters import binding_path
 from lambdas.domain.snapshot.bindings import Parameter
 from tests.attacks.threat import Threat
@@ -27,7 +27,7 @@ THREAT = Threat(
     name="forged events",
     actor="sender of events",
     controls="a role with `events:PutEvents` on the bus",
-    attempt="turn a few events into a fleet of checks, or malformed events into alarms",
+    attempt="turn a few events into a fleet of checks, a forged digest into messages, or malformed events into alarms",
     prevention="one fan-out a minute by conditional write, as for claims that no former check answers and for clusters without a binding; "
     "one check at a time for each target; malformed events are counted and not raised",
     proof=(
@@ -35,6 +35,7 @@ THREAT = Threat(
         "test_a_storm_that_is_served_in_parallel_costs_a_few_checks",
         "test_forged_requests_for_all_clusters_are_served_once_a_minute",
         "test_a_malformed_event_is_counted_and_not_raised",
+        "test_no_rule_delivers_the_events_of_the_schedules",
     ),
     residual="one invocation of the checker for each event; `concurrency.checker` limits how many run at a time. Without "
     "`event_publishers` any role of the account can send them",
@@ -118,3 +119,13 @@ def test_a_malformed_event_is_counted_and_not_raised() -> None:
     assert isinstance(run(own(simulation, cluster=7), simulation.ports), EventMalformed)
     assert [name for name, _, _ in simulation.metrics.counted] == [metrics.MALFORMED_EVENTS.name]
     assert any("malformed event" in line for _, line, _ in simulation.log.lines)
+
+
+def test_no_rule_delivers_the_events_of_the_schedules() -> None:
+    """A forged sweep would start a check of every cluster, and a forged digest of each minute a message."""
+    from_schedules = {OwnEvent.SWEEP, OwnEvent.DIGEST}
+    assert {SWEEP_INPUT["detail-type"], DIGEST_INPUT["detail-type"]} == from_schedules
+    for name, subscription in SUBSCRIPTIONS.items():
+        pattern = subscription.pattern([])
+        assert pattern["detail-type"], name
+        assert not from_schedules & set(pattern["detail-type"]), name

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import pytest
 
@@ -12,6 +12,7 @@ from lambdas.application.remediation.results import ActionState, ClaimResult, Re
 from lambdas.domain.errors import TransientError
 from lambdas.domain.incidents.incident import Incident
 from lambdas.domain.planning.actions import (
+    Action,
     AnnotateServiceAccount,
     ReplaceCanaryPod,
     ReplaceStalePods,
@@ -210,3 +211,8 @@ def test_a_run_that_loses_its_incident_after_the_claim_stops_there(step: str, wr
     assert done.writes == writes
     assert [len(done.run.notifier.sent)] == notified
     assert done.run.incidents.closed == []
+
+
+def test_every_kind_of_write_is_tried() -> None:
+    tried = {AnnotateServiceAccount, RestartWorkload, ReplaceCanaryPod, ReplaceStalePods, UpdateAddonRole, RestoreAnnotation}
+    assert tried == set(get_args(Action))
