@@ -63,6 +63,7 @@ def _header(assessment: TargetAssessment, summary: AssessmentSummary) -> Group:
     cluster, addon, version = summary.cluster, summary.addon, summary.cluster.version
     parts = [
         assessment.target.cluster,
+        f"account {assessment.snapshot.account}" if assessment.snapshot else "",
         cluster.region,
         f"Kubernetes {version}{support_dates(cluster, today=summary.began_at[:10])}" if version else "",
         f"{addon.name} {addon.version}{_available_versions(addon, version)}" if addon else "",
@@ -99,7 +100,8 @@ def _binding(assessment: TargetAssessment, summary: AssessmentSummary) -> Text:
     if not summary.desired_role:
         return Text(f"{account}: the parameter {summary.binding_path} names no usable role", style="yellow")
     text = Text(f"{account} must use ").append(plain(summary.desired_role), style="cyan")
-    return text.append(f"\nbinding: the parameter {summary.binding_path}", style="dim")
+    mode = f" · mode {assessment.snapshot.settings.mode}" if assessment.snapshot else ""
+    return text.append(f"\nbinding: the parameter {summary.binding_path}{mode}", style="dim")
 
 
 def _link_table(summary: AssessmentSummary) -> Table:

@@ -32,8 +32,11 @@ def target_document(target: ServiceAccountRef) -> Json:
 def assessment_document(assessment: TargetAssessment) -> Json:
     """Return one assessment."""
     incident, summary = assessment.incident, assessment.summary
+    snapshot = assessment.snapshot
     document = {
         **target_document(assessment.target),
+        "account": snapshot.account if snapshot else None,
+        "mode": str(snapshot.settings.mode) if snapshot else None,
         "result": _result(assessment),
         "problem": assessment.failure or None,
         "incident": {"id": incident.id, "openedAt": incident.opened_at.isoformat(), "holder": incident.holder} if incident else None,
