@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -21,9 +21,17 @@ if TYPE_CHECKING:
     from cli.queries.assessment import TargetAssessment
     from lambdas.application.remediation.results import RemediationResult
     from lambdas.domain.incidents.incident import Incident
+    from lambdas.domain.planning.plan import BlockReason
     from lambdas.notifications.message_context import ApprovalAnswer
 
-_OVERRIDE_HELP = "With --yes: override cool-down, hourly limit, maintenance window and circuit breaker."
+_OVERRIDE_HELP = "Override flapping; with --yes also cool-down, hourly limit, maintenance window and circuit breaker."
+
+
+_CONTINUES: Final = {
+    "restart-workload": "Kubernetes replaces the remaining pods of the rolling update.",
+    "update-addon-role": "EKS finishes the update of the add-on record.",
+}
+"""Effects of an applied action that end without this process."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +41,13 @@ class FixOptions:
     yes: bool = False
     override: bool = False
     dry_run: bool = False
+
+    @property
+    def overridden(self) -> frozenset[BlockReason]:
+        """The policies that only the option overrides."""
+        from cli.queries.assessment import OVERRIDABLE_REASONS
+
+        return OVERRIDABLE_REASONS if self.override else frozenset()
 
     @property
     def overrides_pacing(self) -> bool:
@@ -67,7 +82,7 @@ def fix(
         selection = TargetSelection(clusters=(cluster,) if cluster else (), service_account=service_account)
         target = single_target(selection, dependencies)
         effective = _with_interactive_settings(dependencies, target.cluster, fix_options) if dry_run else dependencies
-        assessment = require_known_cluster(assess_target(target, effective), dependencies)
+        assessment = require_known_cluster(assess_target(target, effective, overridden=fix_options.overridden), dependencies)
     if assessment.summary is None:
         raise CommandError(f"{target.key} could not be assessed: {assessment.failure}")
     if assessment.summary.is_healthy or dry_run or not may_repair(assessment, override=fix_options.overrides_pacing):
@@ -104,24 +119,41 @@ def _repair(options: GlobalOptions, assessment: TargetAssessment, dependencies: 
     from cli.interactive.progress_display import ProgressDisplay
     from cli.interactive.steps import InteractiveSteps
     from lambdas.application.remediation.workflow import remediate
+    from lambdas.domain.incidents.incident import Outcome
 
     assert assessment.summary is not None  # noqa: S101  # the caller has checked it
     target = assessment.target
     incident = claim(target, assessment.summary.binding_path or None, dependencies)
     display = ProgressDisplay(lambda: dependencies.now().timestamp())
-    remediation_steps = _remediation_steps(incident, _with_interactive_settings(dependencies, target.cluster, fix_options), display)
-    answer = partial(_ask, remediation_steps, display, fix_options, assessment)
+    effective = _with_interactive_settings(dependencies, target.cluster, fix_options)
+    remediation_steps = _remediation_steps(incident, effective, display, fix_options.overridden)
+    question = _question(assessment, dependencies)
+    answer = partial(_ask, remediation_steps, display, fix_options, assessment, question)
     with IncidentLease(incident, dependencies.incidents, dependencies.now) as lease, display:
         steps = InteractiveSteps(sleep=dependencies.sleep, answer=answer, lease=lease, display=display)
         try:
             result = remediate(incident, steps, remediation_steps)
+        except KeyboardInterrupt:
+            remediation_steps.close_interrupted(Outcome.INTERRUPTED)
+            is_interrupted = True
         except BaseException:
-            remediation_steps.close_interrupted()
+            remediation_steps.close_interrupted(Outcome.NEEDS_ACTION)
             raise
-    return _write_result(options, remediation_steps, result)
+        else:
+            is_interrupted = False
+    return _write_interruption(options, remediation_steps) if is_interrupted else _write_result(options, remediation_steps, result)
 
 
-def _remediation_steps(incident: Incident, dependencies: Dependencies, display: ProgressDisplay) -> InteractiveRemediationSteps:
+def _question(assessment: TargetAssessment, dependencies: Dependencies) -> str:
+    """Return the question, which names everything that the answer is about."""
+    target, environment = assessment.target, dependencies.environment
+    account = f"{target.namespace}/{target.name}"
+    return f"Carry out the plan for {account} in cluster {target.cluster}, account {environment.account}, region {environment.region}?"
+
+
+def _remediation_steps(
+    incident: Incident, dependencies: Dependencies, display: ProgressDisplay, overridden: frozenset[BlockReason] = frozenset()
+) -> InteractiveRemediationSteps:
     from cli.interactive.steps import BestEffortNotifier, InteractiveRemediationSteps
     from lambdas.application.assessment import PolicySources
 
@@ -129,7 +161,7 @@ def _remediation_steps(incident: Incident, dependencies: Dependencies, display: 
     return InteractiveRemediationSteps(
         incident=incident,
         readers=dependencies.readers,
-        policy_sources=PolicySources(incidents=dependencies.incidents, calendar=dependencies.calendar),
+        policy_sources=PolicySources(incidents=dependencies.incidents, calendar=dependencies.calendar, overridden=overridden),
         incidents=dependencies.incidents,
         notifier=notifier,
         events=notifier,
@@ -147,6 +179,7 @@ def _ask(
     display: ProgressDisplay,
     fix_options: FixOptions,
     assessment: TargetAssessment,
+    question: str,
     _callback_id: str,
 ) -> ApprovalAnswer:
     """Show the current plan and ask for approval."""
@@ -166,9 +199,42 @@ def _ask(
     blocked = assessment.summary.blocked if assessment.summary else ()
     for sentence in dict.fromkeys(item.sentence for item in blocked if item.reason in PACING_REASONS):
         prompt.print(Text(f"The remediator itself is blocked now: {sentence}", style="yellow"))
-    approved = fix_options.yes or typer.confirm("Carry out the plan?", err=True)
+    approved = fix_options.yes or typer.confirm(question, err=True)
     display.resume()
     return ApprovalAnswer(approved=approved, plan=plan.plan_digest, by=remediation_steps.incident.holder)
+
+
+def _write_interruption(options: GlobalOptions, remediation_steps: InteractiveRemediationSteps) -> ExitCode:
+    """Write what was done before Ctrl-C, what continues without this process, and what to type next."""
+    from rich.text import Text
+
+    from cli.views.documents import target_document
+    from lambdas.contract.workloads import service_account_option
+    from lambdas.domain.planning.actions import DONE
+
+    incident, changes = remediation_steps.incident, tuple(dict.fromkeys(remediation_steps.changes))
+    option = f"--cluster {incident.target.cluster}{service_account_option(incident.target)}"
+    done = " · ".join(DONE.get(kind, kind) for kind in changes)
+    prompt = error_console()
+    prompt.print(Text(f"Interrupted. Incident {incident.id} is closed with the outcome interrupted.", style="yellow"))
+    prompt.print(Text(f"Done: {done}." if done else "Nothing was changed."))
+    for sentence in (_CONTINUES[kind] for kind in changes if kind in _CONTINUES):
+        prompt.print(Text(f"Continues without this command: {sentence}"))
+    prompt.print(Text(f"irsa-remediator check {option}", style="bold").append("   shows the present state", style="not bold dim"))
+    prompt.print(Text(f"irsa-remediator fix {option}", style="bold").append("   repairs the rest", style="not bold dim"))
+    if options.output is not Format.TABLE:
+        document: dict[str, Any] = {
+            "command": "fix",
+            "exitCode": ExitCode.INTERRUPTED,
+            **target_document(incident.target),
+            "incident": incident.id,
+            "outcome": "interrupted",
+            "verdict": remediation_steps.first.verdict.value if remediation_steps.first else None,
+            "verdictNow": remediation_steps.current.verdict.value if remediation_steps.current else None,
+            "changes": list(remediation_steps.changes),
+        }
+        write(options.output, document)
+    return ExitCode.INTERRUPTED
 
 
 def _write_result(options: GlobalOptions, remediation_steps: InteractiveRemediationSteps, result: RemediationResult) -> ExitCode:

@@ -130,8 +130,12 @@ class InteractiveRemediationSteps(RemediationSteps):
         self.proposed = context.current
         return NotificationResult(at=self.now(), state=DeliveryState.SENT)
 
-    def close_interrupted(self) -> None:
-        """Close the incident of an interrupted run with the applied changes in its history. New signals are assessed first."""
+    def close_interrupted(self, outcome: Outcome) -> None:
+        """Close the incident of a run that ended early, with the applied changes in its history. New signals are assessed first.
+
+        Args:
+            outcome: that of a run whose repair is not verified.
+        """
         if self.current is None:
             self.assess(1, AssessmentResult())
         if self.first is None or self.current is None:
@@ -140,7 +144,7 @@ class InteractiveRemediationSteps(RemediationSteps):
         for _ in range(MAX_CLOSE_ATTEMPTS):
             is_verified = (result.is_healthy if result.assessed_at else self.current.is_healthy) and self.changes
             record = IncidentRecord(
-                outcome=Outcome.VERIFIED if is_verified else Outcome.NEEDS_ACTION,
+                outcome=Outcome.VERIFIED if is_verified else outcome,
                 first=self.first,
                 current=self.current,
                 signals=self.signals,

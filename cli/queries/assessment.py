@@ -34,7 +34,10 @@ MAX_PARALLEL_ASSESSMENTS: Final = 4
 PACING_REASONS: Final = frozenset(
     {BlockReason.COOLDOWN, BlockReason.TOO_MANY_REPAIRS, BlockReason.MAINTENANCE_WINDOW, BlockReason.CIRCUIT_BREAKER}
 )
-"""Policies that limit how often the remediator acts on its own. A person may override them; policies that protect the cluster stay."""
+"""Policies that limit how often the remediator acts on its own. A person who approves at the prompt overrides them; policies that
+protect the cluster stay."""
+OVERRIDABLE_REASONS: Final = frozenset({BlockReason.TUG_OF_WAR})
+"""Policies that only `--override` overrides: another writer is likely to undo the repair."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +62,12 @@ class TargetAssessment:
         return ExitCode.UNKNOWN if is_unread else ExitCode.OK
 
 
+def needs_override(assessment: TargetAssessment) -> bool:
+    """Return whether `fix` acts only with `--override`."""
+    blocked = assessment.summary.blocked if assessment.summary else ()
+    return any(str(item.reason) in OVERRIDABLE_REASONS for item in blocked)
+
+
 def may_repair(assessment: TargetAssessment, *, override: bool) -> bool:
     """Return whether `fix` would act: nothing blocks it but the mode and, with `override`, the policies that limit the pace."""
     summary = assessment.summary
@@ -77,13 +86,15 @@ def assess_targets(selection: TargetSelection, dependencies: Dependencies) -> li
         return list(pool.map(lambda target: require_known_cluster(assess_target(target, dependencies), dependencies), selected))
 
 
-def assess_target(target: ServiceAccountRef, dependencies: Dependencies) -> TargetAssessment:
+def assess_target(
+    target: ServiceAccountRef, dependencies: Dependencies, *, overridden: frozenset[BlockReason] = frozenset()
+) -> TargetAssessment:
     """Collect, diagnose and plan, with symptoms and history. An error becomes the assessment's `failure`."""
     try:
         notes: list[str] = []
         incident = _open_incident(target, dependencies, notes)
         incidents = dependencies.incidents if not notes else _no_incidents()
-        policy_sources = PolicySources(incidents=incidents, calendar=dependencies.calendar)
+        policy_sources = PolicySources(incidents=incidents, calendar=dependencies.calendar, overridden=overridden)
         request = dict(incident.request) if incident else {}
         hints = Hints(actor=actor_of(request), refusals=refusals_of(request, incident.refusal if incident else None))
         result = assess(target, dependencies.readers, policy_sources, dependencies.now(), hints)

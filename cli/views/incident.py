@@ -26,6 +26,7 @@ _OUTCOME_STYLES: Final = {
     Outcome.RECOVERED: "green",
     Outcome.BLOCKED: "yellow",
     Outcome.NEEDS_ACTION: "bold red",
+    Outcome.INTERRUPTED: "yellow",
 }
 _SYSTEM_NAMESPACE: Final = "kube-system"
 

@@ -34,6 +34,7 @@ _OUTCOMES: Final = {
     Outcome.RECOVERED: "recovered without intervention",
     Outcome.BLOCKED: "not repaired: blocked",
     Outcome.NEEDS_ACTION: "needs action",
+    Outcome.INTERRUPTED: "interrupted",
 }
 
 

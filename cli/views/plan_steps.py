@@ -10,7 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from cli.queries.assessment import may_repair
+from cli.queries.assessment import may_repair, needs_override
 from cli.views.chain import failure_view, target_title
 from lambdas.contract.workloads import service_account_option
 from lambdas.domain.diagnosis.finding import Link
@@ -62,8 +62,14 @@ def approval_lines(summary: AssessmentSummary) -> Iterator[RenderableType]:
 
 
 def next_command(assessment: TargetAssessment) -> Text:
-    """Return `fix` where it would act, otherwise `check`, which prints the manual changes."""
+    """Return `approve` where the repair waits for approval, `fix` where it would act, otherwise `check`, which prints the changes."""
+    incident = assessment.incident
+    if incident and incident.callback_id and not incident.is_held_by_person:
+        return Text(f"irsa-remediator approve {incident.id}", style="bold").append("   approves the waiting repair", style="not bold dim")
     option = f"--cluster {assessment.target.cluster}{service_account_option(assessment.target)}"
+    if needs_override(assessment):
+        effect = "repairs it once more, although another writer may undo it"
+        return Text(f"irsa-remediator fix {option} --override", style="bold").append(f"   {effect}", style="not bold dim")
     if may_repair(assessment, override=True):
         return Text(f"irsa-remediator fix {option}", style="bold").append("   carries out the plan", style="not bold dim")
     return Text(f"irsa-remediator check {option}", style="bold").append("   prints the manual changes", style="not bold dim")

@@ -13,7 +13,7 @@ from lambdas.domain.diagnosis.identity_chain import Diagnosis, diagnose
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.errors import RemediatorError
 from lambdas.domain.incidents.incident import PastIncident
-from lambdas.domain.planning.plan import Plan
+from lambdas.domain.planning.plan import BlockReason, Plan
 from lambdas.domain.planning.planner import plan
 from lambdas.domain.planning.policies import PAST_SPAN, RepairHistory, recent_binding_change
 from lambdas.domain.ports import CalendarPort, IncidentsPort
@@ -34,10 +34,11 @@ class Assessment:
 
 @dataclass(frozen=True, kw_only=True)
 class PolicySources:
-    """The ports that history and the change calendar are read through."""
+    """The ports that history and the change calendar are read through, and the policies that a person overrides."""
 
     incidents: IncidentsPort
     calendar: CalendarPort
+    overridden: frozenset[BlockReason] = frozenset()
 
 
 def collect_and_diagnose(
@@ -100,6 +101,7 @@ def _read_history(
     return RepairHistory(
         incident_id=incident_id,
         round=iteration,
+        overridden=policy_sources.overridden,
         incidents=_of_this_cluster(snapshot, policy_sources.incidents.history(snapshot.target, snapshot.began_at - PAST_SPAN)),
         affected_clusters=policy_sources.incidents.affected_clusters(*changed) if changed else (),
         calendar_opens_at=opens_at,

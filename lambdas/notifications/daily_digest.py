@@ -23,6 +23,7 @@ MOST_STEPS: Final = 5
 
 _OUTCOMES: Final[Mapping[Outcome, tuple[str, str]]] = {
     Outcome.NEEDS_ACTION: ("needed a person", "Closed without a verified repair, because only a person can fix it:"),
+    Outcome.INTERRUPTED: ("interrupted", "Interrupted by the person who repaired:"),
     Outcome.BLOCKED: ("not repaired", "Reported and not repaired, because of a setting or a policy:"),
     Outcome.VERIFIED: ("repaired", "Repaired and verified:"),
     Outcome.RECOVERED: ("recovered", "Recovered without a repair:"),

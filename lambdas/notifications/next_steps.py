@@ -190,6 +190,8 @@ def _prevention(context: MessageContext) -> Iterator[Phrase]:
     addon = context.fault.addon.name if context.fault.addon else ""
     if not role:
         return
+    if context.current.verdict is Verdict.FLAPPING:
+        yield _command("To restore the role now, until the other writer removes it again:", f"{_fix(context)} --override")
     is_annotation = context.current.verdict is Verdict.FLAPPING or AnnotateServiceAccount.kind in context.changes
     if addon and (_is_record_concerned(context) or (is_annotation and _writer(context) == recognize(manager="eks"))):
         yield record_advice(_caller(context), target, addon, role)

@@ -43,7 +43,7 @@ WORDS: dict[str, tuple[object, str]] = {
         "webhook-missed sts-unreachable sts-error nodes-waiting-for-cni nodes-not-ready flapping",
     ),
     # History items (`outcome`), the metric `Repairs`, published events, `history -o json`.
-    "outcomes": (Outcome, "verified recovered blocked needs-action"),
+    "outcomes": (Outcome, "verified recovered blocked needs-action interrupted"),
     # Values of bindings (`mechanism`), `bindings list -o json`, `adopt -o json`.
     "mechanisms": (Mechanism, "irsa pod-identity"),
     # The SNS message attribute `outcome`, and the row's attribute `notified`.

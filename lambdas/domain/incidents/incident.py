@@ -30,6 +30,7 @@ class Outcome(StrEnum):
     RECOVERED = "recovered"  # healthy again without a write
     BLOCKED = "blocked"  # broken; a policy, a mode or a person prevented the repair
     NEEDS_ACTION = "needs-action"  # broken; only a person can repair it, or the repair was not verified
+    INTERRUPTED = "interrupted"  # a person interrupted their own repair before it was verified
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ from lambdas.domain.diagnosis.identity_chain import Diagnosis
 from lambdas.domain.diagnosis.links.annotation import last_writer, uses_pod_identity
 from lambdas.domain.diagnosis.links.identity import role_name, trust_breadth
 from lambdas.domain.diagnosis.verdict import ANNOTATION_VERDICTS, Verdict
-from lambdas.domain.incidents.incident import PastIncident
+from lambdas.domain.incidents.incident import Outcome, PastIncident
 from lambdas.domain.planning.actions import AnnotateServiceAccount
 from lambdas.domain.planning.plan import BlockReason
 from lambdas.domain.planning.role_bounds import account_of, why_outside
@@ -33,11 +33,12 @@ class RepairHistory:
     `incidents` are those of this ServiceAccount within `PAST_SPAN`, newest first. `turned_wrong` are clusters with an incident about the
     same binding since its recent change. `calendar_opens_at` is set while a Change Calendar is closed, and `calendar_unread` says why
     one
-    could not be read. `round` counts the plans of this incident.
+    could not be read. `round` counts the plans of this incident. `overridden` are policies that a person overrides.
     """
 
     incident_id: str = "none"
     round: int = 1
+    overridden: frozenset[BlockReason] = frozenset()
     incidents: tuple[PastIncident, ...] = ()
     affected_clusters: tuple[str, ...] = ()
     calendar_opens_at: datetime | None = None
@@ -59,7 +60,8 @@ Policy = Callable[[Snapshot, Diagnosis, RepairHistory], Blocker | None]
 
 def blockers(snapshot: Snapshot, diagnosis: Diagnosis, past: RepairHistory) -> Iterator[Blocker]:
     """Every policy that blocks repairs now, the most important first."""
-    return (blocker for policy in POLICIES if (blocker := policy(snapshot, diagnosis, past)))
+    found = (policy(snapshot, diagnosis, past) for policy in POLICIES)
+    return (blocker for blocker in found if blocker and blocker.reason not in past.overridden)
 
 
 def _no_binding(snapshot: Snapshot, _diagnosis: Diagnosis, _past: RepairHistory) -> Blocker | None:
@@ -136,7 +138,9 @@ def _tug_of_war(snapshot: Snapshot, diagnosis: Diagnosis, past: RepairHistory) -
     ours = [
         repair.closed_at
         for repair in _repairs(past)
-        if AnnotateServiceAccount.kind in repair.changes and snapshot.began_at - repair.closed_at < TUG_OF_WAR_SPAN
+        if AnnotateServiceAccount.kind in repair.changes
+        and repair.outcome is not Outcome.INTERRUPTED  # its annotation may have been corrected, and not removed
+        and snapshot.began_at - repair.closed_at < TUG_OF_WAR_SPAN
     ]
     if len(ours) < TUG_OF_WAR_REPAIRS:
         return None

@@ -306,6 +306,12 @@ def _just_repaired(fakes: Fakes) -> None:
     fakes.incidents._row(TARGET).past.append(past(closed_at=NOON - timedelta(minutes=1), opened_at=NOON - timedelta(minutes=2)))
 
 
+def _flapping(fakes: Fakes) -> None:
+    for hours in (2, 5, 9):
+        at = NOON - timedelta(hours=hours)
+        fakes.incidents._row(TARGET).past.append(past(f"{hours}f3a9c21e5d0", opened_at=at, closed_at=at + timedelta(minutes=1)))
+
+
 SESSIONS: Final[Mapping[str, Session]] = {
     "check-healthy": Session(("check",)),
     "check-broken": Session(("check --cluster demo",), BROKEN),
@@ -343,6 +349,8 @@ SESSIONS: Final[Mapping[str, Session]] = {
     "fix-cooling-down": Session(("fix --yes",), COOLDOWN, prepare=_just_repaired),
     "fix-cooling-down-override": Session(("fix --yes --override",), COOLDOWN, prepare=_just_repaired),
     "fix-cooling-down-answered": Session(("fix",), COOLDOWN, answer="y\n", prepare=_just_repaired),
+    "fix-flapping": Session(("plan", "fix --yes", "fix --yes --override"), BROKEN, prepare=_flapping),
+    "plan-waiting-for-approval": Session(("plan",), BROKEN, prepare=_pending_approval),
     "fix-remediator-works": Session(("fix --yes",), BROKEN, prepare=_remediator_repairs),
     "fix-waiting-for-approval": Session(("fix --yes",), BROKEN, prepare=_pending_approval),
     "fix-remediator-watches": Session(("fix --yes",), BROKEN, prepare=_remediator_watches),

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from cli.commands.fix import _remediation_steps
-from cli.errors import CommandError
+from cli.errors import CommandError, ExitCode
 from cli.interactive.incident_lease import IncidentLease, LeaseLost, claim
 from cli.interactive.progress_display import ProgressDisplay
 from cli.interactive.steps import InteractiveSteps
@@ -155,18 +155,21 @@ def test_an_interrupted_run_assesses_a_new_signal_before_it_closes(fakes: Fakes)
     remediation_steps.assess(1, AssessmentResult())
     fakes.incidents.signal(TARGET, Signal(occurred_at=NOON, check="another", at=NOON))
     reads = fakes.world.reads.count("cluster.service_account")
-    remediation_steps.close_interrupted()
+    remediation_steps.close_interrupted(Outcome.INTERRUPTED)
     assert fakes.world.reads.count("cluster.service_account") == reads + 1
     (past,) = fakes.incidents.history(TARGET, NOON - SECOND)
     assert past.signals == 2
 
 
-ENDINGS: dict[str, type[BaseException]] = {"interrupted": KeyboardInterrupt, "a defect": ZeroDivisionError}
+ENDINGS: dict[str, tuple[type[BaseException], Outcome]] = {
+    "interrupted": (KeyboardInterrupt, Outcome.INTERRUPTED),
+    "a defect": (ZeroDivisionError, Outcome.NEEDS_ACTION),
+}
 
 
-@pytest.mark.parametrize("ending", ENDINGS.values(), ids=ENDINGS)
+@pytest.mark.parametrize(("ending", "outcome"), ENDINGS.values(), ids=ENDINGS)
 def test_an_interrupted_run_closes_its_incident_with_the_applied_changes(
-    fakes: Fakes, ending: type[BaseException], monkeypatch: pytest.MonkeyPatch
+    fakes: Fakes, ending: type[BaseException], outcome: Outcome, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from typer.testing import CliRunner
 
@@ -177,10 +180,14 @@ def test_an_interrupted_run_closes_its_incident_with_the_applied_changes(
 
     monkeypatch.setattr("cli.clients.connection.connect", lambda _: fakes.dependencies)
     monkeypatch.setattr("cli.interactive.steps.InteractiveRemediationSteps.verify", interrupt)
-    CliRunner().invoke(app, ["fix", "--yes"])
+    result = CliRunner().invoke(app, ["fix", "--yes"])
+    if ending is KeyboardInterrupt:
+        assert result.exit_code == ExitCode.INTERRUPTED
+        for text in ("is closed with the outcome interrupted", "Done: annotation set", "Continues without this command", "check --cluster"):
+            assert text in result.output
     assert fakes.incidents.get(TARGET) is None
     (past,) = fakes.incidents.history(TARGET, NOON - SECOND)
-    assert past.outcome is Outcome.NEEDS_ACTION
+    assert past.outcome is outcome
     assert past.changes == ("annotate-service-account", "replace-canary-pod", "restart-workload", "update-addon-role")
 
 

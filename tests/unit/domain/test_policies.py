@@ -9,7 +9,7 @@ import pytest
 from lambdas.contract.settings import AddonRecord, Mode, Severity, WhenUnverified, Window
 from lambdas.domain.diagnosis.finding import Link
 from lambdas.domain.diagnosis.verdict import Verdict
-from lambdas.domain.incidents.incident import PastIncident
+from lambdas.domain.incidents.incident import Outcome, PastIncident
 from lambdas.domain.planning.plan import BlockReason
 from lambdas.domain.planning.policies import BREAKER_SPAN, TUG_OF_WAR_SPAN, RepairHistory, opens_at
 from lambdas.domain.requests.request import Actor
@@ -127,6 +127,18 @@ def test_a_known_actor_is_named_before_the_field_manager() -> None:
 )
 def test_two_removals_are_no_tug_of_war(past: tuple[PastIncident, ...], snapshot: Snapshot) -> None:
     assert held(snapshot, RepairHistory(incidents=past)) is None
+
+
+def test_an_interrupted_repair_does_not_count_as_flapping() -> None:
+    interrupted = replace(WAR[2], outcome=Outcome.INTERRUPTED)
+    assert held(drifted(), RepairHistory(incidents=(*WAR[:2], interrupted))) is None
+
+
+def test_a_person_overrides_flapping_and_nothing_else() -> None:
+    overridden = frozenset({BlockReason.TUG_OF_WAR})
+    assert held(drifted(), RepairHistory(incidents=WAR, overridden=overridden)) is None
+    unbound = drifted(binding=Missing("/b"))
+    assert held(unbound, RepairHistory(incidents=WAR, overridden=overridden)) == (BlockReason.NO_BINDING, None)
 
 
 def test_a_tug_of_war_ends_when_enough_repairs_are_a_day_old() -> None:
