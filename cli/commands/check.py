@@ -12,6 +12,7 @@ Clusters = Annotated[
     list[str],
     typer.Option("--cluster", "-c", help="Select a cluster (repeatable). Optional if the region has only one.", show_default=False),
 ]
+ClusterNames = Annotated[list[str] | None, typer.Argument(metavar="CLUSTER", help="Clusters, as with --cluster.", show_default=False)]
 AllClusters = Annotated[bool, typer.Option("--all", help="Select every cluster of the region, and every bound cluster.")]
 ServiceAccount = Annotated[
     str,
@@ -24,6 +25,7 @@ ServiceAccount = Annotated[
 def check(
     options: GlobalOptions,
     *,
+    clusters: ClusterNames = None,
     cluster: Clusters = [],  # noqa: B006  # typer copies it
     all_clusters: AllClusters = False,
     service_account: ServiceAccount = "",
@@ -39,7 +41,7 @@ def check(
     from cli.queries.targets import TargetSelection
     from cli.views.documents import assessment_document
 
-    selection = TargetSelection(clusters=tuple(cluster), all_clusters=all_clusters, service_account=service_account)
+    selection = TargetSelection(clusters=(*(clusters or ()), *cluster), all_clusters=all_clusters, service_account=service_account)
     assessments = assess_targets(selection, connection.connect(options))
     code = worst(assessment.exit_code for assessment in assessments)
     document = {"command": "check", "exitCode": code, "checks": [assessment_document(assessment) for assessment in assessments]}
@@ -47,11 +49,12 @@ def check(
         write(options.output, document)
         return code
     from cli.views.chain import chain_view
-    from cli.views.fleet_table import fleet_table, unbound_clusters, unbound_hint
+    from cli.views.fleet_table import count_line, fleet_table, unbound_clusters, unbound_hint
 
     if len(assessments) == 1:
         write(options.output, document, chain_view(assessments[0]))
     else:
         chains = [chain_view(assessment) for assessment in assessments if assessment.exit_code]
-        write(options.output, document, *chains, fleet_table(assessments), *unbound_hint(unbound_clusters(assessments)))
+        hint = unbound_hint(unbound_clusters(assessments))
+        write(options.output, document, *chains, fleet_table(assessments), *hint, count_line(assessments))
     return code

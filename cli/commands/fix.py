@@ -58,6 +58,7 @@ class FixOptions:
 def fix(
     options: GlobalOptions,
     *,
+    name: Annotated[str, typer.Argument(metavar="CLUSTER", help="Cluster, as with --cluster.", show_default=False)] = "",
     cluster: Annotated[
         str, typer.Option("--cluster", "-c", help="Select the cluster. Optional if the region has only one.", show_default=False)
     ] = "",
@@ -76,10 +77,13 @@ def fix(
     from cli.queries.assessment import assess_target, may_repair, require_known_cluster
     from cli.queries.targets import TargetSelection, single_target
 
+    named = tuple(filter(None, dict.fromkeys((name, cluster))))
+    if len(named) > 1:
+        raise CommandError(f"{named[0]} and {named[1]} are two clusters, and fix repairs one", next_step="name one of them")
     fix_options = FixOptions(yes=yes, override=override, dry_run=dry_run)
     dependencies = connection.connect(options)
     with progress("assessing"):
-        selection = TargetSelection(clusters=(cluster,) if cluster else (), service_account=service_account)
+        selection = TargetSelection(clusters=named, service_account=service_account)
         target = single_target(selection, dependencies)
         effective = _with_interactive_settings(dependencies, target.cluster, fix_options) if dry_run else dependencies
         assessment = require_known_cluster(assess_target(target, effective, overridden=fix_options.overridden), dependencies)

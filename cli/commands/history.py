@@ -14,6 +14,7 @@ from cli.output import progress, write
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from cli.clients.dependencies import Dependencies
     from lambdas.domain.incidents.incident import Incident, PastIncident
     from lambdas.notifications.timeline import TimelineRow
 
@@ -48,6 +49,7 @@ def _list(options: GlobalOptions, cluster: str, days: int) -> ExitCode:
     from rich.text import Text
 
     from cli.clients import connection
+    from cli.queries.assessment import current_verdicts
     from cli.queries.incidents import require_stack
     from cli.views.documents import open_incident_document, past_incident_document
     from cli.views.incident import incident_table
@@ -58,9 +60,10 @@ def _list(options: GlobalOptions, cluster: str, days: int) -> ExitCode:
         past = dependencies.incident_list.past(dependencies.now() - timedelta(days=days))
         open_ = [incident for incident in dependencies.incident_list.open() if cluster in ("", incident.target.cluster)]
         closed = [incident for incident in past if cluster in ("", incident.target.cluster)]
-    incidents = [*map(open_incident_document, open_), *map(past_incident_document, closed)]
+        verdicts = current_verdicts(open_, dependencies)
+    incidents = [*(open_incident_document(one, verdicts.get(one.id)) for one in open_), *map(past_incident_document, closed)]
     empty = f"No incident{f' of {cluster}' if cluster else ''} within {days} days."
-    view = incident_table(open_, closed) if incidents else Text(empty, style="dim")
+    view = incident_table(open_, closed, verdicts) if incidents else Text(empty, style="dim")
     write(options.output, {"command": "history", "exitCode": ExitCode.OK, "incidents": incidents}, view)
     return ExitCode.OK
 
@@ -79,7 +82,7 @@ def _show(options: GlobalOptions, prefix: str, html: Path | None) -> ExitCode:
     with progress("reading the incident"):
         incident = find_incident(prefix, dependencies)
     if isinstance(incident, Incident):
-        return _show_open(options, incident, html)
+        return _show_open(options, incident, dependencies, html)
     rows = incident_timeline(incident)
     document = {
         "command": "history",
@@ -96,14 +99,18 @@ def _show(options: GlobalOptions, prefix: str, html: Path | None) -> ExitCode:
     return ExitCode.OK
 
 
-def _show_open(options: GlobalOptions, incident: Incident, html: Path | None) -> ExitCode:
+def _show_open(options: GlobalOptions, incident: Incident, dependencies: Dependencies, html: Path | None) -> ExitCode:
+    from cli.queries.assessment import assess_target
     from cli.views.documents import open_incident_document
     from cli.views.incident import open_incident_view
 
     if html:
         raise CommandError(f"incident {incident.id} is still open", next_step="write the page after the incident is closed")
-    document = {"command": "history", "exitCode": ExitCode.OK, "incident": open_incident_document(incident)}
-    write(options.output, document, *open_incident_view(incident))
+    with progress("assessing"):
+        assessment = assess_target(incident.target, dependencies)
+    verdict = assessment.summary.verdict.value if assessment.summary else None
+    document = {"command": "history", "exitCode": ExitCode.OK, "incident": open_incident_document(incident, verdict)}
+    write(options.output, document, *open_incident_view(incident, assessment))
     return ExitCode.OK
 
 

@@ -1,6 +1,6 @@
 """`irsa-remediator plan`."""
 
-from cli.commands.check import AllClusters, Clusters, ServiceAccount
+from cli.commands.check import AllClusters, ClusterNames, Clusters, ServiceAccount
 from cli.errors import worst
 from cli.options import GlobalOptions
 from cli.output import Format, write
@@ -9,6 +9,7 @@ from cli.output import Format, write
 def plan(
     options: GlobalOptions,
     *,
+    clusters: ClusterNames = None,
     cluster: Clusters = [],  # noqa: B006  # typer copies it
     all_clusters: AllClusters = False,
     service_account: ServiceAccount = "",
@@ -24,7 +25,7 @@ def plan(
     from cli.queries.targets import TargetSelection
     from cli.views.documents import assessment_document, plan_document
 
-    selection = TargetSelection(clusters=tuple(cluster), all_clusters=all_clusters, service_account=service_account)
+    selection = TargetSelection(clusters=(*(clusters or ()), *cluster), all_clusters=all_clusters, service_account=service_account)
     assessments = assess_targets(selection, connection.connect(options))
     code = worst(assessment.exit_code for assessment in assessments)
     plans = [

@@ -17,7 +17,7 @@ NameArgument = Annotated[str, typer.Argument(help="Setting, as `settings describ
 
 
 def list_(options: GlobalOptions, *, cluster: ClusterFilter = "") -> int:
-    """List every setting that is set, and every floor of the deployment; the others have their defaults.
+    """List every setting that is set, and every floor of the deployment. With --cluster, also every value in force with its source.
 
     Example: irsa-remediator settings list --cluster prod-blue
     """

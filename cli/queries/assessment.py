@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from cli.errors import CommandError, ExitCode
 from cli.output import progress
+from cli.queries.cluster_names import existing_clusters, suggestion
 from cli.queries.targets import targets
 from lambdas.application.assessment import PolicySources, assess
 from lambdas.application.readers import Hints
@@ -21,6 +22,8 @@ from lambdas.domain.planning.plan import BlockReason
 from lambdas.domain.requests.request import actor_of, refusals_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from cli.clients.dependencies import Dependencies
     from cli.queries.targets import TargetSelection
     from lambdas.contract.parameters import ServiceAccountRef
@@ -31,6 +34,8 @@ if TYPE_CHECKING:
 
 MAX_PARALLEL_ASSESSMENTS: Final = 4
 """Each assessment has eight parallel reads of its own."""
+MAX_LISTED_ASSESSMENTS: Final = 20
+"""Open incidents that a list assesses: each takes a second or two."""
 PACING_REASONS: Final = frozenset(
     {BlockReason.COOLDOWN, BlockReason.TOO_MANY_REPAIRS, BlockReason.MAINTENANCE_WINDOW, BlockReason.CIRCUIT_BREAKER}
 )
@@ -106,6 +111,14 @@ def assess_target(
     return TargetAssessment(target=target, summary=summary, snapshot=snapshot, incident=incident, notes=tuple(notes))
 
 
+def current_verdicts(incidents: Sequence[Incident], dependencies: Dependencies) -> Mapping[str, str]:
+    """Return the present verdict of each open incident, by its id. Incidents that cannot be assessed, or are too many, have none."""
+    with ThreadPoolExecutor(MAX_PARALLEL_ASSESSMENTS) as pool:
+        assessed = list(pool.map(lambda incident: assess_target(incident.target, dependencies), incidents[:MAX_LISTED_ASSESSMENTS]))
+    found = zip(incidents, assessed, strict=False)
+    return {incident.id: result.summary.verdict.value for incident, result in found if result.summary}
+
+
 def require_known_cluster(assessment: TargetAssessment, dependencies: Dependencies) -> TargetAssessment:
     """Return the assessment, unless its cluster neither exists nor has its own binding: then the name is misspelt.
 
@@ -117,11 +130,10 @@ def require_known_cluster(assessment: TargetAssessment, dependencies: Dependenci
     is_gone = summary is not None and summary.verdict is Verdict.CLUSTER_GONE and not summary.cluster.status
     if summary is None or not is_gone or summary.binding_path == own_binding:
         return assessment
-    try:
-        names = sorted(dependencies.readers.eks.clusters())
-    except RemediatorError:
-        names = []
-    next_step = f"use one of {', '.join(names[:20])}" if names else "choose another --region, or another account with --profile"
+    names = sorted(existing_clusters(dependencies) or ())
+    listed = f"use one of {', '.join(names[:20])}" if names else "choose another --region, or another account with --profile"
+    near = suggestion(target.cluster, names)
+    next_step = f"{near} Otherwise {listed}" if near else listed
     where = f"{dependencies.environment.account} {dependencies.environment.region}"
     raise CommandError(f"cluster {target.cluster!r} does not exist in {where}", next_step=next_step)
 

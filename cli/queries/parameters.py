@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from cli.errors import CommandError
+from cli.queries.cluster_names import existing_clusters, missing_cluster
 from lambdas.contract.names import ANY_CLUSTER
 from lambdas.contract.parameters import BINDINGS_FOLDER, SETTINGS_FOLDER, ServiceAccountRef, binding_path, split_binding_path, valid_cluster
 from lambdas.contract.settings import (
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 _CLUSTER_GONE: Final = "this account and region have no such cluster: unset the binding if the cluster was deleted"
-_CLUSTER_UNKNOWN: Final = "this account and region have no such cluster yet: check the name"
 
 
 _NO_FUNCTION: Final = "no function of the stack was found, or you may not read its configuration (lambda:GetFunctionConfiguration)"
@@ -172,16 +172,9 @@ def set_binding(cluster: str, account: tuple[str, str], value: str, dependencies
         next_step = "give the ARN of an existing role; {partition} {account} {region} {cluster} are replaced"
         raise CommandError(f"the binding {problem}", next_step=next_step)
     dependencies.parameters.put(path, value)
-    problem = "" if cluster == ANY_CLUSTER or _may_exist(cluster, dependencies) else _CLUSTER_UNKNOWN
+    problem = missing_cluster(cluster, existing_clusters(dependencies))
     name, mechanism = "/".join(account), _mechanism(value)
     return ParameterEntry(path=path, cluster=cluster, name=name, value=value, problem=problem, mechanism=mechanism)
-
-
-def _may_exist(cluster: str, dependencies: Dependencies) -> bool:
-    try:
-        return cluster in dependencies.readers.eks.clusters()
-    except RemediatorError:
-        return True
 
 
 # --- settings ----------------------------------------------------------------------------------------------------------------------------
@@ -231,7 +224,40 @@ def settings(dependencies: Dependencies) -> list[ParameterEntry]:
     """Return every setting that is set, with its problem."""
     parameters = dependencies.readers.parameters.load()
     floor = floor_texts(dependencies.environment.settings_floor)
-    return [_setting_entry(path, parameters[path], floor) for path in sorted(parameters) if path.startswith(SETTINGS_FOLDER + "/")]
+    existing = existing_clusters(dependencies)
+    entries = [_setting_entry(path, parameters[path], floor) for path in sorted(parameters) if path.startswith(SETTINGS_FOLDER + "/")]
+    return [replace(entry, problem=entry.problem or missing_cluster(entry.cluster, existing)) for entry in entries]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SettingInForce:
+    """The value of a setting that applies to one cluster, and its source: the cluster's parameter, that of `_default`, or neither."""
+
+    name: str
+    value: str
+    source: str
+
+    @property
+    def document(self) -> Json:
+        """The setting as JSON."""
+        return {"name": self.name, "value": self.value, "source": self.source}
+
+
+def settings_in_force(cluster: str, dependencies: Dependencies) -> list[SettingInForce]:
+    """Return every setting with the value that applies to the cluster. An invalid value counts as not set; the floor limits each."""
+    parameters = dependencies.readers.parameters.load()
+    floor = floor_texts(dependencies.environment.settings_floor)
+    return [_in_force(declared.name, declared.metadata["default"], cluster, parameters, floor) for declared in fields(Settings)]
+
+
+def _in_force(name: str, default: str, cluster: str, parameters: Mapping[str, Parameter], floor: Mapping[str, str]) -> SettingInForce:
+    value, source = default, "default"
+    for whose in dict.fromkeys((ANY_CLUSTER, cluster)):
+        parameter = parameters.get(settings_path(whose, name))
+        if parameter is not None and not _setting_problem(name, parameter.value):
+            value, source = parameter.value, f"parameter of {whose}"
+    raised = _raised_to(name, value, floor)
+    return SettingInForce(name=name, value=raised or value, source="floor of the deployment" if raised else source)
 
 
 def _setting_entry(path: str, parameter: Parameter, floor: Mapping[str, str]) -> ParameterEntry:
@@ -265,7 +291,7 @@ def _setting_problem(name: str, value: str) -> str:
 
 
 def set_setting(cluster: str, name: str, value: str, dependencies: Dependencies) -> ParameterEntry:
-    """Write one setting and return it, with the floor that replaces it, if one does.
+    """Write one setting and return it, with the floor that replaces it, and whether its cluster exists.
 
     Raises:
         CommandError: the setting does not exist, or the value is invalid; says which values are valid.
@@ -275,4 +301,5 @@ def set_setting(cluster: str, name: str, value: str, dependencies: Dependencies)
     path = settings_path(cluster_segment(cluster), name)
     dependencies.parameters.put(path, value)
     raised_to = _raised_to(name, value, floor_texts(dependencies.environment.settings_floor))
-    return ParameterEntry(path=path, cluster=cluster, name=name, value=value, raised_to=raised_to)
+    problem = missing_cluster(cluster, existing_clusters(dependencies))
+    return ParameterEntry(path=path, cluster=cluster, name=name, value=value, problem=problem, raised_to=raised_to)

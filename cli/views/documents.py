@@ -132,15 +132,15 @@ def past_incident_document(incident: PastIncident) -> Json:
     }
 
 
-def open_incident_document(incident: Incident) -> Json:
-    """Return one open incident, which has no outcome yet."""
+def open_incident_document(incident: Incident, verdict: str | None) -> Json:
+    """Return one open incident, which has no outcome yet. The verdict is the present one; None where it is not known."""
     return {
         "id": incident.id,
         **target_document(incident.target),
         "state": "waiting-for-approval" if incident.callback_id else "open",
         "openedAt": incident.opened_at.isoformat(),
         "closedAt": None,
-        "verdict": None,
+        "verdict": verdict,
         "outcome": None,
         "trigger": str(incident.request.get("trigger", "")) or None,
         "changes": [],

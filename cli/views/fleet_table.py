@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from rich.table import Table
@@ -46,6 +47,14 @@ def _columns(assessment: TargetAssessment) -> tuple[str, str, str]:
     pods = f"{counts.pods_right}/{counts.pods}" if counts.pods and summary.desired_role else ""
     nodes = f"{counts.nodes_ready}/{counts.nodes}" if counts.nodes else ""
     return str(summary.verdict), pods, nodes
+
+
+def count_line(assessments: list[TargetAssessment]) -> Text:
+    """Return how many assessments are broken, unknown and without a fault."""
+    counts = Counter(assessment.exit_code for assessment in assessments)
+    names = {ExitCode.BROKEN: "broken", ExitCode.UNKNOWN: "unknown", ExitCode.OK: "without a fault"}
+    parts = Text(" · ").join(Text(f"{counts[code]} {name}", style=_MARKS[code][1]) for code, name in names.items() if counts[code])
+    return Text(f"\n{pluralize(len(assessments), 'ServiceAccount')}: ").append(parts)
 
 
 def unbound_clusters(assessments: list[TargetAssessment]) -> list[str]:

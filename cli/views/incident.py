@@ -14,10 +14,11 @@ from lambdas.notifications.escape import plain
 from lambdas.notifications.time_text import clock, duration, seconds_between
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from rich.console import RenderableType
 
+    from cli.queries.assessment import TargetAssessment
     from lambdas.domain.incidents.incident import Incident, PastIncident
     from lambdas.notifications.timeline import TimelineRow
 
@@ -31,8 +32,12 @@ _OUTCOME_STYLES: Final = {
 _SYSTEM_NAMESPACE: Final = "kube-system"
 
 
-def incident_table(open_incidents: Sequence[Incident], closed: Sequence[PastIncident]) -> Table:
-    """Return one line for each incident. The header contains the namespace if all incidents share it, to save columns."""
+def incident_table(open_incidents: Sequence[Incident], closed: Sequence[PastIncident], verdicts: Mapping[str, str]) -> Table:
+    """Return one line for each incident. The header contains the namespace if all incidents share it, to save columns.
+
+    Args:
+        verdicts: id -> present verdict of open incidents.
+    """
     targets = [incident.target for incident in open_incidents] + [incident.target for incident in closed]
     is_system = all(target.namespace == _SYSTEM_NAMESPACE for target in targets)
     account_column = f"in {_SYSTEM_NAMESPACE}" if is_system else "service account"
@@ -41,7 +46,7 @@ def incident_table(open_incidents: Sequence[Incident], closed: Sequence[PastInci
         table.add_column(column, overflow="fold", no_wrap=column in ("incident", "opened (UTC)", "outcome", "took"))
     for incident in open_incidents:
         state = "needs approval" if incident.callback_id else "open"
-        table.add_row(*_first_columns(incident, is_system=is_system), "", Text(state, style="yellow"), "")
+        table.add_row(*_first_columns(incident, is_system=is_system), verdicts.get(incident.id, "?"), Text(state, style="yellow"), "")
     for past in closed:
         outcome = Text(str(past.outcome), style=_OUTCOME_STYLES[past.outcome])
         table.add_row(*_first_columns(past, is_system=is_system), plain(past.verdict), outcome, _took(past))
@@ -62,12 +67,15 @@ def _took(incident: PastIncident) -> str:
     return duration(seconds_between(incident.opened_at, incident.closed_at) or 0)
 
 
-def open_incident_view(incident: Incident) -> list[RenderableType]:
-    """Return title, state and the command that shows the current assessment."""
+def open_incident_view(incident: Incident, assessment: TargetAssessment) -> list[RenderableType]:
+    """Return title, present verdict, state and the command that shows the whole chain."""
+    summary = assessment.summary
+    verdict = f"{summary.verdict}: {plain(summary.sentence)}" if summary else f"could not be assessed: {plain(assessment.failure)}"
     opened = f"open since {clock(incident.opened_at)}, {pluralize(incident.signals, 'signal')}"
     command = Text(f"irsa-remediator check --cluster {incident.target.cluster}", style="bold")
     return [
         Text(incident.target.key, style="bold").append(f" · incident {incident.id} · {opened}", style="not bold"),
+        Text(verdict),
         Text(f"Now: {incident_status(incident)}"),
         command.append("   shows which link is broken", style="not bold dim"),
     ]

@@ -11,7 +11,7 @@ from rich.text import Text
 from cli.clients import connection
 from cli.errors import ExitCode
 from cli.output import progress, write
-from cli.queries.parameters import DeployedFloor, bindings, compare_clusters, deployed_floor, settings
+from cli.queries.parameters import DeployedFloor, SettingInForce, bindings, compare_clusters, deployed_floor, settings, settings_in_force
 from cli.views.fleet_table import unbound_hint
 from lambdas.contract.settings import FLOOR_NAMES, Settings
 from lambdas.domain.errors import RemediatorError
@@ -39,9 +39,22 @@ def write_list(options: GlobalOptions, kind: str, cluster: str, *, validate: boo
     unbound = compare_clusters(dependencies).unbound if kind == "bindings" and not cluster else ()
     floor = deployed_floor(dependencies)
     document |= {"unbound": list(unbound)} if kind == "bindings" else _floor_document(floor)
+    in_force = settings_in_force(cluster, dependencies) if kind == "settings" and cluster else []
+    document |= {} if kind == "bindings" else {"inForce": [setting.document for setting in in_force]}
     views = [_table(selected), *([_result(selected)] if validate else [])] if selected else [Text(_empty(kind), style="dim")]
-    write(options.output, document, *views, *(unbound_hint(unbound) if kind == "bindings" else _floor_view(floor)))
+    rest = unbound_hint(unbound) if kind == "bindings" else _floor_view(floor)
+    write(options.output, document, *views, *_in_force_view(cluster, in_force), *rest)
     return code
+
+
+def _in_force_view(cluster: str, settings_: list[SettingInForce]) -> Iterator[RenderableType]:
+    """Return every setting that applies to one cluster, with its source."""
+    if settings_:
+        yield Text(f"\nIn force for {cluster}:")
+        table = _new_table("setting", "value", "source")
+        for setting in settings_:
+            table.add_row(setting.name, plain(setting.value), Text(setting.source, style="dim" if setting.source == "default" else ""))
+        yield table
 
 
 def _empty(kind: str) -> str:

@@ -6,6 +6,7 @@ from typing import Final
 from lambdas.contract.approval import APPROVE, REJECT
 from lambdas.contract.parameters import KUBERNETES_NAME, binding_path
 from lambdas.contract.workloads import AWS_NODE, service_account_option
+from lambdas.domain.assessment.aws_commands import in_region
 from lambdas.domain.diagnosis.finding import Link, State
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.planning.actions import AnnotateServiceAccount, UpdateAddonRole
@@ -55,8 +56,6 @@ def _steps(context: MessageContext) -> Iterator[Phrase]:
         case NotificationKind.VERIFIED:
             yield from _prevention(context)
             yield from _remedies(context, MOST_STEPS)
-        case NotificationKind.REMINDER if context.current.remedies:  # the first message of the thread has the full text
-            yield _command("The first message of this incident lists the steps. To print them again:", _check(context))
         case NotificationKind.REMINDER if context.current.actions:
             yield _command("To repair it manually:", _fix(context))
         case _:
@@ -172,14 +171,16 @@ def _fix(context: MessageContext) -> str:
 
 def _list_updates(context: MessageContext) -> str:
     addon = context.current.addon.name if context.current.addon else ""
-    return f"aws eks list-updates --name {context.cluster}" + (f" --addon-name {addon}" if addon else "")
+    command = f"aws eks list-updates --name {context.cluster}" + (f" --addon-name {addon}" if addon else "")
+    return in_region(command, context.current.cluster.region)
 
 
 def _bind(context: MessageContext) -> Phrase:
     target = context.incident.target
     path = binding_path(target.cluster, target.namespace, target.name)
     role = context.current.desired_role or "<role ARN>"
-    return _command("To let the remediator repair it:", f"aws ssm put-parameter --type String --name {path} --value {role}")
+    command = in_region(f"aws ssm put-parameter --type String --name {path} --value {role}", context.current.cluster.region)
+    return _command("To let the remediator repair it:", command)
 
 
 # --- the change in the owner's code that keeps the role ----------------------------------------------------------------------------------
@@ -220,7 +221,8 @@ def _remedies(context: MessageContext, most: int) -> Iterator[Phrase]:
     for remedy in context.current.remedies[:most]:
         text = sentence(remedy.text)
         if remedy.command:
-            template = "{text} as shown: {command}" if remedy.diff else "{text}: {command}"
+            is_shown = remedy.diff and context.kind is not NotificationKind.REMINDER  # a reminder repeats the command alone
+            template = "{text} as shown: {command}" if is_shown else "{text}: {command}"
             yield phrase(template, text=text.rstrip("."), command=Code(remedy.command))
         else:
             yield phrase("{text}", text=text)

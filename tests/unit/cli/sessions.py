@@ -326,12 +326,14 @@ SESSIONS: Final[Mapping[str, Session]] = {
     "check-cluster-gone": Session(
         ("check --cluster gone", "check --cluster last-year", "plan --cluster gone", "fix --cluster gone"), prepare=_fleet
     ),
+    "check-cluster-misspelt": Session(("check --cluster demp", "fix --cluster demmo --yes")),
     "check-cluster-unknown": Session(("check --cluster gone",), prepare=_clusters_denied),
     "check-cluster-being-deleted": Session(("check --cluster demo",), {"cluster": {"status": "DELETING"}, "binding": None}),
     "check-open-incident": Session(("check",), BROKEN, prepare=_remediator_repairs),
     "check-without-history": Session(("check",), BROKEN, prepare=_history_denied),
     "check-pod-identity": Session(("check",), {"associations": [role_arn("demo-vpc-cni")]}),
     "check-hostile-text": Session(("check",), {"annotation": HOSTILE}),
+    "check-positional": Session(("check demo other", "plan demo", "fix demo --dry-run", "fix demo --cluster other"), prepare=_two_clusters),
     "check-usage-error": Session(("check --clutser demo", "check -s aws-node")),
     "plan": Session(("plan",), BROKEN),
     "plan-json": Session(("plan -o json",), BROKEN),
@@ -398,7 +400,12 @@ SESSIONS: Final[Mapping[str, Session]] = {
             "settings set demo mode sometimes",
             "settings set demo modus approve",
             "settings set 'no name' mode approve",
+            "settings set demp cooldown_s 60",
+            "settings set elsewhere mode observe",
             "settings list -o yaml",
+            "settings list",
+            "settings list -c demo",
+            "settings list -c demo -o json",
             "settings unset demo mode",
         )
     ),
