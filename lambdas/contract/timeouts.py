@@ -4,3 +4,6 @@ from typing import Final
 
 CHECKER_TIMEOUT_S: Final = 60
 """A check takes a few seconds. While signals arrive, the check loop may use two thirds of the time-out."""
+
+CANARY_TIMEOUT_S: Final = 120
+"""How long a repair waits for the replacement of the first pod."""

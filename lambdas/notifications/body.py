@@ -1,15 +1,17 @@
 """The paragraphs of a message: fault, consequence, cause, counts, and what the remediator did or did not do."""
 
 from collections.abc import Callable, Iterator, Mapping
+from datetime import timedelta
 from typing import Final
 
 from lambdas.contract.names import FIELD_MANAGER
+from lambdas.contract.timeouts import CANARY_TIMEOUT_S
 from lambdas.contract.workloads import AWS_NODE
 from lambdas.domain.assessment.summary import LinkSummary
 from lambdas.domain.diagnosis.finding import Link, State
 from lambdas.domain.diagnosis.verdict import REPAIRABLE, Verdict
 from lambdas.domain.incidents.details import TimelineEvent
-from lambdas.domain.planning.actions import DONE
+from lambdas.domain.planning.actions import DONE, ReplaceCanaryPod, ReplaceStalePods
 from lambdas.domain.planning.plan import BlockReason
 from lambdas.domain.snapshot.bindings import ROLE_ARN
 from lambdas.notifications import version_advice
@@ -82,6 +84,20 @@ def _refused_calls(context: MessageContext) -> Phrase | None:
 def _plan(context: MessageContext) -> Phrase | None:
     actions = [action.sentence for action in context.current.actions]
     return phrase("Plan: {actions}.", actions=join(actions, " · ")) if actions else None
+
+
+def _next_message(context: MessageContext) -> Phrase | None:
+    """By when the next message comes. Calls that are refused for a while are repeated, which takes longer."""
+    if context.at is None or not context.current.actions:
+        return None
+    kinds = {action.kind for action in context.current.actions}
+    step = timedelta(seconds=context.current.time_limits.verification_timeout_s)
+    at = context.at + step + timedelta(seconds=CANARY_TIMEOUT_S if ReplaceCanaryPod.kind in kinds else 0)
+    at += step if ReplaceStalePods.kind in kinds else timedelta()
+    return phrase(
+        "Next message: when the repair is verified, or by {time} if it is not; later only while AWS or the cluster is busy.",
+        time=clock(at, context.at),
+    )
 
 
 def _role(context: MessageContext) -> Phrase | None:
@@ -231,7 +247,7 @@ _DIAGNOSIS: Final[tuple[Paragraph, ...]] = (
     auto_repair_deadline,
 )
 _PARAGRAPHS: Final[Mapping[NotificationKind, tuple[Paragraph, ...]]] = {
-    NotificationKind.REPAIRING: (*_DIAGNOSIS, _plan, _approval, _blockers, _notes),
+    NotificationKind.REPAIRING: (*_DIAGNOSIS, _plan, _next_message, _approval, _blockers, _notes),
     NotificationKind.APPROVAL_REQUESTED: (*_DIAGNOSIS, _plan, _role, _scope, _plan_digest, _approval_deadline, _blockers, _notes),
     NotificationKind.NOT_APPROVED: (_refusal, _fault, consequence, _refused_calls, counts, auto_repair_deadline),
     NotificationKind.BLOCKED: (*_DIAGNOSIS, _blockers, _proposed, _notes, version_advice.advice),

@@ -1,6 +1,7 @@
 """The next steps of a message: what a person has to do, as a short list."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 from lambdas.contract.approval import APPROVE, REJECT
@@ -58,6 +59,8 @@ def _steps(context: MessageContext) -> Iterator[Phrase]:
             yield from _remedies(context, MOST_STEPS)
         case NotificationKind.REMINDER if context.current.actions:
             yield _command("To repair it manually:", _fix(context))
+        case NotificationKind.REMINDER:  # it does not repeat what failed, only what is left to do
+            yield from _manual_steps(replace(context, trouble=""))
         case _:
             yield from _manual_steps(context)
 

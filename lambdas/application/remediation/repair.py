@@ -20,6 +20,7 @@ from lambdas.application.remediation.results import (
 from lambdas.application.remediation.state import Iteration
 from lambdas.application.remediation.steps.canary import Canary
 from lambdas.application.workflow_steps import PollSchedule, StepPurpose
+from lambdas.contract.timeouts import CANARY_TIMEOUT_S
 from lambdas.domain.assessment.summary import AssessmentSummary
 from lambdas.domain.incidents.details import DeletedPod, TimelineEvent
 from lambdas.domain.planning.actions import (
@@ -39,7 +40,7 @@ MAX_REPAIRS: Final = 3
 """Repairs within one incident: the first, one for what it left, and one for a fault that returned in the meantime."""
 BUSY_SCHEDULE: Final = PollSchedule(timeout_s=1800, first_s=5, most_s=60)
 """How long a step waits for a busy resource: an add-on update that runs, or a table that does not answer."""
-CANARY_SCHEDULE: Final = PollSchedule(timeout_s=120, most_s=10)
+CANARY_SCHEDULE: Final = PollSchedule(timeout_s=CANARY_TIMEOUT_S, most_s=10)
 BATCH_MOST_S: Final = 3
 """The pause between two steps of a rolling replacement, at first. Each step replaces as many batches as it can within its time."""
 BATCH_SHARE: Final = 0.02
