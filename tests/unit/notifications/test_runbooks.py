@@ -26,7 +26,7 @@ def test_each_verdict_has_a_runbook() -> None:
 @pytest.mark.parametrize("verdict", Verdict)
 def test_each_runbook_has_the_four_headings_in_order(verdict: Verdict) -> None:
     text = (RUNBOOKS / f"{verdict}.md").read_text()
-    assert text.startswith(f"# {verdict}\n")
+    assert text.startswith(f"# {verdict}\n\n**Do this now.** ")
     assert re.findall(r"^## (.+)$", text, flags=re.MULTILINE) == HEADINGS
     assert all(part.strip() for part in re.split(r"^## .+$", text, flags=re.MULTILINE)[1:])
 
