@@ -33,10 +33,14 @@ def console() -> Console:
     """Return a console for standard output. Rich omits colors where output is piped or NO_COLOR is set."""
     from cli.safe_console import SafeConsole
 
-    is_piped = not sys.stdout.isatty() and "COLUMNS" not in os.environ
     return SafeConsole(
-        file=cast("IO[str]", _TrimmedStream(sys.stdout)), highlight=False, markup=False, width=PIPED_WIDTH if is_piped else None
+        file=cast("IO[str]", _TrimmedStream(sys.stdout)), highlight=False, markup=False, width=PIPED_WIDTH if _is_piped() else None
     )
+
+
+def _is_piped() -> bool:
+    """Return whether no terminal shows standard output, and no width is asked for."""
+    return not sys.stdout.isatty() and "COLUMNS" not in os.environ
 
 
 class _TrimmedStream:
@@ -82,6 +86,19 @@ def write(form: Format, document: dict[str, Any], *views: RenderableType) -> Non
         return
     text = to_json({"schemaVersion": SCHEMA_VERSION, **document})
     sys.stdout.write(_yaml(json.loads(text)) if form is Format.YAML else text + "\n")
+
+
+_VERBATIM: Final = re.compile(r"^ |\b(?:irsa-remediator|aws|kubectl) [a-z]|https?://")
+"""Lines to copy from: steps, commands and addresses."""
+
+
+def write_message(text: str) -> None:
+    """Write the text of a notification. Prose is wrapped between words; a line to copy from, and any line in a pipe, stays whole."""
+    from rich.text import Text
+
+    table_console = console()
+    for line in text.splitlines():
+        table_console.print(Text(line), soft_wrap=_is_piped() or bool(_VERBATIM.search(line)))
 
 
 def to_json(document: dict[str, Any]) -> str:

@@ -12,7 +12,7 @@ import typer
 from cli.commands.check import ServiceAccount
 from cli.errors import CommandError, ExitCode
 from cli.options import GlobalOptions
-from cli.output import Format, console, error_console, is_interactive, progress, write
+from cli.output import Format, error_console, is_interactive, progress, write, write_message
 
 if TYPE_CHECKING:
     from cli.clients.dependencies import Dependencies
@@ -243,8 +243,6 @@ def _write_interruption(options: GlobalOptions, remediation_steps: InteractiveRe
 
 def _write_result(options: GlobalOptions, remediation_steps: InteractiveRemediationSteps, result: RemediationResult) -> ExitCode:
     """Write the outcome, for people with the text of the notification."""
-    from rich.text import Text
-
     from cli.views.documents import target_document
     from lambdas.domain.incidents.incident import Outcome
 
@@ -254,7 +252,7 @@ def _write_result(options: GlobalOptions, remediation_steps: InteractiveRemediat
     code = ExitCode.OK if result.outcome in (Outcome.VERIFIED, Outcome.RECOVERED) else ExitCode.BROKEN
     if options.output is Format.TABLE:
         summary = f"Done: {current.sentence}" if remediation_steps.changes else f"Nothing was changed. {current.sentence}"
-        console().print(Text(remediation_steps.message.text if remediation_steps.message else summary), soft_wrap=True)
+        write_message(remediation_steps.message.text if remediation_steps.message else summary)
         return code
     document: dict[str, Any] = {
         "command": "fix",

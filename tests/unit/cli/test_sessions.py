@@ -43,3 +43,14 @@ def test_views_fit_the_terminal_without_cutting_words(name: str, columns: int, t
         assert [line for line in lines if line != line.rstrip()] == [], "a backslash of a command must be the last character of its line"
         copied = {line.strip() for line in wide_output.splitlines()}  # commands and policies to copy are never wrapped
         assert [line for line in lines if len(line) > columns and line.strip() not in copied] == []
+
+
+@pytest.mark.parametrize("columns", [80, 120, 200])
+def test_prose_of_a_result_is_wrapped_between_words_and_lines_to_copy_are_not(columns: int, tmp_path: Path) -> None:
+    session = SESSIONS["fix-answered-yes"]
+    output = run("fix", fakes_of(session), session, tmp_path, columns=columns).stdout
+    address = next(line for line in output.splitlines() if line.startswith("Incident "))
+    assert address.endswith("addon-role-missing.md")
+    prose = [line for line in output.splitlines() if not line.startswith((" ", "Incident "))]
+    assert max(map(len, prose)) <= columns
+    assert "What was broken: The vpc-cni add-on has no role, so its next update removes the annotation." in " ".join(output.split())
