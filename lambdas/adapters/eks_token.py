@@ -9,6 +9,8 @@ from threading import Lock
 from typing import TYPE_CHECKING, Final
 
 from lambdas.adapters.aws_errors import translated
+from lambdas.contract.partitions import DNS_SUFFIXES
+from lambdas.domain.errors import PermanentError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,7 +48,7 @@ class Tokens:
 
         Raises:
             AccessDenied: the process has no credentials.
-            PermanentError: the installed botocore does not know the partition.
+            PermanentError: the partition is not known.
         """
         with self._lock:
             token = self._tokens.get(cluster)
@@ -68,15 +70,15 @@ class Tokens:
         from botocore.model import ServiceId
         from botocore.signers import RequestSigner
 
-        from lambdas.adapters.partitions import dns_suffix
-
         created_at = self._now()
+        if self._partition not in DNS_SUFFIXES:
+            raise PermanentError(f"the partition {self._partition} is not known; update the remediator")
         with translated(f"sign a token for cluster {cluster}"):
             credentials = self._session.credentials()
             credentials.get_frozen_credentials()  # refreshes them here, where `translated` catches an error
         emitter = HierarchicalEmitter()  # a local variable, because the signer holds a weak reference
         signer = RequestSigner(ServiceId("sts"), self._session.region, "sts", "v4", credentials, emitter)
-        url = f"https://sts.{self._session.region}.{dns_suffix(self._partition)}/?Action=GetCallerIdentity&Version=2011-06-15"
+        url = f"https://sts.{self._session.region}.{DNS_SUFFIXES[self._partition]}/?Action=GetCallerIdentity&Version=2011-06-15"
         request = {"method": "GET", "url": url, "body": {}, "headers": {"x-k8s-aws-id": cluster}, "context": {}}
         signed = signer.generate_presigned_url(request, operation_name="", expires_in=_EXPIRES_S, region_name=self._session.region)
         text = PREFIX + base64.urlsafe_b64encode(signed.encode()).decode().rstrip("=")
