@@ -37,7 +37,9 @@ def test_the_fault_is_found_with_every_other_source_disabled(name: str) -> None:
         assert rules == set(source.rules)
         kubernetes, aws = read_since(env, before)
         agent = {"pods": 2} if name == "pod identity call" else {}  # the pods of the Pod Identity agent
-        assert dict(kubernetes) == dict.fromkeys(("serviceaccounts", "daemonsets", "pods", "nodes", "events"), 1) | agent
+        unready = 1 if name == "audit log: webhook failed open" else 0  # the node of the replaced pod is read by name if it is not Ready
+        assert kubernetes.pop("nodes") in {1, 1 + unready}
+        assert dict(kubernetes) == dict.fromkeys(("serviceaccounts", "daemonsets", "pods", "events"), 1) | agent
         assert aws.total() <= 16, aws
 
 
