@@ -78,7 +78,7 @@ class CloudWatchAndSqs:
         while True:
             with translated("describe the alarms of the stack"):
                 page = self._session.client("cloudwatch").describe_alarms(**request)
-            found += (DeployedAlarm(name=alarm["AlarmName"], state=alarm["StateValue"]) for alarm in page.get("MetricAlarms", ()))
+            found += map(_alarm, page.get("MetricAlarms", ()))
             if not page.get("NextToken"):
                 return tuple(found)
             request["NextToken"] = page["NextToken"]
@@ -100,6 +100,16 @@ class CloudWatchAndSqs:
             url = client.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)["QueueUrl"]
             attributes = client.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])["Attributes"]
         return int(attributes["ApproximateNumberOfMessages"])
+
+
+def _alarm(item: Mapping[str, Any]) -> DeployedAlarm:
+    """The alarm. An alarm on a metric of SQS names its queue in a dimension.
+
+    Source: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
+    """
+    dimensions = {dimension["Name"]: dimension["Value"] for dimension in item.get("Dimensions", ())}
+    queue = dimensions.get("QueueName", "") if item.get("Namespace") == "AWS/SQS" else ""
+    return DeployedAlarm(name=item["AlarmName"], state=item["StateValue"], queue=queue)
 
 
 class IamPolicySimulator:

@@ -137,10 +137,11 @@ class DeployedNotifications(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class DeployedAlarm:
-    """One alarm and its state: `OK`, `ALARM` or `INSUFFICIENT_DATA`."""
+    """One alarm and its state: `OK`, `ALARM` or `INSUFFICIENT_DATA`. `queue` is the name of the queue whose messages it counts."""
 
     name: str
     state: str
+    queue: str = ""
 
 
 class StackOperation(Protocol):

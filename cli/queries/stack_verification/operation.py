@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from cli.queries import parameters
 from cli.queries.stack_verification.results import CheckResult, Verification, shown_if, unknown
+from lambdas.contract.environment import Function
 from lambdas.contract.self_test import Answer
 from lambdas.contract.stack_checks import CheckId
+from lambdas.domain.plurals import pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from cli.clients.dependencies import Dependencies
     from cli.queries.parameters import ParameterEntry
+
+QUEUES_NOT_FOUND: Final = "use credentials that read the functions, rules and alarms; if no check above is refused, run `make deploy`"
 
 
 def configuration(run: Verification) -> Iterator[CheckResult]:
@@ -34,7 +38,7 @@ def alarms(run: Verification) -> Iterator[CheckResult]:
     """Read the alarms that notify the people topic."""
 
     def read() -> tuple[Answer, str] | CheckResult:
-        found = run.dependencies.stack.operation.alarms(run.dependencies.environment.people_topic_arn)
+        found = run.alarms = run.dependencies.stack.operation.alarms(run.dependencies.environment.people_topic_arn)
         is_on = [alarm.name for alarm in found if alarm.state == "ALARM"]
         if not found:
             detail = "no alarm notifies the people topic"
@@ -50,15 +54,29 @@ def alarms(run: Verification) -> Iterator[CheckResult]:
 
 
 def dead_letters(run: Verification) -> Iterator[CheckResult]:
-    """Count the messages of the queues of functions and rules."""
-    of_functions = [function.dead_letters for function in run.functions.values()]
-    queues = list(dict.fromkeys(queue for queue in (*of_functions, *(rule.dead_letters for rule in run.rules)) if queue))
-    if not queues:
-        return
+    """Count the messages of the queues of functions and rules. Each function has one, and all rules share one."""
+    environment = run.dependencies.environment
+    expected = 1 + sum(bool(environment.role_of(function)) for function in Function)
 
-    def read() -> tuple[Answer, str]:
+    def read() -> tuple[Answer, str] | CheckResult:
+        queues = _queues(run)
         counts = {queue.rpartition(":")[2]: run.dependencies.stack.operation.messages(queue) for queue in queues}
         filled = [f"{name}: {count}" for name, count in counts.items() if count]
-        return shown_if(not filled, ", ".join(filled) or f"{len(queues)} queues")
+        if not filled and len(queues) < expected:
+            detail = f"{len(queues)} of {pluralize(expected, 'queue')} found"
+            return replace(unknown(CheckId.DEAD_LETTERS), detail=detail, next_step=QUEUES_NOT_FOUND)
+        return shown_if(not filled, ", ".join(filled) or pluralize(len(queues), "queue"))
 
     yield run.result(unknown(CheckId.DEAD_LETTERS), read)
+
+
+def _queues(run: Verification) -> list[str]:
+    """The ARNs of the queues that functions, rules and alarms name. An alarm counts the messages of each."""
+    environment = run.dependencies.environment
+    prefix = f"arn:{environment.partition}:sqs:{environment.region}:{environment.account}:"
+    named = (
+        *(function.dead_letters for function in run.functions.values()),
+        *(rule.dead_letters for rule in run.rules),
+        *(f"{prefix}{alarm.queue}" for alarm in run.alarms if alarm.queue),
+    )
+    return sorted({queue for queue in named if queue})

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from cli.clients.dependencies import Dependencies
-    from cli.clients.stack_ports import DeployedFunction, DeployedRule
+    from cli.clients.stack_ports import DeployedAlarm, DeployedFunction, DeployedRule
 
 Json = dict[str, Any]
 
@@ -95,6 +95,7 @@ class Verification:
     functions: dict[str, DeployedFunction] = field(default_factory=dict)
     """The deployed functions by role ARN."""
     rules: tuple[DeployedRule, ...] = ()
+    alarms: tuple[DeployedAlarm, ...] = ()
     results: list[CheckResult] = field(default_factory=list)
 
     def result(self, result: CheckResult, read: Callable[[], tuple[Answer, str] | CheckResult]) -> CheckResult:

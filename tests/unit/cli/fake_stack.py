@@ -51,6 +51,7 @@ class FakeStack:
     key_state: str = "Enabled"
     alarm_state: str = "OK"
     dead_letters: int = 0
+    has_dead_letter_configs: bool = True
     refused_calls: set[str] = field(default_factory=set)
     unreserved: int = 990
     environment_bytes: int = 1200
@@ -82,7 +83,7 @@ class FakeStack:
                 role_arn=role,
                 modified_at=self.modified_at,
                 environment_bytes=self.environment_bytes,
-                dead_letters=QUEUE.format(function.title()),
+                dead_letters=QUEUE.format(function.title()) if self.has_dead_letter_configs else "",
             )
             for function in Function
             if (role := self.environment.role_of(function)) in role_arns and function not in self.missing
@@ -181,7 +182,11 @@ class FakeStack:
 
     def alarms(self, topic_arn: str) -> tuple[DeployedAlarm, ...]:
         self._raise("alarms")
-        return (DeployedAlarm(name="CheckerErrors", state=self.alarm_state),) if self.alarm_state else ()
+        if not self.alarm_state:
+            return ()
+        queues = [QUEUE.format(name).rpartition(":")[2] for name in (*(function.title() for function in Function), "Undelivered")]
+        of_queues = (DeployedAlarm(name=queue, state="OK", queue=queue) for queue in queues)
+        return (DeployedAlarm(name="CheckerErrors", state=self.alarm_state), *of_queues)
 
     def sweeps(self, since: datetime, until: datetime) -> int:
         self._raise("sweeps")

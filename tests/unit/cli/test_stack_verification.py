@@ -204,6 +204,23 @@ def test_an_alarm_without_data_is_not_known_and_no_alarm_is_refuted() -> None:
     assert answer(CheckId.ALARMS, change_stack(alarm_state="")).answer is Answer.REFUTED
 
 
+def test_dead_letters_are_counted_in_every_queue_also_where_only_an_alarm_names_it() -> None:
+    for change in (change_stack(), change_stack(has_dead_letter_configs=False), change_stack(errors={"alarms": DENIED})):
+        found = answer(CheckId.DEAD_LETTERS, change)
+        assert (found.answer, found.detail) == (Answer.SHOWN, "4 queues")
+
+
+def test_a_queue_that_nothing_names_leaves_the_check_open_unless_another_one_is_filled() -> None:
+    unnamed = {"has_dead_letter_configs": False, "errors": {"alarms": DENIED}}
+    found = answer(CheckId.DEAD_LETTERS, change_stack(**unnamed))
+    assert (found.answer, found.detail) == (Answer.UNKNOWN, "1 of 4 queues found")
+    assert found.advice
+    nothing = answer(CheckId.DEAD_LETTERS, change_stack(errors={"alarms": DENIED, "of_roles": DENIED, "rules": DENIED}))
+    assert (nothing.answer, nothing.detail) == (Answer.UNKNOWN, "0 of 4 queues found")
+    filled = answer(CheckId.DEAD_LETTERS, change_stack(**unnamed, dead_letters=2))
+    assert filled.is_failed
+
+
 @pytest.mark.parametrize("name", SUBSCRIPTIONS)
 def test_a_sample_event_is_one_that_the_checker_reads(name: str) -> None:
     environment = fake_dependencies(described({})).dependencies.environment
