@@ -522,6 +522,12 @@ MANAGED_POLICIES: Final = (
         date="2024-03-04",
         grants=_CNI_POLICY_V3 | {"ec2:DescribeInstanceTypes", "ec2:DescribeSubnets"},
     ),
+    PolicyVersion(
+        policy="AmazonEKS_CNI_Policy",
+        version=6,
+        date="2026-03-04",
+        grants=_CNI_POLICY_V3 | {"ec2:DescribeInstanceTypes", "ec2:DescribeSecurityGroups", "ec2:DescribeSubnets"},
+    ),
     PolicyVersion(policy="AmazonEBSCSIDriverPolicy", version=4, date="2025-07-15", grants=_EBS_POLICY_V4),
     PolicyVersion(policy="AmazonEBSCSIDriverPolicy", version=14, date="2026-02-12", grants=_EBS_POLICY_V4),
     PolicyVersion(policy="AmazonEBSCSIDriverPolicy", version=15, date="2026-05-13", grants=_EBS_POLICY_V4 | {"ec2:DescribeInstanceTypes"}),
@@ -546,7 +552,8 @@ MANAGED_POLICIES: Final = (
 
 Versions 5 to 13 of the EBS policy are not here. The archive has 5, 6 and 10; they grant what 4 grants.
 Every statement was read, those under tag conditions too, in a public archive of what IAM answers in the partition `aws`.
-Sources: https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AmazonEKS_CNI_Policy.html
+Sources: https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AmazonEKS_CNI_Policy.html (until v5)
+https://github.com/zoph-io/IAMTrail/blob/8cd0798b2b27c77e8d7538f4378b1f5100c0bc93/policies/AmazonEKS_CNI_Policy (v6)
 https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AmazonEFSCSIDriverPolicy.html
 https://github.com/zoph-io/IAMTrail/blob/3c055700293d52c945444ebe9a0393b2780917b1/policies/AmazonEBSCSIDriverPolicy (v4)
 https://github.com/zoph-io/IAMTrail/blob/c742f0f5b572a7ce862c2237a22c4ccebc7fb5c5/policies/AmazonEBSCSIDriverPolicy (v14)

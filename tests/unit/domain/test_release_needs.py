@@ -19,13 +19,13 @@ from tests.unit.domain.snapshot_fixtures import addon, cluster, errors, kinds, p
 from tests.unit.notifications.snapshots import EBS, healthy_snapshot, pods, service_account
 from tests.world.simulations import policy, simulation
 
-CNI_POLICY = max((known for known in MANAGED_POLICIES if known.policy == "AmazonEKS_CNI_Policy"), key=lambda known: known.version).grants
+CNI_POLICY = next(known.grants for known in MANAGED_POLICIES if (known.policy, known.version) == ("AmazonEKS_CNI_Policy", 5))
 SUBNETS, GROUPS, MODIFY = "ec2:DescribeSubnets", "ec2:DescribeSecurityGroups", "ec2:ModifyNetworkInterfaceAttribute"
 IPV6 = cluster(ip_family="ipv6")
 
 
 def release(version: str, **changes: object) -> Snapshot:
-    """A healthy cluster with this release of the VPC CNI, whose role has the newest AmazonEKS_CNI_Policy."""
+    """A healthy cluster with this release of the VPC CNI, whose role has a copy of AmazonEKS_CNI_Policy v5."""
     return snapshot_with(addon=addon(version=version), **{"simulated": policy(CNI_POLICY), **changes})
 
 
@@ -62,7 +62,7 @@ def changes(finding: Finding) -> str:
         ("unreadable", State.UNKNOWN),
     ],
 )
-def test_the_managed_policy_suffices_by_release(version: str, state: State) -> None:
+def test_a_copy_of_the_older_managed_policy_suffices_by_release(version: str, state: State) -> None:
     assert permissions(release(version)).state is state
 
 
@@ -75,7 +75,7 @@ def test_a_role_that_would_stop_working_pods_is_not_restored() -> None:
         "prod-blue-vpc-cni may not call ec2:DescribeSecurityGroups, and vpc-cni v1.22.1 does not start without it."
         " 15 pods run on the node role now and would stop with this role, so it is not put in."
     )
-    assert "AmazonEKS_CNI_Policy v5 does not suffice for v1.22.1: it does not allow ec2:DescribeSecurityGroups" in changes(found)
+    assert "--policy-arn arn:aws:iam::aws:policy/AmazonEKS_CNI_Policy" in changes(found)
     assert "or update vpc-cni from v1.22.1-eksbuild.1 to v1.22.2 or newer" in changes(found)
 
 
@@ -118,7 +118,7 @@ def test_without_an_event_the_calls_whose_refusal_sends_none_are_named() -> None
 def test_ipv6_needs_its_own_calls_and_a_restart() -> None:
     found = permissions(release("v1.20.1", cluster=IPV6))
     assert found.sentence.startswith("prod-blue-vpc-cni may not call ec2:AssignIpv6Addresses")
-    assert "AmazonEKS_CNI_Policy v5 does not suffice" in changes(found)
+    assert "AmazonEKS_CNI_Policy v6 does not suffice" in changes(found)
     assert "rollout restart ds/aws-node" in changes(found)
     assert permissions(release("v1.20.1", cluster=IPV6, simulated=simulation(MODIFY, "ec2:AssignPrivateIpAddresses"))).state is State.OK
 
@@ -176,9 +176,9 @@ def test_each_cause_of_a_refusal_has_its_own_remedy(cause: RefusalCause) -> None
 
 def test_two_causes_have_two_remedies_and_one_document_allows_the_rest() -> None:
     denied = CallDecision(allowed=False, cause=RefusalCause.EXPLICIT_DENY)
-    snapshot = release("v1.22.1", simulated=simulation(SUBNETS, GROUPS, CreateTags=denied))
+    snapshot = release("v1.22.1", cluster=IPV6, simulated=simulation("ec2:AssignIpv6Addresses", SUBNETS, GROUPS, CreateTags=denied))
     found = permissions(snapshot)
-    assert [remedy.text.split()[0] for remedy in found.remedies] == ["AmazonEKS_CNI_Policy", "remove", "or"]
+    assert [remedy.text.split()[0] for remedy in found.remedies] == ["AmazonEKS_CNI_Policy", "remove", "then", "or"]
     assert found.remedies[0].command.count('"Effect"') == 1
     assert "CreateTags" not in found.remedies[0].command
 

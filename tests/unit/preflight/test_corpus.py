@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from lambdas.contract.call_needs import MANAGED_POLICIES
 from preflight.rules import Level
 from preflight.run import InputFile, check_files, parse_files
 from tests.unit.preflight.plan_builder import (
@@ -26,6 +27,19 @@ from tests.unit.preflight.plan_builder import (
     role_arn,
 )
 
+COPY_OF_V5 = {
+    "role": "cni",
+    "policy": json.dumps(
+        {
+            "Version": "2012-10-17",
+            "Statement": {
+                "Effect": "Allow",
+                "Action": sorted(next(p.grants for p in MANAGED_POLICIES if (p.policy, p.version) == ("AmazonEKS_CNI_Policy", 5))),
+                "Resource": "*",
+            },
+        }
+    ),
+}
 V19, V20 = {"addon_version": "v1.19.0-eksbuild.1"}, {"addon_version": "v1.20.0-eksbuild.1"}
 ROLE, OTHER = {"service_account_role_arn": role_arn("cni")}, {"service_account_role_arn": role_arn("other")}
 REF = {"service_account_role_arn": "aws_iam_role.cni.arn"}
@@ -262,8 +276,16 @@ TERRAFORM: dict[str, tuple[PlanBuilder, list[str]]] = {
     "placeholder": (plan().addon(after={"service_account_role_arn": "arn:aws:iam::<account>:role/cni"}), ["role-not-arn"]),
     "name instead of ARN": (plan().addon(after={"service_account_role_arn": "kite-cni"}), ["role-not-arn"]),
     "ARN of a policy": (plan().addon(after={"service_account_role_arn": CNI_POLICY}), ["role-not-arn"]),
-    "version that needs a call": (
+    "version whose calls the managed policy grants": (
         plan().cluster().addon(before=V19 | ROLE, after=ROLE | {"addon_version": "v1.22.1-eksbuild.1"}).role(),
+        [],
+    ),
+    "version that needs a call": (
+        plan()
+        .cluster()
+        .addon(before=V19 | ROLE, after=ROLE | {"addon_version": "v1.22.1-eksbuild.1"})
+        .role(policies=())
+        .add("aws_iam_role_policy.copy", before=COPY_OF_V5, after=COPY_OF_V5, refs={"role": "aws_iam_role.cni.name"}),
         ["calls-missing"],
     ),
     # Pod Identity
