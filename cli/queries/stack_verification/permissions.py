@@ -13,17 +13,24 @@ from lambdas.contract.environment import Function
 from lambdas.contract.self_test import Answer
 from lambdas.contract.stack_checks import CheckId
 from lambdas.contract.workloads import known
+from lambdas.domain.errors import AccessDenied, Denial
 from lambdas.domain.snapshot.bindings import bound_targets, resolve_binding
 from lambdas.domain.snapshot.snapshot import Binding
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from cli.queries.grants import RequiredAccess
     from lambdas.contract.parameters import ServiceAccountRef
 
 EKS: Final = "eks.amazonaws.com"
 _SAMPLE_ADDON: Final = "00000000-0000-0000-0000-000000000000"
 """The last part of an add-on's ARN is generated. The simulator takes any."""
+_MISSING_ACCESS: Final[Mapping[Denial, str]] = {
+    Denial.UNAUTHENTICATED: "ask an administrator of cluster {cluster} for an access entry for your role, or log in with --kubeconfig",
+    Denial.FORBIDDEN: "ask an administrator of cluster {cluster} for this right, or use --profile, --role-arn or --kubeconfig",
+}
+"""The next step where the person's own login is refused, by the way in which it is."""
 NOT_CONFIGURED: Final = "bound_roles is not set, so the remediator writes no role into an add-on record"
 
 
@@ -84,11 +91,22 @@ def admission_policies(run: Verification) -> Iterator[CheckResult]:
 
 
 def _policies(run: Verification, cluster: str) -> CheckResult:
+    """The answer about one cluster. A person who may not read the policies learns nothing about them."""
     result = unknown(CheckId.ADMISSION_POLICIES, cluster=cluster)
-    required = required_access(cluster, run.dependencies, with_policies=True)
+    try:
+        required = required_access(cluster, run.dependencies, with_policies=True)
+        return _compared(result, required, run)
+    except AccessDenied as error:
+        next_step = _MISSING_ACCESS.get(error.denial)
+        if next_step is None:
+            raise
+        return replace(result, detail=str(error), next_step=next_step.format(cluster=cluster))
+
+
+def _compared(result: CheckResult, required: RequiredAccess, run: Verification) -> CheckResult:
     if required.policies.omitted:
         return replace(result, answer=Answer.REFUTED, detail=required.policies.omitted, is_optional=True)
-    states = list(read_policies(cluster, required.policies, run.dependencies.cluster_access))
+    states = list(read_policies(required.cluster, required.policies, run.dependencies.cluster_access))
     if not any(state.exists for state in states):
         return replace(result, answer=Answer.REFUTED, detail="no admission policy limits the remediator", is_optional=True)
     problems = [f"{state.name}: {state.problem}" for state in states if state.problem]

@@ -72,7 +72,7 @@ class FakeClusterAccess:
     """`entries` are groups and `policies` are access policies by role, `objects` are objects by kind, namespace and name.
 
     `map_roles` is the content of aws-auth. `has_policies`: the API server serves admission policies.
-    `failing_apply` is a kind that cannot be applied.
+    `failing_apply` is a kind that cannot be applied, `read_error` is raised by every read.
     """
 
     entries: dict[str, frozenset[str]] = field(default_factory=dict)
@@ -81,6 +81,7 @@ class FakeClusterAccess:
     map_roles: str | None = None
     has_policies: bool = True
     failing_apply: str = ""
+    read_error: RemediatorError | None = None
 
     def groups_of(self, cluster: str, role_arn: str) -> frozenset[str] | None:
         return self.entries.get(role_arn)
@@ -92,6 +93,8 @@ class FakeClusterAccess:
         self.entries[role_arn] = (self.entries.get(role_arn) or frozenset()) | {group}
 
     def read(self, cluster: str, manifest: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        if self.read_error:
+            raise self.read_error
         return self.objects.get(_key(manifest))
 
     def apply(self, cluster: str, manifest: Mapping[str, Any]) -> None:

@@ -25,7 +25,7 @@ from lambdas.domain.requests.parser import parse
 from lambdas.domain.requests.request import CheckRequest
 from lambdas.domain.snapshot.bindings import Parameter
 from tests.unit.cli.fake_dependencies import Fakes, fake_dependencies
-from tests.world import NAME, NAMESPACE, NOON, described
+from tests.world import NAME, NAMESPACE, NOON, described, role_arn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,8 +34,8 @@ DENIED = AccessDenied("call: AccessDeniedException", denial=Denial.FORBIDDEN)
 THROTTLED = TransientError("call: ThrottlingException")
 
 
-def results(change: Callable[[Fakes], None] = lambda _: None, **options: Any) -> list[CheckResult]:
-    fakes = fake_dependencies(described({"cluster": {"version": "1.28"}}))
+def results(change: Callable[[Fakes], None] = lambda _: None, *, version: str = "1.28", **options: Any) -> list[CheckResult]:
+    fakes = fake_dependencies(described({"cluster": {"version": version}}))
     fakes.callbacks.waiting.add("callback-1")
     change(fakes)
     clock = itertools.count(step=0.01)
@@ -140,6 +140,31 @@ def test_a_person_who_may_not_ask_a_function_learns_nothing_about_it(method: str
         assert found.answer is Answer.SHOWN
     else:
         assert found.answer is Answer.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("denial", "next_step"),
+    [
+        (Denial.UNAUTHENTICATED, "an access entry"),
+        (Denial.FORBIDDEN, "for this right"),
+        (Denial.UNREACHABLE, "the endpoint can be reached"),
+    ],
+)
+def test_a_person_whom_the_cluster_refuses_learns_nothing_about_its_policies(denial: Denial, next_step: str) -> None:
+    def change(fakes: Fakes) -> None:
+        fakes.cluster_access.read_error = AccessDenied("read ValidatingAdmissionPolicy: refused", denial=denial)
+
+    def hidden_workload(fakes: Fakes) -> None:
+        """A workload without a known name is found by its pods, so the refusal comes before the policies are read."""
+        fakes.world.parameters[binding_path("demo", "shop", "uploader")] = Parameter(value=role_arn("demo-uploader"))
+        fakes.world.fail("cluster.pods", AccessDenied("list pods: refused", denial=denial), times=None)
+
+    for refused in (change, hidden_workload):
+        found = results(refused, version="1.33")
+        (policies,) = [result for result in found if result.check is CheckId.ADMISSION_POLICIES]
+        assert (policies.answer, policies.cluster) == (Answer.UNKNOWN, "demo")
+        assert "refused" in policies.detail
+        assert next_step in policies.advice
 
 
 def test_the_parameters_out_of_reach_are_an_answer() -> None:
