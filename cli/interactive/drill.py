@@ -6,7 +6,7 @@ policies limit the remediator, they are extended by the ServiceAccount and resto
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,6 +15,7 @@ from cli.queries.admission_policies import apply_policies, read_policies, restor
 from cli.queries.assessment import assess_target
 from cli.queries.required_access import required_access
 from lambdas.contract.access import BoundWorkload, manifests
+from lambdas.contract.admission import account, allowed_roles, is_managed, limit_policies
 from lambdas.contract.names import PROJECT, ROLE_ANNOTATION
 from lambdas.contract.parameters import ServiceAccountRef, binding_path
 from lambdas.contract.settings import Mode, read_settings
@@ -151,8 +152,7 @@ class Drill:
                 next_step=f"wait for the other drill, or run `irsa-remediator verify --drill --clean-up --cluster {cluster}`",
             ) from error
         self._is_created = True
-        workload = BoundWorkload(NAMESPACE, NAME, WorkloadKind.DEPLOYMENT, NAME)
-        own = [manifest for manifest in manifests([workload]) if manifest["metadata"].get("namespace") == NAMESPACE]
+        own = [manifest for manifest in manifests([_workload()]) if manifest["metadata"].get("namespace") == NAMESPACE]
         for manifest in (_service_account(self.options.role_arn), *own, _deployment(self.options.image)):
             access.create(cluster, manifest, FIELD_MANAGER)
         self.dependencies.parameters.put(self.options.binding, self.options.role_arn)
@@ -287,6 +287,8 @@ class Drill:
 def clean_up_leftovers(cluster: str, dependencies: Dependencies) -> list[str]:
     """Delete what an interrupted drill has left in a cluster, and return it in words. Objects without the marker are left alone.
 
+    Admission policies that allow the ServiceAccount of the drill get back what the bindings need: their former state is lost.
+
     Raises:
         CommandError: the namespace is not one of a drill, or objects could not be deleted.
     """
@@ -308,8 +310,39 @@ def clean_up_leftovers(cluster: str, dependencies: Dependencies) -> list[str]:
             access.delete(cluster, _namespace())
             removed.append(f"namespace {NAMESPACE}")
 
-    _try_all([delete_binding, delete_namespace], cluster)
+    def reduce_policies() -> None:
+        if _reduce_policies(options, dependencies):
+            removed.append(f"the role of {NAMESPACE}/{NAME} in the admission policies")
+
+    _try_all([delete_binding, delete_namespace, reduce_policies], cluster)
     return removed
+
+
+def _reduce_policies(options: DrillOptions, dependencies: Dependencies) -> bool:
+    """Apply the admission policies without the ServiceAccount of the drill. False where no policy of ours allows it.
+
+    Policies that only the drill needed are deleted after that: the remaining ones already forbid what they limit.
+    """
+    access, cluster, drill = dependencies.cluster_access, options.cluster, account(_workload())
+    installed = access.read(cluster, limit_policies({})[0])
+    if installed is None or not is_managed(installed) or drill not in allowed_roles(installed):
+        return False
+    required = required_access(cluster, dependencies, with_policies=True).policies
+    bound = {workload: roles for workload, roles in required.bound.items() if account(workload) != drill}
+    current = {workload: role for workload, role in required.current.items() if account(workload) != drill}
+    reduced = replace(required, bound=bound, current=current).manifests
+    apply_policies(cluster, reduced, access)
+    kept = {_identity(manifest) for manifest in reduced}
+    extension = limit_policies({_workload(): []}, restarts=required.restarts)
+    for manifest in reversed([manifest for manifest in extension if _identity(manifest) not in kept]):
+        found = access.read(cluster, manifest)
+        if found is not None and is_managed(found):
+            access.delete(cluster, manifest)
+    return True
+
+
+def _identity(manifest: Mapping[str, Any]) -> tuple[str, str]:
+    return manifest["kind"], manifest["metadata"]["name"]
 
 
 def _try_all(steps: Sequence[Callable[[], object]], cluster: str) -> None:
@@ -324,6 +357,10 @@ def _try_all(steps: Sequence[Callable[[], object]], cluster: str) -> None:
             f"the drill could not clean up: {'; '.join(failures)}",
             next_step=f"run `irsa-remediator verify --drill --clean-up --cluster {cluster}`",
         )
+
+
+def _workload() -> BoundWorkload:
+    return BoundWorkload(NAMESPACE, NAME, WorkloadKind.DEPLOYMENT, NAME)
 
 
 def _namespace() -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,7 +14,7 @@ from lambdas.contract.stack_checks import CLUSTER_LADDER, CheckId
 from sandbox.simulation.aws_account import CLUSTER, role_arn
 from sandbox.simulation.environment import SandboxEnvironment
 from sandbox.simulation.scenario import BOUND, World
-from tests.sandbox.test_cli import ADMINS, ONCALL, Terminal, let_in
+from tests.sandbox.test_cli import ADMINS, ONCALL, ROOT, Terminal, let_in
 from tests.sandbox.test_drill import create_role
 from tests.waiting import eventually
 
@@ -58,3 +60,17 @@ def test_the_stack_is_shown_to_work_and_a_drill_restores_the_policies(env: Sandb
     assert all(leg["seconds"] is not None for leg in document["legs"])
     assert policies(control_plane) == before
     eventually(lambda: control_plane.client().ask("GET", f"/api/v1/namespaces/{NAMESPACE}").status, lambda status: status == 404)
+
+
+def test_a_clean_up_after_a_crash_restores_the_policies(env: SandboxEnvironment, control_plane: ControlPlane) -> None:
+    terminal = Terminal(env, ONCALL)
+    terminal("access", "--apply", "--cluster", CLUSTER)
+    before = policies(control_plane)
+    command = [sys.executable, "-m", "cli", "verify", "--drill", "--cluster", CLUSTER, "--role", role_arn("drill"), "--yes"]
+    with subprocess.Popen(command, env=terminal._environment, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as running:
+        eventually(lambda: set(policies(control_plane)) > set(before))
+        running.kill()
+    removed = terminal.document("verify", "--drill", "--clean-up", "--cluster", CLUSTER)["removed"]
+    assert any("admission policies" in line for line in removed)
+    assert policies(control_plane) == before
+    assert terminal.document("verify", "--drill", "--clean-up", "--cluster", CLUSTER)["removed"] == []
