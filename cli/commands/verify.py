@@ -137,7 +137,7 @@ def _drill(options: GlobalOptions, given: tuple[str, str, str], dependencies: De
         "cluster": cluster,
         "serviceAccount": {"namespace": NAMESPACE, "name": NAME},
         "roleArn": role,
-        "legs": [{"name": leg.name, "shows": leg.shows, "seconds": leg.seconds} for leg in drill.legs],
+        "legs": [{"name": leg.name, "shows": leg.shows, "seconds": leg.seconds, "note": leg.note or None} for leg in drill.legs],
         "failure": drill.failure or None,
     }
     write(options.output, document, *drill_view(drill.legs, drill.failure))

@@ -71,17 +71,26 @@ class DrillOptions:
 
 @dataclass(frozen=True)
 class Leg:
-    """One leg of the repair, and its time since the annotation was removed (seconds). None: it was not reached."""
+    """One leg of the repair, and its time since the annotation was removed (seconds). None: it was not reached.
+
+    `note` says why a drill that was passed has no time of it.
+    """
 
     name: str
     shows: str
     seconds: float | None = None
+    note: str = ""
 
+
+MESSAGE: Final = "message"
+NO_CHANNEL: Final = "not observed: no channel is subscribed to the topics"
+NO_RECORD: Final = "not observed: the incident recorded no message; `notify_from` may hold it back"
 
 LEGS: Final = {
     "fault": "the annotation is gone, and a pod runs without the role",
     "event": "the request for a check is on the bus",
     "decision": "the checker has opened the incident",
+    MESSAGE: "the remediator has sent the first message about the incident",
     "annotation": "the remediator has put the annotation back",
     "pod": "a ready pod carries the role, and none without it is left",
     "proof": "the remediator has verified the repair and closed the incident",
@@ -101,12 +110,13 @@ class Drill:
     _began_at: datetime | None = None
     _removed_at: float = 0.0
     _is_created: bool = False
+    _message_note: str = ""
     _former_policies: list[tuple[dict[str, Any], Mapping[str, Any] | None]] = field(default_factory=list)
 
     @property
     def legs(self) -> list[Leg]:
         """All legs, with the times of those that were reached."""
-        return [Leg(name, shows, self.times.get(name)) for name, shows in LEGS.items()]
+        return [Leg(name, shows, self.times.get(name), self._message_note if name == MESSAGE else "") for name, shows in LEGS.items()]
 
     def run(self) -> None:
         """Set up, remove the annotation, wait for the repair, and clean up in every case. `failure` says why a drill did not end well.
@@ -180,10 +190,9 @@ class Drill:
     def _break(self) -> None:
         """Remove the annotation and the pod, and request a check as a person does."""
         self.on_step("removing the annotation")
-        self._began_at = self.dependencies.now()
         former = {pod.name for pod in self._pods()}
         access = self.dependencies.cluster_access
-        self._removed_at = self.seconds()
+        self._began_at, self._removed_at = self.dependencies.now(), self.seconds()
         access.remove_annotation(self.options.cluster, _service_account(""), ROLE_ANNOTATION, FIELD_MANAGER)
         for pod in self._pods():
             self._cluster().delete_pod(NAMESPACE, pod.name, pod.uid)
@@ -211,6 +220,7 @@ class Drill:
                 if past.outcome is not Outcome.VERIFIED:
                     raise CommandError(f"the incident ended as {past.outcome}: {past.details.sentence or past.verdict}")
                 self._reached("proof")
+                self._time_message(past)
                 return
             self.dependencies.sleep(POLL_S)
         raise CommandError(f"the repair was not verified within {REPAIR_TIMEOUT_S} seconds{self._reason()}")
@@ -222,6 +232,30 @@ class Drill:
             self._reached("annotation")
             if self._pods_are_right:
                 self._reached("pod")
+
+    def _time_message(self, past: PastIncident) -> None:
+        """Set the time of the message from the record in history, or say why none was observed.
+
+        The record has the time of the remediator's clock. Where that one and ours differ, the message still lies between the event and the
+        time that is counted back from the end. SNS also accepts a message for a topic that nobody receives.
+        """
+        assert self._began_at is not None  # noqa: S101  # set before the repair can begin
+        if not self._has_channel():
+            self._message_note = NO_CHANNEL
+        elif (sent_at := past.details.first_notified_at) is None:
+            self._message_note = NO_RECORD
+        else:
+            latest = self.times["proof"] - (past.closed_at - sent_at).total_seconds()
+            self.times[MESSAGE] = max(self.times["event"], min(latest, (sent_at - self._began_at).total_seconds()))
+
+    def _has_channel(self) -> bool:
+        """Whether a topic has a confirmed subscription. True also where the person may not read them."""
+        environment = self.dependencies.environment
+        topics = (environment.people_topic_arn, environment.chat_topic_arn)
+        try:
+            return any(item.is_confirmed for topic in topics for item in self.dependencies.stack.notifications.subscriptions(topic))
+        except RemediatorError:
+            return True
 
     def _closed_incident(self) -> PastIncident | None:
         assert self._began_at is not None  # noqa: S101  # set before the repair can begin

@@ -26,11 +26,13 @@ def drill_view(legs: Sequence[Leg], failure: str) -> Iterator[RenderableType]:
     table.add_column(overflow="fold")
     for leg in legs:
         mark = Text("✓", style="green") if leg.seconds is not None else Text("?", style="yellow")
-        table.add_row(mark, leg.name, "" if leg.seconds is None else f"{leg.seconds:.1f} s", Text(leg.shows, style="dim"))
+        time = "" if leg.seconds is None else f"{leg.seconds:.1f} s"
+        table.add_row(mark, leg.name, time, Text(leg.note or leg.shows, style="" if leg.note else "dim"))
     yield Text("Time since the annotation was removed:")
     yield table
     if failure:
         yield Text("The drill was not passed: ", style="bold red").append(plain(failure), style="not bold default")
     else:
         yield Text("The deployed stack repaired the ServiceAccount and proved it.", style="green")
-        yield Text("A message was sent, if `notify_from` allows it: ask a receiver whether it arrived.", style="dim")
+        if not any(leg.note for leg in legs):
+            yield Text("Ask a receiver of the message whether it arrived.", style="dim")

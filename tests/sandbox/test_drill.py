@@ -69,6 +69,8 @@ def test_a_drill_is_repaired_and_proven_and_leaves_nothing(env: SandboxEnvironme
     assert document["failure"] is None
     times = {leg["name"]: leg["seconds"] for leg in document["legs"]}
     assert list(times) == list(LEGS)
+    assert times["event"] <= times["message"] <= times["proof"]
+    assert {leg["note"] for leg in document["legs"]} == {None}
     assert times["fault"] <= times["event"] <= times["decision"] <= times["annotation"] <= times["pod"] <= times["proof"]
     assert state(env) == before
 

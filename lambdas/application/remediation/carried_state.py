@@ -1,6 +1,7 @@
 """The state of the workflow that one durable execution hands to the next."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from lambdas.application.remediation.results import NotificationKey
 from lambdas.domain.assessment.summary import AssessmentSummary
@@ -38,4 +39,5 @@ class CarriedState:
     annotated: AnnotateServiceAccount | None = None
     answer: ApprovalAnswer | None = None
     notified: NotificationKind | None = None
+    first_notified_at: datetime | None = None
     undelivered: UndeliveredNotification | None = None

@@ -1,7 +1,7 @@
 """Notifications of the workflow: each is sent once, and sent again where it was not delivered before the workflow waits or ends."""
 
 from lambdas.application.remediation.results import DeliveryState, NotificationKey, NotificationResult
-from lambdas.application.remediation.state import Iteration
+from lambdas.application.remediation.state import Iteration, WorkflowState
 from lambdas.application.workflow_steps import NOTIFY_SCHEDULE, StepPurpose
 from lambdas.domain.incidents.details import DeletedPod
 from lambdas.notifications.kind import NotificationKind
@@ -22,6 +22,7 @@ def notify(
     step = iteration.step(StepPurpose.NOTIFY, f"{kind} {part}".strip())
     result = iteration.steps.once(step, lambda: iteration.work.notify(key, context), NotificationResult)
     state.undelivered = None if result.is_settled else (key, context)
+    _record_time(state, result)
     if result.state is not DeliveryState.SKIPPED and kind is not NotificationKind.REMINDER:
         state.notified = kind
 
@@ -34,6 +35,12 @@ def notify_undelivered(iteration: Iteration) -> None:
             step, initial, lambda _: iteration.work.notify(*undelivered), lambda sent: sent.is_settled, NOTIFY_SCHEDULE
         )
         iteration.state.undelivered = None if result.is_settled else undelivered
+        _record_time(iteration.state, result)
+
+
+def _record_time(state: WorkflowState, result: NotificationResult) -> None:
+    if result.state is DeliveryState.SENT:
+        state.first_notified_at = state.first_notified_at or result.at
 
 
 def give_up(iteration: Iteration, trouble: str, deleted_pod: DeletedPod | None = None) -> None:

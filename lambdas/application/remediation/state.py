@@ -28,8 +28,8 @@ class WorkflowState:
     """The assessments, changes and notifications so far.
 
     `first` and `current` are the first and the latest assessment; `signals` were counted before the latest one. `annotated` is our
-    annotation until it is verified. `notified` is the kind of the
-    latest notification that is no reminder, and `undelivered` is one that could not be sent. `is_verified` holds from a verified repair to
+    annotation until it is verified. `notified` is the kind of the latest notification that is no reminder, `first_notified_at` the time of
+    the first one that was sent, and `undelivered` is one that could not be sent. `is_verified` holds from a verified repair to
     the next repair, `gave_up` from the first failed repair on. `began_at` is the time of this execution's first assessment, and `latest_at`
     that of its latest step, as far as it is known.
     """
@@ -48,6 +48,7 @@ class WorkflowState:
     annotated: AnnotateServiceAccount | None = None
     answer: ApprovalAnswer | None = None
     notified: NotificationKind | None = None
+    first_notified_at: datetime | None = None
     undelivered: tuple[NotificationKey, MessageContext] | None = None
     began_at: datetime | None = None
     latest_at: datetime | None = None
@@ -139,6 +140,7 @@ class WorkflowState:
             timeline=tuple(self.timeline),
             samples=tuple(self.samples),
             changes=tuple(self.changes),
+            first_notified_at=self.first_notified_at,
         )
 
     def _assessments(self) -> tuple[AssessmentSummary, AssessmentSummary]:

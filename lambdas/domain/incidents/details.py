@@ -54,6 +54,8 @@ class IncidentDetails:
 
     `broken` are the titles and sentences of the broken links. `actor` is who changed the identity, and how, where that is known.
     `unproven` is what the last assessment did not show about the role, so that an outcome claims no more than was read.
+    `first_notified_at` is the time of the first notification that was sent, approval requests aside; None where none was, or where an older
+    release closed the incident.
     """
 
     sentence: str = ""
@@ -65,6 +67,7 @@ class IncidentDetails:
     unproven: tuple[str, ...] = ()
     timeline: tuple[TimelineEntry, ...] = ()
     samples: tuple[CountSample, ...] = ()
+    first_notified_at: datetime | None = None
 
 
 NO_DETAILS = IncidentDetails()

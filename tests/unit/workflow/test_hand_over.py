@@ -66,7 +66,10 @@ def _result(name: str, steps: Callable[[ScenarioRun], Any]) -> dict[str, Any]:
     run = run_scenario(load(name), steps)
     messages = [message["metadata"]["additionalContext"]["outcome"] for message in run.outcome().messages]
     executions = len(run.remediator.executions)
-    details = [(past.outcome, past.verdict, past.changes, len(past.details.timeline)) for past in run.incidents.closed]
+    details = [
+        (past.outcome, past.verdict, past.changes, len(past.details.timeline), past.details.first_notified_at is None)
+        for past in run.incidents.closed
+    ]
     return {"writes": run.world.writes, "messages": messages, "history": details, "executions": executions}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,7 +13,7 @@ from lambdas.contract.parameters import binding_path
 from lambdas.domain.errors import AccessDenied, Denial, TransientError
 from lambdas.notifications.message_context import ApprovalAnswer
 from tests.over_fakes.scenario_world import CLUSTER
-from tests.unit.workflow.workflow_run import APPROVE, KEY, REPAIR, SHOWN, run_workflow
+from tests.unit.workflow.workflow_run import APPROVE, KEY, REPAIR, SHOWN, WorkflowRun, run_workflow
 from tests.world import NOON
 
 if TYPE_CHECKING:
@@ -51,6 +51,30 @@ def test_an_approval_request_that_was_not_delivered_is_sent_again() -> None:
 def test_an_incident_closes_although_no_notification_can_be_sent() -> None:
     done = run_workflow(first=lambda run: run.world.fail("notifier.send", TransientError("SNS: 503"), times=None))
     assert (done.outcome, done.notified, done.writes) == ("verified", [], REPAIR)
+    assert _first_notified(done) is None
+
+
+def test_history_has_the_time_of_the_first_notification_that_was_sent() -> None:
+    (past,) = (done := run_workflow()).run.incidents.closed
+    assert done.notified == ["repairing", "verified"]
+    assert past.details.first_notified_at is not None
+    actions = [entry.at for entry in past.details.timeline if entry.event == "annotate-service-account" and entry.at]
+    assert past.opened_at <= past.details.first_notified_at <= actions[0] <= past.closed_at
+
+    def up(run: ScenarioRun) -> None:
+        run.world.call_faults.clear()
+
+    late = _first_notified(run_workflow(first=_fail_every_notification, before={"2 notify-again": up}))
+    assert late is not None
+    assert late > past.details.first_notified_at
+
+
+def _first_notified(done: WorkflowRun) -> datetime | None:
+    return done.run.incidents.closed[-1].details.first_notified_at
+
+
+def _fail_every_notification(run: ScenarioRun) -> None:
+    run.world.fail("notifier.send", TransientError("SNS: 503"), times=None)
 
 
 def test_other_clusters_are_queried_only_after_a_recent_change_of_the_parameter() -> None:

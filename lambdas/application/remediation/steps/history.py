@@ -24,6 +24,7 @@ class IncidentRecord:
     timeline: tuple[TimelineEntry, ...] = ()
     samples: tuple[CountSample, ...] = ()
     changes: tuple[str, ...] = ()
+    first_notified_at: datetime | None = None
 
 
 def past_incident(incident: Incident, record: IncidentRecord, closed_at: datetime) -> PastIncident:
@@ -47,5 +48,6 @@ def past_incident(incident: Incident, record: IncidentRecord, closed_at: datetim
             unproven=record.current.unproven,
             timeline=record.timeline[-MAX_ENTRIES:],
             samples=record.samples[-MAX_ENTRIES:],
+            first_notified_at=record.first_notified_at,
         ),
     )
