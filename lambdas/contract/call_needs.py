@@ -428,6 +428,24 @@ EFS_CSI: Final = AddonNeeds(
 """Calls of the controller, which provisions access points. Read in the driver's example policy and the managed policy; not run."""
 
 
+FSX_CSI: Final = AddonNeeds(
+    addon="aws-fsx-csi-driver",
+    read_until=(1, 9, 0),
+    container="fsx-plugin",
+    managed_policy="AmazonFSxFullAccess",
+    source="https://github.com/kubernetes-sigs/aws-fsx-csi-driver/blob/v1.9.0/pkg/cloud/cloud.go",
+    calls=tuple(
+        CallNeed(addon="aws-fsx-csi-driver", call=f"fsx:{call}", effect=Effect.DEGRADED)
+        for call in ("CreateFileSystem", "DeleteFileSystem", "DescribeFileSystems", "TagResource", "UpdateFileSystem")
+    ),
+)
+"""Calls of the controller: those in the driver's source, and `fsx:TagResource`, because it creates file systems with tags. Not run.
+
+The driver's guide also lists `s3:ListBucket` and `iam:CreateServiceLinkedRole`. The source calls neither, so they are not here.
+Source: https://github.com/kubernetes-sigs/aws-fsx-csi-driver/blob/v1.9.0/docs/install.md
+"""
+
+
 def _elb(call: str, *, since: Release = (0,), requires: frozenset[Feature] = frozenset(), effect: Effect = Effect.DEGRADED) -> CallNeed:
     return CallNeed(addon="aws-load-balancer-controller", call=call, effect=effect, since=since, requires=requires)
 
@@ -472,7 +490,7 @@ LOAD_BALANCER_CONTROLLER: Final = AddonNeeds(
 )
 """Read in the policies of the releases, compared tag by tag; not run. Calls that are granted under tag conditions alone are left out."""
 
-ADDON_NEEDS: Final = {needs.addon: needs for needs in (VPC_CNI, EBS_CSI, EFS_CSI, LOAD_BALANCER_CONTROLLER)}
+ADDON_NEEDS: Final = {needs.addon: needs for needs in (VPC_CNI, EBS_CSI, EFS_CSI, FSX_CSI, LOAD_BALANCER_CONTROLLER)}
 """EKS add-on name (or, for the load balancer controller, chart name) -> its calls."""
 
 _CNI_POLICY_V3: Final = frozenset(
@@ -547,6 +565,7 @@ MANAGED_POLICIES: Final = (
             }
         ),
     ),
+    PolicyVersion(policy="AmazonFSxFullAccess", version=13, date="2026-02-12", grants=frozenset(need.call for need in FSX_CSI.calls)),
 )
 """Versions of AWS managed policies that are known, the oldest of each first.
 
@@ -558,6 +577,7 @@ https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AmazonEFSCSIDriv
 https://github.com/zoph-io/IAMTrail/blob/3c055700293d52c945444ebe9a0393b2780917b1/policies/AmazonEBSCSIDriverPolicy (v4)
 https://github.com/zoph-io/IAMTrail/blob/c742f0f5b572a7ce862c2237a22c4ccebc7fb5c5/policies/AmazonEBSCSIDriverPolicy (v14)
 https://github.com/zoph-io/IAMTrail/blob/64e89aac1168a1ffb57b219b8499eb0e14cd886d/policies/AmazonEBSCSIDriverPolicy (v15)
+https://github.com/zoph-io/IAMTrail/blob/1c68d238ae39ff61e0adf7bde70fe8c06c62b4ff/policies/AmazonFSxFullAccess (v13)
 """
 
 BAD_RELEASES: Final = (

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Final
 
 from lambdas.contract import call_needs
-from lambdas.contract.call_needs import EBS_CSI, EFS_CSI, VPC_CNI, AddonNeeds
+from lambdas.contract.call_needs import EBS_CSI, EFS_CSI, FSX_CSI, VPC_CNI, AddonNeeds
 from lambdas.contract.parameters import ServiceAccountRef
 
 
@@ -88,6 +88,22 @@ EFS_CSI_CONTROLLER: Final = KnownWorkload(
         latent="Mounted file systems stay mounted. Access points can be created only if the node role allows it.",
     ),
 )
+FSX_CSI_CONTROLLER: Final = KnownWorkload(
+    namespace="kube-system",
+    service_account="fsx-csi-controller-sa",
+    kind=WorkloadKind.DEPLOYMENT,
+    name="fsx-csi-controller",
+    addon="aws-fsx-csi-driver",
+    needs=FSX_CSI,
+    impact=Impact(
+        failing="Mounted file systems stay mounted. File systems cannot be created, resized or deleted, so new claims wait.",
+        latent="Mounted file systems stay mounted. File systems can be created only if the node role allows it.",
+    ),
+)
+"""Names: https://github.com/kubernetes-sigs/aws-fsx-csi-driver/tree/v1.9.0/charts/aws-fsx-csi-driver
+EKS add-on: https://github.com/aws/containers-roadmap/issues/2625
+Its role: https://docs.amazonaws.cn/en_us/eks/latest/userguide/fsx-csi-create.md
+"""
 LOAD_BALANCER_CONTROLLER: Final = KnownWorkload(
     namespace="kube-system",
     service_account="aws-load-balancer-controller",
@@ -100,7 +116,7 @@ LOAD_BALANCER_CONTROLLER: Final = KnownWorkload(
         latent="Existing load balancers keep serving. Changes to Ingresses and targets are applied only if the node role allows it.",
     ),
 )
-KNOWN: Final = (AWS_NODE, EBS_CSI_CONTROLLER, EFS_CSI_CONTROLLER, LOAD_BALANCER_CONTROLLER)
+KNOWN: Final = (AWS_NODE, EBS_CSI_CONTROLLER, EFS_CSI_CONTROLLER, FSX_CSI_CONTROLLER, LOAD_BALANCER_CONTROLLER)
 """Add-on names: https://docs.aws.amazon.com/eks/latest/userguide/workloads-add-ons-available-eks.html"""
 KNOWN_ADDONS: Final = tuple(workload.addon for workload in KNOWN if workload.addon)
 """The add-ons whose records the remediator may update."""

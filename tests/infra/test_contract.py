@@ -183,7 +183,7 @@ def test_the_event_history_is_read_only_where_the_configuration_says_so(minimal:
         assert ("cloudtrail:LookupEvents" in json.dumps(template)) is is_read
 
 
-SERVED_ADDONS = ("vpc-cni", "aws-ebs-csi-driver", "aws-efs-csi-driver")
+SERVED_ADDONS = ("vpc-cni", "aws-ebs-csi-driver", "aws-efs-csi-driver", "aws-fsx-csi-driver")
 
 
 @pytest.mark.parametrize("function_", Function)

@@ -122,7 +122,12 @@ def test_advice_names_only_managed_policies_whose_versions_are_known(needs: Addo
 
 @pytest.mark.parametrize(
     ("addon", "version"),
-    [("aws-ebs-csi-driver", "v1.20.0"), ("aws-ebs-csi-driver", "v1.59.0"), ("aws-efs-csi-driver", "v2.1.0")],
+    [
+        ("aws-ebs-csi-driver", "v1.20.0"),
+        ("aws-ebs-csi-driver", "v1.59.0"),
+        ("aws-efs-csi-driver", "v2.1.0"),
+        ("aws-fsx-csi-driver", "v1.9.0"),
+    ],
 )
 def test_the_newest_policy_of_a_storage_driver_grants_every_required_call(addon: str, version: str) -> None:
     needs = needs_of(addon, version, {Feature.VOLUME_INITIALIZATION, Feature.FAST_SNAPSHOT_RESTORE})

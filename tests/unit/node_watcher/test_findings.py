@@ -149,6 +149,7 @@ def test_deleting_all_service_accounts_of_a_namespace_is_a_finding_for_each() ->
         "aws-node",
         "ebs-csi-controller-sa",
         "efs-csi-controller-sa",
+        "fsx-csi-controller-sa",
     ]
     assert found.identities[0].actor.what == "deletecollection of every ServiceAccount in kube-system"
 
