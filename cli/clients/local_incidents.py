@@ -93,7 +93,7 @@ class LocalIncidents:
         return self._change(incident, heartbeat_at=at)
 
     def mark_repairing(self, incident: Incident, repairing: bool) -> bool:
-        return self._change(incident, repairing=repairing)
+        return self._is_execution(incident) and self._change(incident, repairing=repairing)
 
     def mark_approval_requested(self, incident: Incident, callback_id: str | None) -> None:
         if not self._change(incident, callback_id=callback_id):

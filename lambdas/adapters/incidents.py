@@ -154,10 +154,12 @@ class Incidents:
         return self._update(f"renew the heartbeat of incident {incident.id}", incident, "SET heartbeat_at = :at", values)
 
     def mark_repairing(self, incident: Incident, repairing: bool) -> bool:
-        """One conditional write, so this write and a concurrent take-over cannot both succeed. False if it was closed or taken over."""
-        values: Row = {":id": {"S": incident.id}} | ({":yes": {"BOOL": True}} if repairing else {})
+        """One conditional write, so this write and a concurrent take-over or hand-over cannot both succeed. False if one came before."""
+        condition, values = _same_execution(incident)
+        values |= {":yes": {"BOOL": True}} if repairing else {}
         attempt = f"record that the repair of incident {incident.id} {'begins' if repairing else 'has ended'}"
-        return self._update(attempt, incident, "SET repairing = :yes" if repairing else "REMOVE repairing", values)
+        change = "SET repairing = :yes" if repairing else "REMOVE repairing"
+        return self._table.update(attempt, items.row_key(incident.target), change, condition, values)[1]
 
     def mark_approval_requested(self, incident: Incident, callback_id: str | None) -> None:
         """Record the callback of the pending approval; None when it was answered.

@@ -232,7 +232,10 @@ class IncidentsPort(Protocol):
         ...
 
     def mark_repairing(self, incident: Incident, repairing: bool) -> bool:
-        """Record whether its holder is changing something. Returns False where the caller no longer holds it and must stop."""
+        """Record whether its holder is changing something. Returns False where the caller no longer holds it and must stop.
+
+        An execution that has handed the incident over no longer holds it.
+        """
         ...
 
     def mark_approval_requested(self, incident: Incident, callback_id: str | None) -> None:

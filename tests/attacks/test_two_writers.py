@@ -47,6 +47,7 @@ THREAT = Threat(
     proof=(
         "test_a_process_whose_incident_is_taken_over_within_a_step_writes_nothing_more",
         "test_a_holder_whose_incident_is_handed_over_or_closed_writes_nothing",
+        "test_a_holder_whose_incident_is_handed_over_or_closed_marks_no_repair",
         "test_a_run_that_loses_its_incident_after_the_claim_stops_there",
         "test_without_an_answer_of_the_table_nothing_is_written",
     ),
@@ -172,6 +173,19 @@ def test_a_holder_whose_incident_is_handed_over_or_closed_writes_nothing(
     action = RestoreAnnotation(value=None, ours=BOUND_ROLE) if kind == RestoreAnnotation.kind else plan.actions[0]
     assert race.first.apply(action, plan.planned_binding).state is ActionState.CONFLICT
     assert race.run.world.writes == before
+
+
+@pytest.mark.parametrize("repairing", [True, False])
+@pytest.mark.parametrize("lose", [closed, handed_over, lambda race: race.take_over()], ids=["closed", "handed over", "taken over"])
+def test_a_holder_whose_incident_is_handed_over_or_closed_marks_no_repair(
+    lose: Callable[[Race], object], repairing: bool, table: Incidents
+) -> None:
+    race = Race(table)
+    lose(race)
+    before = table.get(TARGET)
+    mark = race.first.claim if repairing else race.first.release
+    assert mark(ClaimResult()).is_ours is False
+    assert table.get(TARGET) == before
 
 
 class SilentTable(Incidents):

@@ -262,6 +262,20 @@ def test_a_hand_over_lets_the_next_execution_be_started_with_the_state(incidents
     assert incidents.carried_state(replace(first, execution=3)) == '{"iteration":2}'
 
 
+@pytest.mark.parametrize("repairing", [True, False])
+def test_an_execution_that_handed_over_marks_no_repair(incidents: IncidentsPort, target: ServiceAccountRef, repairing: bool) -> None:
+    first = incident(target)
+    incidents.claim(first)
+    assert incidents.mark_repairing(first, not repairing)
+    incidents.hand_over(first, "{}")
+    second = replace(first, execution=2)
+    assert not incidents.mark_repairing(first, repairing)
+    assert incidents.get(target) == replace(second, repairing=not repairing)
+    assert incidents.mark_repairing(second, repairing)
+    assert not incidents.mark_repairing(replace(first, execution=3), not repairing)
+    assert incidents.get(target) == replace(second, repairing=repairing)
+
+
 def test_a_repeated_hand_over_is_idempotent(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
     first = incident(target)
     incidents.claim(first)
