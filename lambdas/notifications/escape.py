@@ -15,10 +15,16 @@ _INVISIBLE: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
 _SIGNS: Final = str.maketrans({"<": "‹", ">": "›", "`": "ˋ"})
 """Slack interprets `<!channel>`, `<@U1>` and `<url|text>`, Teams interprets tags. Neither interprets these look-alikes."""
 _MARKUP: Final = str.maketrans({"*": "∗", "~": "∼"})
-_EDGE_UNDERSCORE: Final = re.compile(r"(?<![A-Za-z0-9_])_+(?=\S)|(?<=\S)_+(?![A-Za-z0-9_])", re.ASCII)
+# The patterns below end after a time that grows with the length of the text alone: a run of characters is not searched from each of them.
+_EDGE_UNDERSCORE: Final = re.compile(r"(?<![A-Za-z0-9_])_+(?=\S)|(?<=\S)(?:(?<!_)_++|_)(?![A-Za-z0-9_])", re.ASCII)
 _SCHEME: Final = re.compile(r"(?<!\w)(mailto|tel|sms|data|javascript):(?=\S)", re.IGNORECASE)
-_DOMAIN: Final = re.compile(r"(?<![\w@.-])(?:[\w-]{1,63}\.)+[^\W\d_]{2,24}(?![\w@-]|\.[\w.-]*@)")
-"""A host name, which chats turn into a link even without a scheme. A mail address is not one."""
+_DOMAIN: Final = re.compile(
+    r"(?<![\w@-])(?<![\w-]\.)(?![\w.-]{1,64}@)(?:[\w-]{1,63}\.)+(?:[^\W\d_]{2,24}|xn--[a-z0-9-]{2,59})(?![\w-])", re.IGNORECASE
+)
+"""A host name, which chats turn into a link even without a scheme. A mail address, with up to 64 characters before the sign, is not one.
+
+Source: https://www.rfc-editor.org/rfc/rfc5321#section-4.5.3.1.1
+"""
 _KNOWN_HOSTS: Final = (
     *dict.fromkeys(f".{suffix}" for suffix in DNS_SUFFIXES.values()),
     ".amazon.com",

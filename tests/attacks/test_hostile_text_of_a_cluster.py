@@ -11,6 +11,7 @@ import json
 import re
 import shlex
 import sys
+import time
 import unicodedata
 from contextlib import redirect_stdout
 from dataclasses import fields, is_dataclass, replace
@@ -33,8 +34,11 @@ from cli.views.plan_steps import plan_view
 from lambdas.adapters import log
 from lambdas.domain.assessment.summary_builder import summarize
 from lambdas.domain.diagnosis.identity_chain import diagnose
+from lambdas.domain.diagnosis.permissions import calls_in_event, calls_named
 from lambdas.domain.incidents.details import IncidentDetails, TimelineEntry
 from lambdas.domain.planning.planner import plan
+from lambdas.domain.redaction import printable, redacted
+from lambdas.notifications import escape
 from lambdas.notifications.kind import NotificationKind
 from lambdas.notifications.message_context import MessageContext
 from tests import fakes
@@ -55,12 +59,14 @@ THREAT = Threat(
     name="hostile text",
     actor="user of a cluster",
     controls="names, annotations, field managers, events and logs",
-    attempt="control a terminal or the runner of a job, mention or link in chat, or have a foreign command copied",
-    prevention="every printer escapes; commands are built from validated identifiers only and quoted",
+    attempt="control a terminal or the runner of a job, mention or link in chat, have a foreign command copied, or stop a check with a "
+    "long text",
+    prevention="every printer escapes; commands are built from validated identifiers only and quoted; each pattern takes linear time",
     proof=(
         "test_no_text_of_a_snapshot_controls_the_reader",
         "test_no_text_of_a_cluster_becomes_a_command_or_advice",
         "test_log_lines_hold_visible_characters_only",
+        "test_a_text_of_256_kilobytes_is_read_in_a_time_that_grows_with_its_length",
         "test_a_file_with_hostile_names_gives_no_command_to_the_job_that_prints_its_report",
     ),
     residual="field managers are self-declared names; the audit log has the user",
@@ -278,3 +284,56 @@ def test_an_escaped_command_is_read_as_it_was(form: Format) -> None:
     read = json.loads(text) if form is Format.JSON else yaml.safe_load(text)
     assert read[INJECTED] == INJECTED
     assert "arn:aws:eks::aws:cluster-access-policy/x" in text
+
+
+READERS: Final[dict[str, Callable[[str], object]]] = {
+    "calls of a message": calls_named,
+    "calls of an event": calls_in_event,
+    "redaction": redacted,
+    "one line": printable,
+    "mail": escape.plain,
+    "chat": escape.chat,
+    "code in chat": escape.chat_code,
+    "terminal": escape.terminal,
+    "JSON": escape.json_escaped,
+    "YAML": escape.yaml_escaped,
+    "XML": escape.xml_escaped,
+    "subject": lambda text: escape.ascii_line(text, 100),
+}
+REPEATED: Final = {
+    "letters": ("", "a", ""),
+    "letters and hyphens": ("", "a-", ""),
+    "hyphens": ("", "-", ""),
+    "calls": ("", "ec2:CreateTags", ""),
+    "prefixes of calls": ("", "a:", ""),
+    "notes": ("", "failed to call a-", ""),
+    "labels of a mail address": ("", "aa.", "aa@"),
+    "empty labels": ("", "aa..", "@"),
+    "one-letter labels": ("", "x.", "1"),
+    "underscores in a word": ("a", "_", "a"),
+    "underscores between blanks": (" ", "_", " "),
+    "words with underscores": ("", "_a", ""),
+    "schemes": ("", "mailto:", ""),
+    "mentions": ("", "@", ""),
+    "prefixes of tokens": ("", "eyJ", ""),
+    "prefixes of signed URLs": ("", "k8s-aws-v1.", ""),
+    "bearer": ("", "Bearer ", ""),
+    "commands to a runner": ("", "##[", ""),
+    "colons": ("", ":", ""),
+    "blanks": ("", " ", "a"),
+    "marks": ("a", "\u0301", ""),
+    "controls": ("", "\x1b\u202e", ""),
+}
+"""Start, repeated part and end of a text."""
+
+
+@pytest.mark.parametrize("read", READERS.values(), ids=READERS)
+@pytest.mark.parametrize("parts", REPEATED.values(), ids=REPEATED)
+def test_a_text_of_256_kilobytes_is_read_in_a_time_that_grows_with_its_length(
+    parts: tuple[str, str, str], read: Callable[[str], object]
+) -> None:
+    start, repeated, end = parts
+    text = start + repeated * (262_144 // len(repeated)) + end
+    began = time.process_time()
+    read(text)
+    assert time.process_time() - began < 3
