@@ -93,9 +93,11 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
 def _message(body: bytes) -> str:
     try:
         status: Any = orjson.loads(body)
-        return str(status["message"])[:_MAX_MESSAGE]
+        message = status["message"]
     except (ValueError, KeyError, TypeError):
-        return body[:_MAX_MESSAGE].decode(errors="replace")
+        message = None
+    # A message that is no text may be nested deeper than Python can print.
+    return message[:_MAX_MESSAGE] if isinstance(message, str) else body[:_MAX_MESSAGE].decode(errors="replace")
 
 
 def _cause(error: Exception) -> str:

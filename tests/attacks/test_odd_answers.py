@@ -50,6 +50,7 @@ THREAT = Threat(
     "every text; host names are checked against the SAN",
     proof=(
         "test_any_value_at_any_place_is_read_as_its_type_or_refused",
+        "test_an_error_whose_message_is_no_text_is_the_error_of_its_status",
         "test_a_server_that_echoes_the_token_puts_it_into_no_error",
         "test_a_tenant_whose_pods_end_the_process_leaves_aws_node_checked",
         "test_no_token_reaches_the_log_or_a_message",
@@ -71,6 +72,11 @@ OBJECTS: dict[str, bytes] = {
     "NaN": b'{"metadata":{"resourceVersion":NaN}}',
     "a lone surrogate": b'{"metadata":{"resourceVersion":"\\ud800"}}',
     "200,000 nested arrays": b'{"metadata":' + b"[" * 200_000 + b"]" * 200_000 + b"}",
+    "900 nested objects": b'{"metadata":' + b'{"a":' * 900 + b"1" + b"}" * 900 + b"}",
+    "200,000 objects that are not closed": b'{"a":' * 200_000,
+    "NaN in an unread field": b'{"metadata":{"resourceVersion":"1"},"x":[NaN]}',
+    "an infinite number": b'{"metadata":{"resourceVersion":1e999}}',
+    "a version of 5,000 digits": b'{"metadata":{"resourceVersion":' + b"9" * 5_000 + b"}}",
     "no metadata": b"{}",
     "metadata is null": b'{"metadata":null}',
     "a version that is a number": b'{"metadata":{"resourceVersion":7}}',
@@ -86,6 +92,13 @@ LISTS: dict[str, bytes] = {
     "an item that is null": b'{"metadata":{},"items":[null]}',
     "no metadata": b'{"items":[]}',
     "a continuation that is a number": b'{"metadata":{"continue":1},"items":[]}',
+    "items nested 200,000 deep": b'{"metadata":{},"items":' + b"[" * 200_000 + b"]" * 200_000 + b"}",
+    "an item nested 900 deep": b'{"metadata":{},"items":[' + b"[" * 900 + b"]" * 900 + b"]}",
+    "NaN among the items": b'{"metadata":{},"items":[NaN]}',
+    "minus infinity as the number of remaining objects": b'{"metadata":{"remainingItemCount":-Infinity},"items":[]}',
+    "a continuation of 5,000 digits": b'{"metadata":{"continue":' + b"9" * 5_000 + b'},"items":[]}',
+    "an item that is a number of 5,000 digits": b'{"metadata":{},"items":[' + b"9" * 5_000 + b"]}",
+    "the token as a time": page([{**pod(1), "metadata": {"name": "p", "uid": "1", "creationTimestamp": SECRET}}]),
     "a time that is none": page([{**pod(1), "metadata": {"name": "p", "uid": "1", "creationTimestamp": "x"}}]),
     "a time in the year 9999": page([{**pod(1), "metadata": {"name": "p", "uid": "1", "creationTimestamp": "9999-12-31T23:59:59Z"}}]),
 }
@@ -104,9 +117,10 @@ def test_an_odd_page_is_a_permanent_error(body: bytes) -> None:
     with serving(answering(body)) as cluster, pytest.raises(PermanentError) as raised:
         cluster.pods("kube-system", "aws-node")
     assert "list pods of ServiceAccount kube-system/aws-node in cluster demo" in str(raised.value)
+    assert SECRET not in str(raised.value)
 
 
-@pytest.mark.parametrize("status", [204, 300, 302, 307, 304])
+@pytest.mark.parametrize("status", [204, 300, 301, 302, 303, 305, 307, 308, 399, 304])
 def test_a_redirection_with_a_body_of_json_is_no_success_and_is_not_followed(status: int) -> None:
     asked: list[str] = []
 
@@ -115,9 +129,16 @@ def test_a_redirection_with_a_body_of_json_is_no_success_and_is_not_followed(sta
         body = b"" if status in (204, 304) else b'{"metadata":{"resourceVersion":"7"}}'
         send(handler, body, status, Location="https://169.254.169.254/latest/meta-data/iam/security-credentials/")
 
-    with serving(redirect) as cluster, pytest.raises(PermanentError):
-        cluster.service_account("kube-system", "aws-node")
-    assert len(asked) == 1
+    calls: tuple[Callable[[Any], object], ...] = (
+        lambda cluster: cluster.service_account("kube-system", "aws-node"),
+        lambda cluster: cluster.pods("kube-system", "aws-node"),
+        lambda cluster: cluster.restart("kube-system", WorkloadKind.DAEMON_SET, "aws-node", "2026-01-01T00:00:00Z"),
+        lambda cluster: cluster.delete_pod("kube-system", "aws-node-1", "uid"),
+    )
+    for number, call in enumerate(calls, start=1):
+        with serving(redirect) as cluster, pytest.raises(PermanentError):
+            call(cluster)
+        assert len(asked) == number
 
 
 @pytest.mark.parametrize("value", ["9" * 400, "999999999", "1e9", "inf", "-1", "٣"])
@@ -151,6 +172,30 @@ def test_a_server_that_echoes_the_token_puts_it_into_no_error(status: int) -> No
     assert SECRET.partition(".")[2] not in repr(raised.value) + str(raised.value)
 
 
+ODD_MESSAGES: dict[str, bytes] = {
+    "1,000 nested lists": b"[" * 1_000 + b"]" * 1_000,
+    "1,000 nested objects": b'{"a":' * 1_000 + b"1" + b"}" * 1_000,
+    "30,000 nested lists": b"[" * 30_000 + b"]" * 30_000,
+    "NaN": b"NaN",
+    "5,000 digits": b"9" * 5_000,
+    "an infinite number": b"1e999",
+    "null": b"null",
+    "a list with the token": b'["' + SECRET.encode() + b'"]',
+}
+
+
+@pytest.mark.parametrize("status", [403, 422, 500])
+@pytest.mark.parametrize("message", ODD_MESSAGES.values(), ids=ODD_MESSAGES)
+def test_an_error_whose_message_is_no_text_is_the_error_of_its_status(message: bytes, status: int) -> None:
+    with (
+        serving(answering(b'{"message":' + message + b"}", status)) as cluster,
+        pytest.raises(RemediatorError, match=str(status)) as raised,
+    ):
+        cluster.service_account("kube-system", "aws-node")
+    assert len(str(raised.value)) < 500
+    assert SECRET not in str(raised.value)
+
+
 def test_a_large_error_with_line_feeds_and_escapes_is_one_short_line() -> None:
     message = '\n\n{"level":"INFO"}\x1b[2J<!channel>\u202e' + "x" * 5_000
     for body in (json.dumps({"message": message}).encode(), message.encode(), b"x" * 5_000_000):
@@ -160,7 +205,8 @@ def test_a_large_error_with_line_feeds_and_escapes_is_one_short_line() -> None:
         assert len(str(raised.value)) < 400
 
 
-def test_a_certificate_that_names_its_host_in_the_common_name_alone_is_refused() -> None:
+@pytest.mark.parametrize("alternative", ["", "evil.example", "localhost.evil.example", "127.0.0.1"])
+def test_a_certificate_that_names_its_host_in_the_common_name_alone_is_refused(alternative: str) -> None:
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec
@@ -179,8 +225,10 @@ def test_a_certificate_that_names_its_host_in_the_common_name_alone_is_refused()
             .serial_number(7)
             .not_valid_before(datetime(2020, 1, 1, tzinfo=UTC))
             .not_valid_after(datetime(2100, 1, 1, tzinfo=UTC))
-            .sign(authority_key, hashes.SHA256())
         )
+        if alternative:
+            made = made.add_extension(x509.SubjectAlternativeName([x509.DNSName(alternative)]), critical=False)
+        made = made.sign(authority_key, hashes.SHA256())
         private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
         return LeafCert(private, made.public_bytes(serialization.Encoding.PEM), [])
 
