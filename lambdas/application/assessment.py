@@ -12,7 +12,7 @@ from lambdas.domain.diagnosis.finding import Link, State
 from lambdas.domain.diagnosis.identity_chain import Diagnosis, diagnose
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.errors import RemediatorError
-from lambdas.domain.incidents.incident import PastIncident
+from lambdas.domain.incidents.incident import PastIncident, is_in_future
 from lambdas.domain.planning.plan import BlockReason, Plan
 from lambdas.domain.planning.planner import plan
 from lambdas.domain.planning.policies import PAST_SPAN, RepairHistory, recent_binding_change
@@ -102,19 +102,23 @@ def _read_history(
         incident_id=incident_id,
         round=iteration,
         overridden=policy_sources.overridden,
-        incidents=_of_this_cluster(snapshot, policy_sources.incidents.history(snapshot.target, snapshot.began_at - PAST_SPAN)),
+        incidents=_credible_history(snapshot, policy_sources.incidents.history(snapshot.target, snapshot.began_at - PAST_SPAN)),
         affected_clusters=policy_sources.incidents.affected_clusters(*changed) if changed else (),
         calendar_opens_at=opens_at,
         calendar_unread=unread,
     )
 
 
-def _of_this_cluster(snapshot: Snapshot, incidents: tuple[PastIncident, ...]) -> tuple[PastIncident, ...]:
-    """The incidents since the cluster was created. Older ones belong to a deleted cluster with the same name."""
+def _credible_history(snapshot: Snapshot, incidents: tuple[PastIncident, ...]) -> tuple[PastIncident, ...]:
+    """The incidents since the cluster was created. Older ones belong to a deleted cluster with the same name.
+
+    An incident that was closed in the future is left out: its cool-down would not end.
+    """
+    past = tuple(incident for incident in incidents if not is_in_future(incident.closed_at, snapshot.began_at))
     if not isinstance(snapshot.cluster, ClusterFacts):
-        return incidents
+        return past
     created_at = snapshot.cluster.created_at
-    return tuple(incident for incident in incidents if incident.closed_at >= created_at)
+    return tuple(incident for incident in past if incident.closed_at >= created_at)
 
 
 def _calendar_state(calendar: CalendarPort, name: str, at: datetime) -> tuple[datetime | None, str]:
