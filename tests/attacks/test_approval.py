@@ -138,6 +138,8 @@ RESULTS: dict[str, tuple[Any, bool, str]] = {
     "the word true": ("true", True, ""),
     "a list": ("[true]", True, ""),
     "deep JSON": ("[" * 100_000, True, ""),
+    "a name of deep JSON": ('{"approved":true,"by":' + "[" * 900 + "]" * 900 + "}", True, ""),
+    "a plan of deep JSON": ('{"approved":true,"plan":' + '{"a":' * 900 + "1" + "}" * 900 + "}", True, ""),
     "the command line": (json.dumps({"approved": True, "by": "a", "plan": "ab" * 12}), True, "ab" * 12),
     "the command line without a plan": (json.dumps({"approved": True, "by": "a"}), True, ""),
     "the command line with a list of plans": (json.dumps({"approved": True, "by": "a", "plan": ["ab" * 12]}), True, ""),

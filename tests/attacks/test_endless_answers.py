@@ -34,6 +34,7 @@ THREAT = Threat(
         "test_an_answer_that_is_too_large_is_refused_in_bounded_memory",
         "test_a_repeated_continuation_is_refused",
         "test_an_answer_that_never_ends_is_given_up_at_its_deadline",
+        "test_an_answer_without_an_end_in_its_framing_is_refused_in_bounded_memory",
     ),
     residual="the cluster of that API server is not checked, and a message says so",
 )
@@ -186,7 +187,29 @@ def drip_continue(handler: Any) -> None:
         time.sleep(0.05)
 
 
-SLOW = {"body": drip_body, "chunks": drip_chunks, "header": drip_header, "100 Continue": drip_continue}
+def drip_after(start: bytes, part: bytes) -> Callable[[Any], None]:
+    """An answer with this start, followed by the same bytes again and again."""
+
+    def drip(handler: Any) -> None:
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n" + start)
+        while True:
+            handler.wfile.write(part)
+            handler.wfile.flush()
+            time.sleep(0.05)
+
+    return drip
+
+
+SLOW = {
+    "body": drip_body,
+    "chunks": drip_chunks,
+    "header": drip_header,
+    "100 Continue": drip_continue,
+    "header fields": drip_after(b"", b"X: y\r\n"),
+    "an extension of a chunk": drip_after(b"\r\n1;", b"a"),
+    "trailers": drip_after(b"\r\n2\r\n{}\r\n0\r\n", b"X: y\r\n"),
+    "gzip": drip_after(b"Content-Encoding: gzip\r\n\r\n", b"1\r\n\x1f\r\n"),
+}
 
 
 @pytest.mark.parametrize("answer", SLOW.values(), ids=SLOW)
@@ -198,3 +221,37 @@ def test_an_answer_that_never_ends_is_given_up_at_its_deadline(answer: Callable[
             cluster.pods("kube-system", "aws-node")
     assert isinstance(raised.value, TransientError)
     assert time.monotonic() - started < 3
+
+
+def flood_after(start: bytes, part: bytes) -> Callable[[Any], None]:
+    """An answer with this start, followed by the same bytes without a pause."""
+
+    def flood(handler: Any) -> None:
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n" + start)
+        while True:
+            handler.wfile.write(part)
+
+    return flood
+
+
+FLOODS = {
+    "header fields": flood_after(b"", b"X: y\r\n" * 1_000),
+    "one header field": flood_after(b"X: ", b"y" * 65_536),
+    "an extension of a chunk": flood_after(b"\r\n1;", b"a" * 65_536),
+    "the size of a chunk": flood_after(b"\r\n", b"f" * 65_536),
+    "trailers": flood_after(b"\r\n2\r\n{}\r\n0\r\n", b"X: y\r\n" * 10_000),
+    "one trailer": flood_after(b"\r\n2\r\n{}\r\n0\r\nX: ", b"y" * 65_536),
+    "chunks of one byte": flood_after(b"\r\n", b"1\r\n \r\n" * 1_000),
+}
+
+
+@pytest.mark.parametrize("answer", FLOODS.values(), ids=FLOODS)
+def test_an_answer_without_an_end_in_its_framing_is_refused_in_bounded_memory(
+    answer: Callable[[Any], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_limits, "RESPONSE_TIMEOUT_S", 1.0)
+    with serving(answer) as cluster, memory_bounded():
+        started = time.monotonic()
+        with pytest.raises(RemediatorError):
+            cluster.pods("kube-system", "aws-node")
+    assert time.monotonic() - started < 6

@@ -28,15 +28,26 @@ THREAT = Threat(
 )
 
 
-def test_a_principal_of_another_account_cannot_publish_to_any_topic(prod: Template) -> None:
-    topics = {f"<{name}>" for name in of_type(prod, "AWS::SNS::Topic")}
+def assert_closed_to_others(template: Template) -> None:
+    """Each topic denies other accounts, and lets no principal publish but an AWS service for this account."""
+    topics = {f"<{name}>" for name in of_type(template, "AWS::SNS::Topic")}
     closed = set()
-    for policy in of_type(prod, "AWS::SNS::TopicPolicy").values():
+    for policy in of_type(template, "AWS::SNS::TopicPolicy").values():
         for statement in resolved(policy["Properties"]["PolicyDocument"])["Statement"]:
             if statement["Effect"] == "Deny" and statement["Condition"].get("StringNotEquals") == {"aws:PrincipalAccount": ACCOUNT}:
                 assert (statement["Principal"], statement["Action"]) == ({"AWS": "*"}, "sns:Publish")
                 closed.add(statement["Resource"])
+            elif statement["Effect"] == "Allow":
+                assert list(statement["Principal"]) == ["Service"]
+                assert statement["Condition"]["StringEquals"] == {"aws:SourceAccount": ACCOUNT}
+    assert topics
     assert closed == topics
+
+
+def test_a_principal_of_another_account_cannot_publish_to_any_topic(maximal: dict[str, Template]) -> None:
+    for template in (*maximal.values(), *synthesize(MINIMAL).values()):
+        if of_type(template, "AWS::SNS::Topic"):
+            assert_closed_to_others(template)
 
 
 def test_the_chat_service_cannot_assume_the_channel_role_for_another_account(prod: Template) -> None:

@@ -42,6 +42,15 @@ HOSTILE_NAMES = [
     "prod blue",
     "{cluster}",
     "a,b",
+    "ｐｒｏｄ",
+    "prod\u200b",
+    "prod\u202e",
+    "prod\r",
+    "\tprod",
+    "prod;id",
+    "$(id)",
+    "arn:aws:eks:eu-west-1:999988887777:cluster/prod",
+    "b\u0301",
 ]
 
 
@@ -241,6 +250,37 @@ def test_a_megabyte_of_text_is_read_quickly(name: str, filler: str) -> None:
         if isinstance(detail[key], dict):
             for inner in detail[key]:
                 _answer({**recorded, "detail": {**detail, key: {**detail[key], inner: megabyte}}})
+    assert time.process_time() - began < 2
+
+
+ODD_VALUES: dict[str, object] = {
+    "NaN": float("nan"),
+    "infinity": float("-inf"),
+    "4,000 digits": 10**4_000,
+    "a negative integer": -(2**63) - 1,
+    "true": True,
+    "a list of lists": [[[]]],
+    "an object with an empty key": {"": {"": None}},
+    "256 KB of combining marks": "a" + "\u0301" * 131_072,
+    "256 KB of right-to-left marks": "\u202e" * 87_382,
+    "256 KB of underscores": "a" + "_" * 262_144 + "a",
+    "256 KB of short labels": "a." * 131_072 + "a@",
+}
+
+
+@pytest.mark.parametrize("name", ONE_OF_EACH_KIND)
+@pytest.mark.parametrize("value", ODD_VALUES.values(), ids=ODD_VALUES)
+def test_an_odd_value_at_any_place_is_read_quickly(name: str, value: object) -> None:
+    recorded = event(name)
+    began = time.process_time()
+    for key in recorded:
+        _answer({**recorded, key: value})
+    detail = recorded.get("detail", {})
+    for key in detail:
+        _answer({**recorded, "detail": {**detail, key: value}})
+        if isinstance(detail[key], dict):
+            for inner in detail[key]:
+                _answer({**recorded, "detail": {**detail, key: {**detail[key], inner: value}}})
     assert time.process_time() - began < 2
 
 
