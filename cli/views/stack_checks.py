@@ -86,5 +86,6 @@ def _summary(results: Sequence[CheckResult], seconds: float) -> Text:
     off = f", {pluralize(counts['off'], 'optional feature is', 'optional features are')} off" if counts["off"] else ""
     text = Text(f"{', '.join(parts)}{off}, in {seconds:.1f} s.")
     if counts[Answer.SHOWN] + counts["off"] == len(results):
-        return text.append("\nEvery check is shown. ", style="green").append(UNPROVEN, style="dim")
+        scope = " for the features that are on" if counts["off"] else ""
+        return text.append(f"\nEvery check is shown{scope}. ", style="green").append(UNPROVEN, style="dim")
     return text
