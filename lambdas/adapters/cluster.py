@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lambdas.adapters import kubernetes_objects
 from lambdas.adapters.kubernetes_api import PAGE, PAGE_OF_UNKNOWN_SIZE, TABLE, KubernetesApi, segment
-from lambdas.contract.names import AGENT_LABEL, AGENT_NAMES, AGENT_NAMESPACE, RESTARTED_AT_ANNOTATION, ROLE_ANNOTATION
+from lambdas.contract.names import AGENT_LABEL, AGENT_NAMES, AGENT_NAMESPACE, IDENTITY_WEBHOOK, RESTARTED_AT_ANNOTATION, ROLE_ANNOTATION
 from lambdas.contract.workloads import WorkloadKind, known
 from lambdas.domain.errors import Conflict, NotFound, PermanentError
 from lambdas.domain.snapshot.snapshot import Missing
@@ -122,6 +122,14 @@ class Cluster:
             {"fieldSelector": "reason=FailedCreate"},
         )
         return tuple(sorted(dict.fromkeys(found), key=lambda error: error.at, reverse=True))
+
+    def has_identity_webhook(self) -> bool:
+        path = f"/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/{segment(IDENTITY_WEBHOOK)}"
+        try:
+            self._api.get(f"read MutatingWebhookConfiguration {IDENTITY_WEBHOOK}", path, kubernetes_objects.uid)
+        except NotFound:
+            return False
+        return True
 
     def apply_annotation(self, namespace: str, name: str, role_arn: str, resource_version: str) -> None:
         attempt, path = f"annotate ServiceAccount {namespace}/{name}", _service_account(namespace, name)

@@ -5,11 +5,19 @@ from datetime import datetime
 from typing import Final
 
 from lambdas.application.readers import Hints, Readers
-from lambdas.application.snapshot_collection import add_advice, add_recorded_refusals, add_symptoms, collect_snapshot, needs_event_history
+from lambdas.application.snapshot_collection import (
+    add_advice,
+    add_identity_webhook,
+    add_recorded_refusals,
+    add_symptoms,
+    collect_snapshot,
+    needs_event_history,
+)
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.contract.settings import Severity
 from lambdas.domain.diagnosis.finding import Link, State
 from lambdas.domain.diagnosis.identity_chain import Diagnosis, diagnose
+from lambdas.domain.diagnosis.links.annotation import needs_identity_webhook
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.errors import RemediatorError
 from lambdas.domain.incidents.incident import PastIncident, is_in_future
@@ -83,6 +91,9 @@ def assess(
     snapshot, diagnosis = collect_and_diagnose(target, readers, now, hints, symptoms=True)
     if diagnosis.verdict in UNEXPLAINED and needs_event_history(snapshot, readers):
         snapshot = add_recorded_refusals(snapshot, readers)
+        diagnosis = diagnose(snapshot)
+    if needs_identity_webhook(snapshot):
+        snapshot = add_identity_webhook(snapshot, readers)
         diagnosis = diagnose(snapshot)
     if diagnosis.is_healthy:
         return Assessment(snapshot=snapshot, diagnosis=diagnosis, plan=plan(snapshot, diagnosis, RepairHistory()))

@@ -119,6 +119,15 @@ def add_recorded_refusals(snapshot: Snapshot, readers: Readers) -> Snapshot:
     return replace(snapshot, recorded_refusals=found)
 
 
+def add_identity_webhook(snapshot: Snapshot, readers: Readers) -> Snapshot:
+    """The same snapshot with the registration of the identity webhook: one read by name."""
+    facts = snapshot.cluster
+    if not _has_api_server(facts):
+        return snapshot
+    registered = read_optional(lambda: readers.clusters.login(facts).has_identity_webhook())
+    return replace(snapshot, has_identity_webhook=registered)
+
+
 def add_symptoms(snapshot: Snapshot, readers: Readers) -> Snapshot:
     """The same snapshot with nodes and permission errors."""
     facts, target = snapshot.cluster, snapshot.target

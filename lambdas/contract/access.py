@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from lambdas.contract.environment import Function
-from lambdas.contract.names import AGENT_NAMESPACE, CHECKER_GROUP, EVENT_SOURCE, PROJECT, REMEDIATOR_GROUP
+from lambdas.contract.names import AGENT_NAMESPACE, CHECKER_GROUP, EVENT_SOURCE, IDENTITY_WEBHOOK, PROJECT, REMEDIATOR_GROUP
 from lambdas.contract.workloads import AWS_NODE, WorkloadKind, known
 
 
@@ -277,6 +277,15 @@ def rbac_rules(namespace: str, service_account: str, kind: WorkloadKind, workloa
         RbacRule(group="", resource="pods", verbs=("delete",), by=_REMEDIATOR, why="replace the canary and stale pods"),
         RbacRule(group="events.k8s.io", resource="events", verbs=("list",), why="read permission errors that the plug-in reports"),
         RbacRule(group="", resource="nodes", verbs=("list",), cluster_wide=True, why="read whether nodes are Ready, and the reason if not"),
+        RbacRule(
+            group="admissionregistration.k8s.io",
+            resource="mutatingwebhookconfigurations",
+            names=(IDENTITY_WEBHOOK,),
+            verbs=("get",),
+            by=_REMEDIATOR,
+            cluster_wide=True,
+            why="read whether the identity webhook is registered, where pods lack the role of a correct annotation",
+        ),
     )
 
 

@@ -42,6 +42,14 @@ AUDIENCE_ANNOTATION: Final = "eks.amazonaws.com/audience"
 
 Source: https://github.com/aws/amazon-eks-pod-identity-webhook/blob/HEAD/README.md
 """
+IDENTITY_WEBHOOK: Final = "pod-identity-webhook"
+"""The `MutatingWebhookConfiguration` of the identity webhook. EKS runs the webhook, but the object is in the cluster's API.
+
+Clusters in which it did not exist injected no role.
+Sources: https://github.com/aws/amazon-eks-pod-identity-webhook/issues/68 (present on EKS 1.15, absent on 1.16)
+https://github.com/aws/amazon-eks-pod-identity-webhook/issues/135 (absent on EKS 1.21, present in other clusters)
+https://github.com/awsdocs/amazon-eks-user-guide/pull/894 (two EKS clusters compared by this object)
+"""
 CNI_ADDON: Final = "vpc-cni"
 POD_IDENTITY_AGENT_ADDON: Final = "eks-pod-identity-agent"
 AGENT_NAMESPACE: Final = "kube-system"

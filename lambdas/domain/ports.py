@@ -137,6 +137,10 @@ class ClusterPort(Protocol):
         """`FailedCreate` events on the workload of this name, newest first."""
         ...
 
+    def has_identity_webhook(self) -> bool:
+        """Whether the identity webhook is registered with the API server."""
+        ...
+
     def apply_annotation(self, namespace: str, name: str, role_arn: str, resource_version: str) -> None:
         """Set only the role annotation and own it, so that another manager that stops applying it does not remove it.
 

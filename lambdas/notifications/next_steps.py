@@ -74,6 +74,7 @@ def _manual_steps(context: MessageContext) -> Iterator[Phrase]:
         yield _inspect_deletion(context)
     if context.trouble:
         yield _command("See the current state:", _check(context))
+        yield from _remedies(context, MOST_STEPS - 2)
         yield _command("When the cause is fixed:", _fix(context))
         return
     reason = context.main_blocker.reason if context.main_blocker else ""

@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 from typing import Final
 
 from lambdas.adapters.incident_items import past_item
-from lambdas.contract.names import ROLE_ANNOTATION
+from lambdas.contract.names import IDENTITY_WEBHOOK, ROLE_ANNOTATION
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.domain.planning.policies import PAST_SPAN
 from sandbox.aws.eks_state import Failure
 from sandbox.aws.faults import Fault, FaultKind
 from sandbox.cluster.clock import stamp, utc_now
-from sandbox.cluster.resources import NODES, PODS, SERVICE_ACCOUNTS
+from sandbox.cluster.resources import MUTATING_WEBHOOKS, NODES, PODS, SERVICE_ACCOUNTS
 from sandbox.controllers.cluster_snapshot import condition
 from sandbox.controllers.vpc_cni import STS_TIMES_OUT, NoCredentials, sts_refuses
 from sandbox.simulation.aws_account import CLUSTER, NAMESPACE, OPERATOR, resolve_role
@@ -99,6 +99,10 @@ class SandboxSteps:
         self.env.backend.webhook_faults.outage = outage
         self.env.backend.webhook_faults.miss_next = miss_next
         return "the identity webhook is down" if outage else f"the identity webhook skips the next {miss_next} pods"
+
+    def delete_webhook_configuration(self) -> str:
+        self.env.backend.delete(MUTATING_WEBHOOKS, IDENTITY_WEBHOOK)
+        return f"the MutatingWebhookConfiguration {IDENTITY_WEBHOOK} is deleted"
 
     def stop_kubelets(self, count: int = 1) -> str:
         nodes = self.env.backend.all_of(NODES)[:count]

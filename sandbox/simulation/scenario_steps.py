@@ -50,6 +50,9 @@ class StepExecutor(Protocol):
     def configure_webhook(self, outage: bool = False, miss_next: int = 0) -> str:
         """Make the identity webhook fail, or skip the next pods."""
 
+    def delete_webhook_configuration(self) -> str:
+        """Remove the registration of the identity webhook, so that the API server calls it for no pod."""
+
     def stop_kubelets(self, count: int = 1) -> str:
         """Stop the kubelets of the first nodes."""
 

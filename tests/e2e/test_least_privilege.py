@@ -81,6 +81,8 @@ def _calls(function: Function, admin: ApiClient) -> Iterator[Call]:
             yield lambda port, namespace=namespace: port.delete_pod(namespace, "no-such-pod", "no-such-uid")  # type: ignore[misc]
     yield lambda port: port.nodes()
     yield lambda port: port.agent_pods()
+    if function is Function.REMEDIATOR:
+        yield lambda port: port.has_identity_webhook()
     replica_set = admin.get("/apis/apps/v1/namespaces/apps/replicasets")["items"][0]["metadata"]["name"]
     yield lambda port: port.owner("apps", "ReplicaSet", replica_set)
 
@@ -145,6 +147,8 @@ FORBIDDEN: dict[str, tuple[str, str, object]] = {
     "list pods elsewhere": ("GET", "/api/v1/namespaces/default/pods", None),
     "delete a pod elsewhere": ("DELETE", "/api/v1/namespaces/default/pods/some-pod", None),
     "list pods everywhere": ("GET", "/api/v1/pods", None),
+    "read another webhook": ("GET", "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/another", None),
+    "change the webhook": ("PATCH", "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/pod-identity-webhook", {}),
     "change a node": ("PATCH", "/api/v1/nodes/only-node", {"spec": {"unschedulable": True}}),
     "delete a node": ("DELETE", "/api/v1/nodes/only-node", None),
     "create a node": ("POST", "/api/v1/nodes", {"metadata": {"name": "mine"}}),

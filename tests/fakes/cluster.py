@@ -65,6 +65,9 @@ class FakeCluster:
     def controller_errors(self, namespace: str, name: str) -> tuple[ControllerError, ...]:
         return tuple(self.here.controller_errors) if (namespace, name) in {(key[0], key[2]) for key in self.here.workloads} else ()
 
+    def has_identity_webhook(self) -> bool:
+        return self.here.webhook.is_registered
+
     def apply_annotation(self, namespace: str, name: str, role_arn: str, resource_version: str) -> None:
         self._annotate(namespace, name, role_arn, resource_version)
 

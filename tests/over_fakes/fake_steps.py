@@ -101,6 +101,10 @@ class FakeSteps:
         self.run.world.cluster.webhook.misses = FOREVER if outage else miss_next
         return ""
 
+    def delete_webhook_configuration(self) -> str:
+        self.run.world.cluster.webhook.is_registered = False
+        return ""
+
     def stop_kubelets(self, count: int = 1) -> str:
         for name in list(self.run.world.cluster.nodes)[:count]:
             self.run.world.lose_node(self.run.world.cluster, name)

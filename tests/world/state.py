@@ -89,10 +89,11 @@ class Pod:
 
 @dataclass
 class Webhook:
-    """The identity webhook. It knows annotations `lag` late, and misses the next `misses` pods altogether."""
+    """The identity webhook. It knows annotations `lag` late, and misses the next `misses` pods, or all if not registered."""
 
     lag: timedelta = timedelta()
     misses: int = 0
+    is_registered: bool = True
 
 
 @dataclass
@@ -259,6 +260,8 @@ class World:
 
     def _injected(self, cluster: InCluster, key: tuple[str, str]) -> tuple[str | None, bool]:
         """The role, and whether container credentials are injected. An association precedes an annotation."""
+        if not cluster.webhook.is_registered:
+            return None, False
         if cluster.webhook.misses > 0:
             cluster.webhook.misses -= 1
             return None, False

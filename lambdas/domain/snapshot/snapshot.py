@@ -334,7 +334,7 @@ class Snapshot:
     `began_at` is the start of reading; the snapshot includes everything before it. `known_good_at` is the time of the last healthy
     check.
     `refusals` are calls that AWS refused, of which an event led to this check or reached its incident; `recorded_refusals` were
-    looked up in CloudTrail's event history.
+    looked up in CloudTrail's event history. `has_identity_webhook` tells whether the webhook is registered with the API server.
     `bound_roles` are ARN patterns of the roles that may be written: empty text where none was configured, `*` where that is not known.
     """
 
@@ -366,6 +366,7 @@ class Snapshot:
     actor: Actor | None = None
     refusals: tuple[Refusal, ...] = ()
     recorded_refusals: tuple[Refusal, ...] | Unknown | NotRead = NOT_READ
+    has_identity_webhook: bool | Unknown | NotRead = NOT_READ
     bound_roles: tuple[str, ...] = ("*",)
 
     @property

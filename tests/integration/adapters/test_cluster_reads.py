@@ -13,6 +13,7 @@ from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.snapshot.snapshot import Missing
 from sandbox.cluster import pod_identity_agent
 from sandbox.cluster.faults import Fault
+from sandbox.cluster.resources import MUTATING_WEBHOOKS
 from tests.integration.adapters.embedded_clusters import NAME, NAMESPACE, ROLE, apply_aws_node, embedded, login, node, pod
 
 if TYPE_CHECKING:
@@ -214,3 +215,11 @@ def test_the_owner_of_a_pod_is_itself_or_the_deployment_of_its_replica_set() -> 
         assert client.owner(NAMESPACE, "ReplicaSet", "gone") is None
         assert client.owner(NAMESPACE, "DaemonSet", NAME) == (WorkloadKind.DAEMON_SET, NAME)
         assert client.owner(NAMESPACE, "Job", "j") is None
+
+
+def test_the_identity_webhook_is_found_by_its_name(cluster: EmbeddedCluster) -> None:
+    assert not login(cluster).has_identity_webhook()
+    cluster.store.create(MUTATING_WEBHOOKS, {"metadata": {"name": "another-webhook"}, "webhooks": []})
+    assert not login(cluster).has_identity_webhook()
+    cluster.store.create(MUTATING_WEBHOOKS, {"metadata": {"name": "pod-identity-webhook"}, "webhooks": []})
+    assert login(cluster).has_identity_webhook()

@@ -246,6 +246,13 @@ FAULT_CASES: Final[Mapping[str, FaultCase]] = {
         build=lambda: _snapshot(
             pods=(*pods(14, ROLE), *_changed(pods(15, None, created_at=NOW - timedelta(minutes=2))[14:], ready=False)),
             permission_errors=refusals("aws-node-14"),
+            has_identity_webhook=True,
+        ),
+    ),
+    "webhook-absent": FaultCase(
+        verdict=Verdict.WEBHOOK_MISSED,
+        build=lambda: _snapshot(
+            pods=_changed(pods(15, None, created_at=NOW - timedelta(minutes=2)), ready=False), has_identity_webhook=False
         ),
     ),
     "trust-other-issuer": FaultCase(

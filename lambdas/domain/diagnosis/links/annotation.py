@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Final
 
-from lambdas.contract.names import ROLE_ANNOTATION
+from lambdas.contract.names import IDENTITY_WEBHOOK, ROLE_ANNOTATION
 from lambdas.contract.parameters import Mechanism
 from lambdas.contract.settings import Severity
 from lambdas.domain.diagnosis.finding import Evidence, Finding, Link, Remedy, broken, not_applicable, ok, unknown
@@ -13,7 +14,7 @@ from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.diagnosis.workload_needs import harmful_errors
 from lambdas.domain.plurals import pluralize, pluralize_share
 from lambdas.domain.snapshot.node_reachability import pods_on_lost_nodes, reachable_pods
-from lambdas.domain.snapshot.snapshot import Binding, FieldWriter, Missing, PodFacts, ServiceAccountFacts, Snapshot, Unknown
+from lambdas.domain.snapshot.snapshot import Binding, FieldWriter, Missing, NotRead, PodFacts, ServiceAccountFacts, Snapshot, Unknown
 
 
 def stray_keys(account: ServiceAccountFacts) -> dict[str, str]:
@@ -136,13 +137,44 @@ def _pods_with_role(snapshot: Snapshot, severity: Severity) -> Finding:
     if not stale:
         return stuck(snapshot, severity) or ok(Link.PODS, f"{pods} of {pluralize(pods, 'was', 'were')} admitted with the role{besides}")
     skipped = _skipped_by_webhook(snapshot, stale)
-    evidence = tuple(Evidence(f"Pod {pod.name}", "AWS_ROLE_ARN", pod.role_arn or "none", pod.created_at) for pod in stale[:3])
+    evidence = (
+        *_webhook_evidence(snapshot),
+        *(Evidence(f"Pod {pod.name}", "AWS_ROLE_ARN", pod.role_arn or "none", pod.created_at) for pod in stale[:3]),
+    )
+    is_absent = snapshot.has_identity_webhook is False
+    remedies = (_RESTORE_WEBHOOK,) if is_absent else ()
     if len(skipped) == len(stale):
         stale_share = f"{len(stale)} of {pluralize(pods, 'pod')}"
-        sentence = f"The identity webhook missed {stale_share}: created after the annotation, yet without the role{besides}."
-        return broken(Link.PODS, Verdict.WEBHOOK_MISSED, sentence, *evidence)
+        cause = "No identity webhook is registered, so it" if is_absent else "The identity webhook"
+        sentence = f"{cause} missed {stale_share}: created after the annotation, yet without the role{besides}."
+        return broken(Link.PODS, Verdict.WEBHOOK_MISSED, sentence, *evidence, remedies=remedies)
     sentence = f"{pluralize_share(len(stale), pods, 'pod', 'was', 'were')} admitted without the right role{besides}."
-    return broken(Link.PODS, Verdict.PODS_STALE, sentence, *evidence)
+    return broken(Link.PODS, Verdict.PODS_STALE, sentence, *evidence, remedies=remedies)
+
+
+_RESTORE_WEBHOOK: Final = Remedy(
+    f"have AWS Support restore the MutatingWebhookConfiguration {IDENTITY_WEBHOOK}: without it, no new pod gets the role"
+)
+"""A maintainer of the webhook asks for the cluster. https://github.com/aws/amazon-eks-pod-identity-webhook/issues/69"""
+
+
+def needs_identity_webhook(snapshot: Snapshot) -> bool:
+    """Whether the registration of the webhook matters: a pod has no role though the annotation is correct and no association decides."""
+    account = snapshot.service_account
+    is_annotated = isinstance(account, ServiceAccountFacts) and account.role_annotations.get(ROLE_ANNOTATION) == snapshot.desired_role
+    return is_annotated and not uses_pod_identity(snapshot) and any(pod.role_arn is None for pod in stale_pods(snapshot))
+
+
+def _webhook_evidence(snapshot: Snapshot) -> tuple[Evidence, ...]:
+    """Whether the webhook is registered: present, absent or not read. Present does not show that it answers."""
+    match snapshot.has_identity_webhook:
+        case NotRead():
+            return ()
+        case Unknown(reason):
+            state = f"not read: {reason}"
+        case registered:
+            state = "present" if registered else "absent"
+    return (Evidence(f"MutatingWebhookConfiguration {IDENTITY_WEBHOOK}", "state", state),)
 
 
 def _skipped_by_webhook(snapshot: Snapshot, stale: Sequence[PodFacts]) -> list[PodFacts]:
