@@ -9,7 +9,20 @@ from lambdas.domain.diagnosis.verdict import Verdict
 
 RUNBOOKS = Path(__file__).parents[3] / "docs" / "runbooks"
 HEADINGS = ["Meaning", "Confirm", "What the remediator does", "Prevention"]
-SUBCOMMANDS = {"access", "adopt", "approve", "bindings", "check", "fix", "history", "plan", "preflight", "reject", "settings"}
+SUBCOMMANDS = {
+    "access",
+    "adopt",
+    "approve",
+    "bindings",
+    "check",
+    "explain-log",
+    "fix",
+    "history",
+    "plan",
+    "preflight",
+    "reject",
+    "settings",
+}
 
 
 def _commands(text: str) -> str:
