@@ -113,6 +113,7 @@ def test_a_namespace_of_someone_else_is_left_alone(env: SandboxEnvironment) -> N
 
 
 def test_ctrl_c_cleans_up(env: SandboxEnvironment) -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # where a shell runs the tests in the background, a child would ignore it
     before = state(env)
     terminal = Terminal(env, ONCALL)
     command = [sys.executable, "-m", "cli", "verify", "--drill", "--cluster", CLUSTER, "--role", ROLE, "--yes"]
