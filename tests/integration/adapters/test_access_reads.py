@@ -13,6 +13,8 @@ from lambdas.domain.errors import NotFound
 from sandbox.aws.eks_clusters import ClusterSpec
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from lambdas.adapters.aws_session import AwsSession
     from sandbox.aws.local_aws import LocalAws
 
@@ -39,17 +41,24 @@ def test_a_missing_role_has_no_policies_to_read(session: AwsSession) -> None:
         IamRolePolicies(session).documents("arn:aws:iam::111122223333:role/gone")
 
 
-def test_access_policies_of_an_entry_are_read(local_aws: LocalAws, session: AwsSession) -> None:
-    local_aws.roles.create("entry")
+@pytest.fixture
+def entries(local_aws: LocalAws) -> Iterator[str]:
+    """A cluster of its own, removed again because the tests of a package share one AWS."""
     local_aws.eks.add_cluster(ClusterSpec(name="entries", endpoint="https://127.0.0.1:1", ca_data="Q0E="))
+    yield "entries"
+    del local_aws.eks.state.clusters["entries"]
+
+
+def test_access_policies_of_an_entry_are_read(local_aws: LocalAws, session: AwsSession, entries: str) -> None:
+    local_aws.roles.create("entry")
     role = "arn:aws:iam::111122223333:role/entry"
     eks, no_clusters = local_aws.client("eks"), None
     access = UserClusterAccess(session, no_clusters, no_clusters)  # type: ignore[arg-type]  # reads of AWS use no cluster
     with pytest.raises(NotFound):
-        access.policies_of("entries", role)
-    eks.create_access_entry(clusterName="entries", principalArn=role)
-    assert access.policies_of("entries", role) == []
-    eks.associate_access_policy(clusterName="entries", principalArn=role, policyArn=ADMINISTRATOR, accessScope={"type": "cluster"})
-    assert access.policies_of("entries", role) == [ADMINISTRATOR]
-    eks.disassociate_access_policy(clusterName="entries", principalArn=role, policyArn=ADMINISTRATOR)
-    assert access.policies_of("entries", role) == []
+        access.policies_of(entries, role)
+    eks.create_access_entry(clusterName=entries, principalArn=role)
+    assert access.policies_of(entries, role) == []
+    eks.associate_access_policy(clusterName=entries, principalArn=role, policyArn=ADMINISTRATOR, accessScope={"type": "cluster"})
+    assert access.policies_of(entries, role) == [ADMINISTRATOR]
+    eks.disassociate_access_policy(clusterName=entries, principalArn=role, policyArn=ADMINISTRATOR)
+    assert access.policies_of(entries, role) == []
