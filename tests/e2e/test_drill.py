@@ -46,6 +46,11 @@ def policies(plane: ControlPlane) -> dict[str, Any]:
     }
 
 
+def wait_until_namespace_is_gone(plane: ControlPlane) -> None:
+    """A real API server deletes the content of a namespace before the namespace, in the background."""
+    eventually(lambda: plane.client().ask("GET", f"/api/v1/namespaces/{NAMESPACE}").status, lambda status: status == 404)
+
+
 def test_the_stack_is_shown_to_work_and_a_drill_restores_the_policies(env: SandboxEnvironment, control_plane: ControlPlane) -> None:
     terminal = Terminal(env, ONCALL)
     terminal("access", "--apply", "--cluster", CLUSTER)
@@ -59,7 +64,7 @@ def test_the_stack_is_shown_to_work_and_a_drill_restores_the_policies(env: Sandb
     assert document["failure"] is None
     assert all(leg["seconds"] is not None for leg in document["legs"])
     assert policies(control_plane) == before
-    eventually(lambda: control_plane.client().ask("GET", f"/api/v1/namespaces/{NAMESPACE}").status, lambda status: status == 404)
+    wait_until_namespace_is_gone(control_plane)
 
 
 def test_a_clean_up_after_a_crash_restores_the_policies(env: SandboxEnvironment, control_plane: ControlPlane) -> None:
@@ -73,4 +78,5 @@ def test_a_clean_up_after_a_crash_restores_the_policies(env: SandboxEnvironment,
     removed = terminal.document("verify", "--drill", "--clean-up", "--cluster", CLUSTER)["removed"]
     assert any("admission policies" in line for line in removed)
     assert policies(control_plane) == before
+    wait_until_namespace_is_gone(control_plane)
     assert terminal.document("verify", "--drill", "--clean-up", "--cluster", CLUSTER)["removed"] == []
