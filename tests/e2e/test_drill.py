@@ -33,6 +33,10 @@ def env(control_plane: ControlPlane) -> Iterator[SandboxEnvironment]:
         let_in(standing, ONCALL, ADMINS)
         create_role(standing, "drill", f"system:serviceaccount:{NAMESPACE}:{NAME}")
         yield standing
+    admin = control_plane.client()
+    for path in (BINDINGS_PATH, POLICIES_PATH):  # other tests write what these policies refuse
+        for item in admin.get(path)["items"]:
+            admin.delete(f"{path}/{item['metadata']['name']}")
     control_plane.sts = sts
     control_plane.set_plugin_credentials(plugin)
 
