@@ -37,7 +37,7 @@ def next_batch(
     """
     remaining = [pod for pod in pods if not pod.deleting and pod.node not in reach.lost_nodes]
     with_role = [pod for pod in remaining if was_admitted_with(pod, action.role_arn, action.mechanism)]
-    stale = sort_by_age(pod for pod in remaining if pod not in with_role)
+    stale = sort_by_age(pod for pod in remaining if not was_admitted_with(pod, action.role_arn, action.mechanism))
     ready = sum(pod.ready for pod in with_role)
     goal = ready if former.goal is None else former.goal
     if reach.capacity is not None:
