@@ -27,23 +27,16 @@ if TYPE_CHECKING:
     from lambdas.contract.environment import Environment, Function
 
 
-def self_test(event: Mapping[str, Any], session: AwsSession, environment: Environment, function: Function) -> dict[str, Any]:
-    """The report of a function that runs once, or `{"error": ...}` for an invalid request."""
-    try:
-        report: dict[str, Any] = encode(run_self_test(parse_self_test(event), _ports(session, environment, function)))
-    except InvalidSelfTest as error:
-        return {"error": str(error)}
-    return report
-
-
-def durable_self_test(
-    event: Mapping[str, Any], steps: Steps, session: AwsSession, environment: Environment, function: Function
+def self_test(
+    event: Mapping[str, Any], session: AwsSession, environment: Environment, function: Function, steps: Steps | None = None
 ) -> dict[str, Any]:
-    """The report of a durable execution, or `{"error": ...}` for an invalid request."""
+    """The report of a function, or `{"error": ...}` for an invalid request. A durable execution passes its `steps`."""
     try:
-        report: dict[str, Any] = encode(run_durable_self_test(parse_self_test(event), steps, _ports(session, environment, function)))
+        request = parse_self_test(event)
     except InvalidSelfTest as error:
         return {"error": str(error)}
+    ports = _ports(session, environment, function)
+    report: dict[str, Any] = encode(run_durable_self_test(request, steps, ports) if steps else run_self_test(request, ports))
     return report
 
 

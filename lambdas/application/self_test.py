@@ -4,7 +4,7 @@ Every failed call is the answer to one check. Nothing is written, and the report
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from lambdas.application.readers import Readers
@@ -107,11 +107,8 @@ def run_durable_self_test(request: SelfTestRequest, steps: Steps, ports: SelfTes
     steps.pause(StepId(StepPurpose.SELF_TEST, part="wait"), WAIT_S)
     resumed = steps.once(StepId(StepPurpose.SELF_TEST, part="resumed"), ports.runtime, RuntimeFacts)
     answer = steps.ask(StepId(StepPurpose.SELF_TEST, part="callback"), lambda _: True, CALLBACK_TIMEOUT_S)
-    return SelfTestReport(
-        **{name: getattr(report, name) for name in ("schema_version", "version", "region", "runtime", "settings_floor", "answers")},
-        is_resumed=resumed.function_version == report.runtime.function_version,
-        is_answered=answer.approved,
-    )
+    is_resumed = resumed.function_version == report.runtime.function_version
+    return replace(report, is_resumed=is_resumed, is_answered=answer.approved)
 
 
 def _function_answers(ports: SelfTestPorts, runtime: RuntimeFacts) -> Iterator[CheckAnswer]:

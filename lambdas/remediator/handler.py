@@ -73,9 +73,9 @@ def _run(event: dict[str, Any], context: DurableContext) -> Any:
     """
     steps = DurableSteps(context)
     if is_self_test(event):
-        from lambdas.adapters.self_test import durable_self_test
+        from lambdas.adapters.self_test import self_test
 
-        return durable_self_test(event, steps, _session(), _environment(), Function.REMEDIATOR)
+        return self_test(event, _session(), _environment(), Function.REMEDIATOR, steps)
     if "digest" in event:
         return encode(send_digest(decode(DigestRequest, event["digest"]), steps, _digest_dependencies()))
     opened = steps.until(
