@@ -17,6 +17,8 @@ from lambdas.domain.errors import Conflict, NotFound, PermanentError
 from lambdas.domain.snapshot.snapshot import Missing
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from lambdas.adapters.eks_token import Tokens
     from lambdas.domain.snapshot.snapshot import (
         ClusterFacts,
@@ -66,23 +68,17 @@ class Cluster:
 
     def pods(self, namespace: str, service_account: str, node: str = "") -> tuple[PodFacts, ...]:
         selector = f"spec.serviceAccountName={service_account}" + (f",spec.nodeName={node}" if node else "")
-        found = self._api.list_facts(
-            f"list pods of ServiceAccount {namespace}/{service_account}",
-            f"/api/v1/namespaces/{segment(namespace)}/pods",
-            kubernetes_objects.pods,
-            {"fieldSelector": selector},
-            page=PAGE if known(namespace, service_account) else PAGE_OF_UNKNOWN_SIZE,
-        )
-        return tuple({pod.uid: pod for pod in found}.values())  # a restarted list returns pods twice
+        page = PAGE if known(namespace, service_account) else PAGE_OF_UNKNOWN_SIZE
+        return self._list_pods(f"list pods of ServiceAccount {namespace}/{service_account}", namespace, {"fieldSelector": selector}, page)
 
     def agent_pods(self) -> tuple[PodFacts, ...]:
-        found = self._api.list_facts(
-            "list pods of the EKS Pod Identity agent",
-            f"/api/v1/namespaces/{AGENT_NAMESPACE}/pods",
-            kubernetes_objects.pods,
-            {"labelSelector": f"{AGENT_LABEL} in ({','.join(AGENT_NAMES)})"},
-        )
-        return tuple({pod.uid: pod for pod in found}.values())
+        selector = f"{AGENT_LABEL} in ({','.join(AGENT_NAMES)})"
+        return self._list_pods("list pods of the EKS Pod Identity agent", AGENT_NAMESPACE, {"labelSelector": selector}, PAGE)
+
+    def _list_pods(self, attempt: str, namespace: str, query: Mapping[str, str], page: int) -> tuple[PodFacts, ...]:
+        path = f"/api/v1/namespaces/{segment(namespace)}/pods"
+        found = self._api.list_facts(attempt, path, kubernetes_objects.pods, query, page=page)
+        return tuple({pod.uid: pod for pod in found}.values())  # a restarted list returns pods twice
 
     def nodes(self) -> tuple[NodeFacts, ...]:
         """All nodes. A Ready node has only name, readiness and operating system: 5,000 nodes take 1 MB, not 48."""
