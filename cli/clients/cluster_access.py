@@ -82,7 +82,7 @@ class UserClusterAccess:
     def remove_annotation(self, cluster: str, manifest: Mapping[str, Any], key: str, manager: str) -> None:
         """Remove one annotation of the manifest's object, as this field manager."""
         attempt = f"remove the annotation {key} of {manifest['kind']} {manifest['metadata']['name']}"
-        self._api(cluster).merge(attempt, path_of(manifest), {"metadata": {"annotations": {key: None}}}, manager)
+        self._api(cluster).patch(attempt, path_of(manifest), {"metadata": {"annotations": {key: None}}}, manager)
 
     def delete(self, cluster: str, manifest: Mapping[str, Any]) -> None:
         """Delete the object of the manifest's kind and name. An absent object is no error."""

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import base64
 import re
 import ssl
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import urlsplit
 
 from cli.errors import CommandError
-from lambdas.adapters.cluster import Cluster
+from lambdas.adapters.cluster import Cluster, authority_pem
 from lambdas.adapters.kubernetes_api import KubernetesApi
-from lambdas.contract.names import FIELD_MANAGER
+from lambdas.domain.errors import PermanentError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,20 +21,10 @@ if TYPE_CHECKING:
 
 _TOKEN: Final = re.compile(r"[\x21-\x7e]*")
 """Characters that an Authorization header may contain. Source: https://www.rfc-editor.org/rfc/rfc6750#section-2.1"""
-_APPLY: Final = "application/apply-patch+yaml"
-_MERGE_PATCH: Final = "application/merge-patch+json"
 
 
 class UserKubernetesApi(KubernetesApi):
-    """The API client of the functions, extended by what only the command line does: apply manifests, use client certificates."""
-
-    def apply(self, attempt: str, path: str, manifest: Mapping[str, Any]) -> Any:
-        """Apply the manifest on the server, and take over fields that other managers own.
-
-        Source: https://kubernetes.io/docs/reference/using-api/server-side-apply/
-        """
-        url = f"{path}?fieldManager={FIELD_MANAGER}&force=true"
-        return self._answer(self._request(attempt, "PATCH", url, content_type=_APPLY, body=manifest))
+    """The API client of the functions, extended by what only the command line does: create objects, use client certificates."""
 
     def create(self, attempt: str, collection: str, manifest: Mapping[str, Any], manager: str) -> Any:
         """Create an object under another field manager than the product's.
@@ -45,11 +34,6 @@ class UserKubernetesApi(KubernetesApi):
         """
         url = f"{collection}?fieldManager={manager}"
         return self._answer(self._request(attempt, "POST", url, body=manifest))
-
-    def merge(self, attempt: str, path: str, change: Mapping[str, Any], manager: str) -> Any:
-        """Apply a JSON merge patch under another field manager than the product's."""
-        url = f"{path}?fieldManager={manager}"
-        return self._answer(self._request(attempt, "PATCH", url, content_type=_MERGE_PATCH, body=change))
 
     def use_client_certificate(self, certificate: str, key: str | None) -> None:
         """Log in with a client certificate (PEM files)."""
@@ -209,8 +193,8 @@ def _read_authority(file: str | None) -> str:
 
 def _decoded_authority(facts: ClusterFacts) -> str:
     try:
-        return base64.b64decode(facts.certificate_authority, validate=True).decode("ascii")
-    except ValueError as error:
+        return authority_pem(facts)
+    except PermanentError as error:
         raise CommandError(
             f"EKS describes no usable certificate authority for cluster {facts.name}", next_step="wait until the cluster is ACTIVE"
         ) from error

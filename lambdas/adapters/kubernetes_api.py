@@ -101,14 +101,14 @@ class KubernetesApi:
             json.loads(body, object_pairs_hook=_each_key_once)
             return parse(found)
 
-    def patch(self, attempt: str, path: str, change: Mapping[str, Any]) -> Any:
-        """Apply a JSON merge patch under the product's field manager, and return the resulting object.
+    def patch(self, attempt: str, path: str, change: Mapping[str, Any], manager: str = FIELD_MANAGER) -> Any:
+        """Apply a JSON merge patch under the field manager, and return the resulting object.
 
         Raises:
             Conflict: the object has another `resourceVersion` than the change names.
             NotFound: the object does not exist.
         """
-        url = f"{path}?{urlencode({'fieldManager': FIELD_MANAGER})}"
+        url = f"{path}?{urlencode({'fieldManager': manager})}"
         return self._answer(self._request(attempt, "PATCH", url, content_type=_MERGE_PATCH, body=change))
 
     def apply(self, attempt: str, path: str, manifest: Mapping[str, Any]) -> Any:
