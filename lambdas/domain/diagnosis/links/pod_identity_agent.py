@@ -27,13 +27,6 @@ def is_agent_shown(snapshot: Snapshot) -> bool:
     return isinstance(snapshot.agent, AgentFacts) and isinstance(snapshot.agent.pods, tuple) and not _nodes_without(snapshot)
 
 
-def nodes_without_agent(snapshot: Snapshot) -> tuple[str, ...]:
-    """Nodes of the pods on which no agent pod is ready, sorted; empty where the agent's pods were not read."""
-    if not isinstance(snapshot.agent, AgentFacts) or not isinstance(snapshot.agent.pods, tuple):
-        return ()
-    return tuple(sorted({pod.node for pod in _nodes_without(snapshot)}))
-
-
 def _nodes_without(snapshot: Snapshot) -> list[PodFacts]:
     """One pod of the ServiceAccount for each node without a ready agent, the oldest of the node."""
     agent = snapshot.agent
@@ -47,6 +40,11 @@ def _nodes_without(snapshot: Snapshot) -> list[PodFacts]:
 
 def _serves(pod: PodFacts) -> bool:
     return pod.ready and not pod.deleting
+
+
+def _may_be_on_auto_mode(snapshot: Snapshot) -> bool:
+    """Whether pods may run on nodes of EKS Auto Mode, where aws-node does not run."""
+    return snapshot.addon_name != CNI_ADDON and isinstance(snapshot.cluster, ClusterFacts) and snapshot.cluster.auto_mode
 
 
 def agent_finding(snapshot: Snapshot, found: str) -> Finding:
@@ -72,7 +70,7 @@ def _no_agent_pod(snapshot: Snapshot, agent: AgentFacts, found: str) -> Finding:
 
     Source: https://docs.aws.amazon.com/eks/latest/userguide/pod-id-agent-setup.html
     """
-    if snapshot.addon_name != CNI_ADDON and isinstance(snapshot.cluster, ClusterFacts) and snapshot.cluster.auto_mode:
+    if _may_be_on_auto_mode(snapshot):
         return ok(Link.MECHANISM, f"{found}; {BUILT_IN}")
     served = [pod for pod in reachable_pods(snapshot) if pod.ready and credential_source(pod) is CredentialSource.ASSOCIATION]
     if served and snapshot.addon_name == CNI_ADDON:
@@ -104,7 +102,7 @@ def _not_on_node(snapshot: Snapshot, agents: Sequence[PodFacts], missing: Sequen
     names = _listed([pod.node for pod in late or missing])
     if not late:
         return unknown(Link.MECHANISM, f"{found}; the agent is not ready on {names}, within the grace period of a joining node")
-    if snapshot.addon_name != CNI_ADDON and isinstance(snapshot.cluster, ClusterFacts) and snapshot.cluster.auto_mode:
+    if _may_be_on_auto_mode(snapshot):
         return unknown(Link.MECHANISM, f"{found}; no agent pod is on {names}, and whether these are Auto Mode nodes was not read")
     there = {pod.node: pod for pod in agents}
     return broken(
