@@ -5,9 +5,10 @@ from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 
 from lambdas.application.readers import Readers, read_optional
-from lambdas.contract.parameters import Mechanism, ServiceAccountRef
+from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.domain.diagnosis.workload_needs import calls_to_simulate
 from lambdas.domain.errors import AccessDenied, Denial
+from lambdas.domain.snapshot.bindings import wants_association
 from lambdas.domain.snapshot.simulation import Simulation
 from lambdas.domain.snapshot.snapshot import (
     NOT_READ,
@@ -51,10 +52,9 @@ def submit_precondition_reads(
     bound = binding.role_arn if isinstance(binding, Binding) else None
     recorded = addon.role_arn if isinstance(addon, AddonFacts) and isinstance(binding, Missing) else None
     role_arn = bound or (association.role_arn if association else recorded)
-    wants_association = isinstance(binding, Binding) and binding.mechanism is Mechanism.POD_IDENTITY
     bound_target = binding.target_role_arn if isinstance(binding, Binding) else None
     effective = bound_target or bound or (association.effective_role if association else recorded)
-    irsa = role_arn is not None and association is None and not wants_association and isinstance(cluster, ClusterFacts)
+    irsa = role_arn is not None and association is None and not wants_association(binding) and isinstance(cluster, ClusterFacts)
     calls = calls_to_simulate(target) if isinstance(cluster, ClusterFacts) else ()
     return PreconditionReads(
         role=executor.submit(lambda: _role(readers, role_arn) if role_arn else NOT_READ),

@@ -9,11 +9,11 @@ from typing import Final, TypeGuard
 from lambdas.application.precondition_reads import submit_precondition_reads
 from lambdas.application.readers import Hints, Readers, read_optional, read_or_unknown
 from lambdas.contract.names import POD_IDENTITY_AGENT_ADDON
-from lambdas.contract.parameters import Mechanism, ServiceAccountRef
+from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.contract.settings import read_settings
 from lambdas.contract.workloads import known
 from lambdas.domain.ports import ClusterPort, ClustersPort
-from lambdas.domain.snapshot.bindings import resolve_binding
+from lambdas.domain.snapshot.bindings import resolve_binding, wants_association
 from lambdas.domain.snapshot.snapshot import (
     NOT_READ,
     AddonFacts,
@@ -192,8 +192,7 @@ def _read_agent(
     binding: Binding | InvalidBinding | Missing,
 ) -> AgentFacts | NotRead:
     """The Pod Identity agent, where an association needs it or the binding asks for one."""
-    is_wanted = isinstance(binding, Binding) and binding.mechanism is Mechanism.POD_IDENTITY
-    if not is_wanted and (not isinstance(associations, tuple) or not associations):
+    if not wants_association(binding) and (not isinstance(associations, tuple) or not associations):
         return NOT_READ
     addon = read_optional(lambda: readers.eks.addon(name, POD_IDENTITY_AGENT_ADDON))
     if not _has_api_server(facts):

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeGuard
 
 from lambdas.contract.names import ANY_CLUSTER
 from lambdas.contract.parameters import KUBERNETES_NAME, Mechanism, ServiceAccountRef, binding_path, split_binding_path, valid_cluster
@@ -65,6 +65,11 @@ def resolve_binding(
         mechanism=value.mechanism,
         target_role_arn=target_role or None,
     )
+
+
+def wants_association(binding: object) -> TypeGuard[Binding]:
+    """Whether this is a binding that asks for EKS Pod Identity."""
+    return isinstance(binding, Binding) and binding.mechanism is Mechanism.POD_IDENTITY
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Final
 
 from lambdas.contract.names import IDENTITY_WEBHOOK, ROLE_ANNOTATION
-from lambdas.contract.parameters import Mechanism
 from lambdas.contract.settings import Severity
 from lambdas.domain.diagnosis.finding import Evidence, Finding, Link, Remedy, broken, not_applicable, ok, unknown
 from lambdas.domain.diagnosis.links.pod_health import not_created, role_in_template, stuck
@@ -13,6 +12,7 @@ from lambdas.domain.diagnosis.pod_credentials import has_right_role
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.diagnosis.workload_needs import harmful_errors
 from lambdas.domain.plurals import pluralize, pluralize_share
+from lambdas.domain.snapshot.bindings import wants_association
 from lambdas.domain.snapshot.node_reachability import pods_on_lost_nodes, reachable_pods
 from lambdas.domain.snapshot.snapshot import Binding, FieldWriter, Missing, NotRead, PodFacts, ServiceAccountFacts, Snapshot, Unknown
 
@@ -187,8 +187,7 @@ def _skipped_by_webhook(snapshot: Snapshot, stale: Sequence[PodFacts]) -> list[P
 
 def uses_pod_identity(snapshot: Snapshot) -> bool:
     """Whether an association decides the role, or the binding asks for one, so that the annotation is not written."""
-    wanted = isinstance(snapshot.binding, Binding) and snapshot.binding.mechanism is Mechanism.POD_IDENTITY
-    return snapshot.association is not None or wanted
+    return snapshot.association is not None or wants_association(snapshot.binding)
 
 
 def identity_severity(snapshot: Snapshot) -> Severity:

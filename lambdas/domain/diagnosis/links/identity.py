@@ -196,11 +196,18 @@ def _is_migration_unfinished(snapshot: Snapshot, role: RoleFacts) -> bool:
 
 def _associate(snapshot: Snapshot, role: RoleFacts) -> Remedy:
     """Source: https://docs.aws.amazon.com/eks/latest/userguide/pod-id-association.html"""
-    target = snapshot.target
     return Remedy(
         "to finish the migration, create the association, then replace the pods; to stay with IRSA, make the next change instead",
+        create_association(snapshot, quote(role.arn)),
+    )
+
+
+def create_association(snapshot: Snapshot, role: str, target_role: str | None = None) -> str:
+    """The command that creates the association of the ServiceAccount. `role` is quoted already, or is a placeholder."""
+    target = snapshot.target
+    return (
         f"aws eks create-pod-identity-association --cluster-name {target.cluster} --namespace {target.namespace}"
-        f" --service-account {target.name} --role-arn {quote(role.arn)}",
+        f" --service-account {target.name} --role-arn {role}" + (f" --target-role-arn {quote(target_role)}" if target_role else "")
     )
 
 
@@ -209,13 +216,19 @@ MOST_LINES: Final = 12
 
 
 def _trust_remedy(role: RoleFacts, identity: WebIdentity, better: Mapping[str, object]) -> tuple[Remedy, ...]:
-    name, change = role_name(role.arn), changed_lines(role.trust, better)
+    name = role_name(role.arn)
     if not is_allowed(better, identity):
         return (Remedy(f"remove {identity.subject} from the Deny statements of the trust policy of {name}"),)
-    diff = tuple((old.strip(), new.strip()) for old, new in change) if len(change) <= MOST_LINES else ()
+    command, diff = trust_change(role, better)
     text = f"change the trust policy of {name}" if diff else f"add a statement for {identity.subject} to the trust policy of {name}"
-    command = f"aws iam update-assume-role-policy --role-name {quote(name)} --policy-document {quote(json.dumps(better))}"
     return (Remedy(text, command, diff),)
+
+
+def trust_change(role: RoleFacts, better: Mapping[str, object]) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """The command that sets the better trust policy, and the changed lines as (old, new); no lines where too many change."""
+    change = changed_lines(role.trust, better)
+    command = f"aws iam update-assume-role-policy --role-name {quote(role_name(role.arn))} --policy-document {quote(json.dumps(better))}"
+    return command, tuple((old.strip(), new.strip()) for old, new in change) if len(change) <= MOST_LINES else ()
 
 
 def _open_to_others(role: RoleFacts, identity: WebIdentity) -> str:

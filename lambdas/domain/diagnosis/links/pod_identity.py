@@ -12,13 +12,14 @@ from lambdas.contract.settings import Severity
 from lambdas.domain.diagnosis.finding import Evidence, Finding, Link, Remedy, State, broken, not_applicable, object_name, ok, unknown
 from lambdas.domain.diagnosis.links.addon_record import addon_fault
 from lambdas.domain.diagnosis.links.annotation import identity_severity, sort_by_age, stale_pods
-from lambdas.domain.diagnosis.links.identity import MOST_LINES, role_link, role_name
+from lambdas.domain.diagnosis.links.identity import create_association, role_link, role_name, trust_change
 from lambdas.domain.diagnosis.links.permissions import permissions_link
 from lambdas.domain.diagnosis.links.pod_health import not_created, stuck
 from lambdas.domain.diagnosis.links.pod_identity_agent import agent_finding
 from lambdas.domain.diagnosis.pod_credentials import CredentialSource, association_matches, credential_source, has_right_role
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.plurals import pluralize
+from lambdas.domain.snapshot.bindings import wants_association
 from lambdas.domain.snapshot.node_reachability import reachable_pods
 from lambdas.domain.snapshot.snapshot import (
     AddonFacts,
@@ -34,17 +35,16 @@ from lambdas.domain.snapshot.snapshot import (
     WorkloadFacts,
 )
 from lambdas.domain.trust import (
+    POD_IDENTITY,
     Allowed,
     AssociationIdentity,
     Refused,
     Undecided,
-    changed_lines,
     correct_for_association,
     evaluate_association,
 )
 
 MOST_EVIDENCE: Final = 3
-SERVICE: Final = "pods.eks.amazonaws.com"
 
 
 def association_link(snapshot: Snapshot, association: Association) -> Finding:
@@ -136,7 +136,7 @@ def missing_association(snapshot: Snapshot) -> Finding | None:
 
     With another binding or an annotation, IRSA gives the role, and such pods are stale.
     """
-    if isinstance(snapshot.binding, Binding) and snapshot.binding.mechanism is Mechanism.POD_IDENTITY:
+    if wants_association(snapshot.binding):
         return _wanted_association(snapshot, snapshot.binding)
     account = snapshot.service_account
     by_irsa = isinstance(snapshot.binding, Binding) or (
@@ -151,7 +151,7 @@ def missing_association(snapshot: Snapshot) -> Finding | None:
         f"{pluralize(len(orphaned), 'pod was', 'pods were')} admitted with a pod identity association that no longer exists.",
         *(_source_evidence(pod) for pod in orphaned[:MOST_EVIDENCE]),
         severity=Severity.CRITICAL,
-        remedies=(Remedy("create the association again, where it is declared", _create_association(snapshot, "<role ARN>", None)),),
+        remedies=(Remedy("create the association again, where it is declared", create_association(snapshot, "<role ARN>")),),
     )
 
 
@@ -169,17 +169,9 @@ def _wanted_association(snapshot: Snapshot, binding: Binding) -> Finding | None:
         remedies=(
             Remedy(
                 "create the association, where it is declared",
-                _create_association(snapshot, quote(binding.role_arn), binding.target_role_arn),
+                create_association(snapshot, quote(binding.role_arn), binding.target_role_arn),
             ),
         ),
-    )
-
-
-def _create_association(snapshot: Snapshot, role: str, target_role: str | None) -> str:
-    target = snapshot.target
-    return (
-        f"aws eks create-pod-identity-association --cluster-name {target.cluster} --namespace {target.namespace}"
-        f" --service-account {target.name} --role-arn {role}" + (f" --target-role-arn {quote(target_role)}" if target_role else "")
     )
 
 
@@ -224,9 +216,9 @@ def associated_trust_link(snapshot: Snapshot) -> Finding:
         case Undecided(reason=reason):
             return unknown(Link.TRUST, reason)
         case Allowed() if target := _target_role(snapshot):
-            return unknown(Link.TRUST, f"lets {SERVICE} in; whether {target} trusts {role_name(role.arn)} was not read")
+            return unknown(Link.TRUST, f"lets {POD_IDENTITY} in; whether {target} trusts {role_name(role.arn)} was not read")
         case Allowed():
-            return ok(Link.TRUST, f"lets {SERVICE} in for {snapshot.target.namespace}/{snapshot.target.name}")
+            return ok(Link.TRUST, f"lets {POD_IDENTITY} in for {snapshot.target.namespace}/{snapshot.target.name}")
 
 
 def _target_role(snapshot: Snapshot) -> str | None:
@@ -243,20 +235,20 @@ def _not_trusted(role: RoleFacts, identity: AssociationIdentity, reason: str) ->
     found = broken(
         Link.TRUST,
         Verdict.POD_IDENTITY_NOT_TRUSTED,
-        f"The trust policy of {name} does not let {SERVICE} in for {identity.namespace}/{identity.service_account}: {reason}",
+        f"The trust policy of {name} does not let {POD_IDENTITY} in for {identity.namespace}/{identity.service_account}: {reason}",
         Evidence(f"role {role.arn}", "AssumeRolePolicyDocument", reason),
         remedies=(
-            _trust_remedy(role, better) if works else Remedy(f"remove {SERVICE} from the Deny statements of the trust policy of {name}"),
+            _trust_remedy(role, better)
+            if works
+            else Remedy(f"remove {POD_IDENTITY} from the Deny statements of the trust policy of {name}"),
         ),
     )
     return replace(found, corrected=json.dumps(better, ensure_ascii=False) if works else "")
 
 
 def _trust_remedy(role: RoleFacts, better: Mapping[str, object]) -> Remedy:
-    name, change = role_name(role.arn), changed_lines(role.trust, better)
-    diff = tuple((old.strip(), new.strip()) for old, new in change) if len(change) <= MOST_LINES else ()
-    command = f"aws iam update-assume-role-policy --role-name {quote(name)} --policy-document {quote(json.dumps(better))}"
-    return Remedy(f"allow {SERVICE} sts:AssumeRole and sts:TagSession in the trust policy of {name}", command, diff)
+    command, diff = trust_change(role, better)
+    return Remedy(f"allow {POD_IDENTITY} sts:AssumeRole and sts:TagSession in the trust policy of {role_name(role.arn)}", command, diff)
 
 
 def associated_permissions_link(snapshot: Snapshot) -> Finding:
@@ -288,7 +280,7 @@ def associated_record_link(snapshot: Snapshot) -> Finding:
         return not_applicable(Link.ADDON_RECORD, "no EKS add-on owns this ServiceAccount")
     addon, association = snapshot.addon, snapshot.association
     left = f"; its role {addon.role_arn} has no effect" if addon.role_arn else ""
-    if association and association.owner and addon.arn == association.owner:
+    if association.owner and addon.arn == association.owner:
         return ok(Link.ADDON_RECORD, f"{addon.status}, owns the association{left}")
     return not_applicable(Link.ADDON_RECORD, f"{addon.status}; does not own the association{left}")
 
