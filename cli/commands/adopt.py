@@ -136,9 +136,7 @@ def _proposals(selection: TargetSelection, dependencies: Dependencies) -> list[B
             except RemediatorError as error:
                 proposal = BindingProposal(target=target, refusal=str(error))
             if proposal or is_required:
-                proposals.append(
-                    proposal or BindingProposal(target=target, refusal="has no association, no annotation and no role in the add-on record")
-                )
+                proposals.append(proposal or BindingProposal(target=target, refusal=_NO_ROLE))
     return proposals
 
 
@@ -147,12 +145,11 @@ def _proposal(target: ServiceAccountRef, dependencies: Dependencies) -> BindingP
 
     An association decides where it exists, so the annotation beside it is ignored.
     """
-    from lambdas.domain.snapshot.bindings import resolve_binding
     from lambdas.domain.snapshot.snapshot import Binding
 
     readers = dependencies.readers
     parameters = readers.parameters.load(target.cluster)
-    binding = resolve_binding(parameters, target, account=readers.account, partition=readers.partition, region=readers.region)
+    binding = readers.binding(parameters, target)
     if isinstance(binding, Binding):
         return BindingProposal(
             target=target,

@@ -23,7 +23,7 @@ from lambdas.contract.settings import (
 )
 from lambdas.domain.errors import AccessDenied, RemediatorError
 from lambdas.domain.fleet import Fleet, fleet
-from lambdas.domain.snapshot.bindings import BindingValue, Parameter, parse_binding_value, resolve_binding
+from lambdas.domain.snapshot.bindings import BindingValue, Parameter, parse_binding_value
 from lambdas.domain.snapshot.snapshot import InvalidBinding, Missing
 
 if TYPE_CHECKING:
@@ -140,9 +140,8 @@ def _changed_at(parameter: Parameter) -> str:
 
 
 def _binding_problem(path: str, parameter: Parameter, target: ServiceAccountRef, dependencies: Dependencies) -> str:
-    readers = dependencies.readers
     example = ServiceAccountRef("cluster", target.namespace, target.name) if target.cluster == ANY_CLUSTER else target
-    binding = resolve_binding({path: parameter}, example, account=readers.account, partition=readers.partition, region=readers.region)
+    binding = dependencies.readers.binding({path: parameter}, example)
     if isinstance(binding, InvalidBinding):
         return binding.reason
     if isinstance(binding, Missing):

@@ -9,12 +9,11 @@ from cli.errors import CommandError
 from cli.queries.admission_policies import RequiredPolicies, is_role, reason_to_omit
 from cli.queries.grants import RequiredAccess
 from cli.queries.targets import TargetSelection, targets
+from lambdas.application.snapshot_collection import workload_name
 from lambdas.contract.access import BoundWorkload, manifests
 from lambdas.contract.names import ROLE_ANNOTATION
 from lambdas.contract.settings import RestartBy, read_settings
-from lambdas.contract.workloads import known
 from lambdas.domain.errors import RemediatorError
-from lambdas.domain.snapshot.bindings import resolve_binding
 from lambdas.domain.snapshot.snapshot import Binding, ClusterFacts, ServiceAccountFacts
 
 if TYPE_CHECKING:
@@ -49,13 +48,9 @@ def required_access(cluster: str, dependencies: Dependencies, *, with_policies: 
 
 
 def _workload(target: ServiceAccountRef, facts: ClusterFacts, dependencies: Dependencies) -> BoundWorkload | None:
-    """Return the workload with a known name, else the owner of the pods. None where there are no pods yet."""
-    if workload := known(target.namespace, target.name):
-        return BoundWorkload(workload.namespace, workload.service_account, workload.kind, workload.name)
-    cluster = dependencies.readers.clusters.login(facts)
-    pod_owner = next((pod.owner for pod in cluster.pods(target.namespace, target.name) if pod.owner), None)
-    owner = cluster.owner(target.namespace, *pod_owner) if pod_owner else None
-    return BoundWorkload(target.namespace, target.name, *owner) if owner else None
+    """Return the workload, or None where there are no pods yet."""
+    found = workload_name(dependencies.readers, facts, target)
+    return BoundWorkload(target.namespace, target.name, *found) if found else None
 
 
 def _required_policies(
@@ -73,7 +68,7 @@ def _required_policies(
     for target, workload in workloads.items():
         if workload is None:
             continue
-        found = resolve_binding(parameters, target, account=readers.account, partition=readers.partition, region=readers.region)
+        found = readers.binding(parameters, target)
         bound[workload] = [found.role_arn] if isinstance(found, Binding) else []
         try:
             account = readers.clusters.login(facts).service_account(target.namespace, target.name)

@@ -1,16 +1,18 @@
 """The ports that a snapshot is read through, and the result of a read that fails."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 
+from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.contract.settings import NO_FLOOR, Floor
 from lambdas.domain.errors import AccessDenied, Denial, PermanentError, TransientError
 from lambdas.domain.ports import ClustersPort, EksPort, EventHistoryPort, IamPort, ParametersPort
 from lambdas.domain.requests.request import Actor, Refusal
-from lambdas.domain.snapshot.snapshot import Unknown
+from lambdas.domain.snapshot.bindings import Parameter, resolve_binding
+from lambdas.domain.snapshot.snapshot import Binding, InvalidBinding, Missing, Unknown
 
 Fact = TypeVar("Fact")
 
@@ -36,6 +38,16 @@ class Readers:
     event_history: EventHistoryPort | None = None
     bound_roles: tuple[str, ...] = ("*",)
     floor: Floor = field(default_factory=lambda: NO_FLOOR)
+
+    def binding(self, parameters: Mapping[str, Parameter], target: ServiceAccountRef) -> Binding | InvalidBinding | Missing:
+        """The binding of the ServiceAccount, with the placeholders of this deployment replaced."""
+        return resolve_binding(parameters, target, account=self.account, partition=self.partition, region=self.region)
+
+    def own_bound_roles(self, parameters: Mapping[str, Parameter], targets: Iterable[ServiceAccountRef]) -> list[str]:
+        """The roles that the valid bindings name, each once, without roles of other accounts: IAM neither shows nor passes those."""
+        bindings = (self.binding(parameters, target) for target in targets)
+        roles = dict.fromkeys(found.role_arn for found in bindings if isinstance(found, Binding))
+        return [role for role in roles if role.split(":")[4] == self.account]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from lambdas.application.readers import Readers
+from lambdas.application.snapshot_collection import workload_name
 from lambdas.application.workflow_steps import StepId, StepPurpose, Steps
 from lambdas.contract.access import GROUPS, AccessQuestion, rbac_rules
 from lambdas.contract.environment import Environment, Function
@@ -16,11 +17,11 @@ from lambdas.contract.self_test import MAX_BOUND, MAX_DETAIL, SELF_TEST_SCHEMA_V
 from lambdas.contract.settings import RestartBy, read_settings
 from lambdas.contract.stack_checks import CLUSTER_LADDER, CheckId
 from lambdas.contract.version import VERSION
-from lambdas.contract.workloads import AWS_NODE, WorkloadKind, known
+from lambdas.contract.workloads import AWS_NODE, WorkloadKind
 from lambdas.domain.errors import AccessDenied, Denial, RemediatorError, TransientError
 from lambdas.domain.ports import ClusterProbePort, IncidentsPort
-from lambdas.domain.snapshot.bindings import bound_targets, resolve_binding
-from lambdas.domain.snapshot.snapshot import Binding, ClusterFacts, Missing
+from lambdas.domain.snapshot.bindings import bound_targets
+from lambdas.domain.snapshot.snapshot import ClusterFacts, Missing
 from lambdas.notifications.escape import plain
 
 MAX_TIME_S: Final = 40.0
@@ -213,19 +214,11 @@ class _ClusterTest:
         return list(dict.fromkeys(question for target in self._targets() for question in self._questions_about(target)))
 
     def _questions_about(self, target: ServiceAccountRef) -> Iterator[AccessQuestion]:
-        kind, workload = self._workload(target) or (WorkloadKind.DEPLOYMENT, "")
+        kind, workload = workload_name(self._ports.readers, self._described, target) or (WorkloadKind.DEPLOYMENT, "")
         for rule in rbac_rules(target.namespace, target.name, kind, workload, restarts=self._restarts()):
             is_of_unknown_workload = not workload and rule.group == "apps"
             if self._ports.function in rule.by and not is_of_unknown_workload:
                 yield from rule.questions(target.namespace)
-
-    def _workload(self, target: ServiceAccountRef) -> tuple[WorkloadKind, str] | None:
-        """The workload with a known name, else the owner of the pods; None where there are no pods."""
-        if workload := known(target.namespace, target.name):
-            return workload.kind, workload.name
-        cluster = self._ports.readers.clusters.login(self._described)
-        owner = next((pod.owner for pod in cluster.pods(target.namespace, target.name) if pod.owner), None)
-        return cluster.owner(target.namespace, *owner) if owner else None
 
     def _targets(self) -> list[ServiceAccountRef]:
         """The bound ServiceAccounts; aws-node where there is none, since the checker looks at it in every cluster."""
@@ -244,11 +237,7 @@ class _ClusterTest:
         Whether a role exists is a matter of the bindings, not of the permission to read it.
         """
         readers = self._ports.readers
-        parameters = readers.parameters.load(self._cluster)
-        account = {"account": readers.account, "partition": readers.partition, "region": readers.region}
-        bindings = [resolve_binding(parameters, target, **account) for target in self._targets()]
-        bound = dict.fromkeys(found.role_arn for found in bindings if isinstance(found, Binding))
-        roles = [role for role in bound if role.split(":")[4] == readers.account]
+        roles = readers.own_bound_roles(readers.parameters.load(self._cluster), self._targets())
         for role in roles:
             try:
                 readers.iam.role(role)

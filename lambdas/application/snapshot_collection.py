@@ -11,9 +11,9 @@ from lambdas.application.readers import Hints, Readers, read_optional, read_or_u
 from lambdas.contract.names import POD_IDENTITY_AGENT_ADDON
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.contract.settings import read_settings
-from lambdas.contract.workloads import known
+from lambdas.contract.workloads import WorkloadKind, known
 from lambdas.domain.ports import ClusterPort, ClustersPort
-from lambdas.domain.snapshot.bindings import resolve_binding, wants_association
+from lambdas.domain.snapshot.bindings import wants_association
 from lambdas.domain.snapshot.snapshot import (
     NOT_READ,
     AddonFacts,
@@ -51,7 +51,7 @@ def collect_snapshot(target: ServiceAccountRef, readers: Readers, began_at: date
     """
     parameters = readers.parameters.load(target.cluster)
     settings, wrong = read_settings({path: parameter.value for path, parameter in parameters.items()}, target.cluster, readers.floor)
-    binding = resolve_binding(parameters, target, account=readers.account, partition=readers.partition, region=readers.region)
+    binding = readers.binding(parameters, target)
     workload = known(target.namespace, target.name)
     addon_name = workload.addon if workload else None
     with readers.new_executor(_PARALLEL_READS) as executor:
@@ -164,6 +164,19 @@ def add_advice(snapshot: Snapshot, readers: Readers) -> Snapshot:
         versions = executor.submit(lambda: read_optional(lambda: eks.version_advice(addon_name, version)) if addon_name else NOT_READ)
         support = executor.submit(lambda: read_optional(lambda: eks.support(version)))
         return replace(snapshot, node_repair=repair.result(), versions=versions.result(), support=support.result())
+
+
+def workload_name(readers: Readers, facts: ClusterFacts, target: ServiceAccountRef) -> tuple[WorkloadKind, str] | None:
+    """The workload of a ServiceAccount: by its known name, without a request, else the owner of its pods. None where there are no pods.
+
+    Raises:
+        RemediatorError: a read failed.
+    """
+    if workload := known(target.namespace, target.name):
+        return workload.kind, workload.name
+    cluster = readers.clusters.login(facts)
+    owner = next((pod.owner for pod in cluster.pods(target.namespace, target.name) if pod.owner), None)
+    return cluster.owner(target.namespace, *owner) if owner else None
 
 
 def read_workload(

@@ -14,8 +14,7 @@ from lambdas.contract.self_test import Answer
 from lambdas.contract.stack_checks import CheckId
 from lambdas.contract.workloads import known
 from lambdas.domain.errors import AccessDenied, Denial
-from lambdas.domain.snapshot.bindings import bound_targets, resolve_binding
-from lambdas.domain.snapshot.snapshot import Binding
+from lambdas.domain.snapshot.bindings import bound_targets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -69,11 +68,7 @@ def _targets(run: Verification) -> Sequence[ServiceAccountRef]:
 def _roles(run: Verification) -> list[str]:
     """The bound roles of this account: IAM passes no role of another one."""
     readers = run.dependencies.readers
-    parameters = readers.parameters.load()
-    account = {"account": readers.account, "partition": readers.partition, "region": readers.region}
-    bindings = [resolve_binding(parameters, target, **account) for target in _targets(run)]
-    roles = dict.fromkeys(found.role_arn for found in bindings if isinstance(found, Binding))
-    return [role for role in roles if role.split(":")[4] == readers.account]
+    return readers.own_bound_roles(readers.parameters.load(), _targets(run))
 
 
 def _addons(run: Verification) -> list[str]:

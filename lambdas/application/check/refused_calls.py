@@ -8,7 +8,7 @@ from lambdas.application.readers import Readers, read_optional
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.contract.workloads import AWS_NODE
 from lambdas.domain.requests.request import CheckRequest, Refusal
-from lambdas.domain.snapshot.bindings import bound_clusters, bound_targets, has_default, resolve_binding
+from lambdas.domain.snapshot.bindings import bound_clusters, bound_targets, has_default
 from lambdas.domain.snapshot.snapshot import Binding, ClusterFacts
 
 MOST_CLUSTERS: Final = 20
@@ -33,7 +33,7 @@ def concerned_targets(
         return tuple(_of_provider(refusal, named, readers, is_required=True))
 
     def role(target: ServiceAccountRef) -> str:
-        binding = resolve_binding(parameters, target, account=readers.account, partition=readers.partition, region=readers.region)
+        binding = readers.binding(parameters, target)
         return binding.role_arn if isinstance(binding, Binding) else ""
 
     if users := [target for target in bound if role(target) == refusal.role_arn]:
