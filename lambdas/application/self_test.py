@@ -5,6 +5,7 @@ Every failed call is the answer to one check. Nothing is written, and the report
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Final
 
 from lambdas.application.readers import Readers
@@ -20,7 +21,7 @@ from lambdas.contract.version import VERSION
 from lambdas.contract.workloads import AWS_NODE, WorkloadKind
 from lambdas.domain.errors import AccessDenied, Denial, RemediatorError, TransientError
 from lambdas.domain.ports import ClusterProbePort, IncidentsPort
-from lambdas.domain.snapshot.bindings import bound_targets
+from lambdas.domain.snapshot.bindings import Parameter, bound_targets
 from lambdas.domain.snapshot.snapshot import ClusterFacts, Missing
 from lambdas.notifications.escape import plain
 
@@ -178,6 +179,10 @@ class _ClusterTest:
         failed = next((answer.check for answer in found if answer.answer is not Answer.SHOWN), None)
         return f"not tested, since {failed} is not shown" if failed else ""
 
+    @cached_property
+    def _parameters(self) -> Mapping[str, Parameter]:
+        return self._ports.readers.parameters.load(self._cluster)
+
     @property
     def _described(self) -> ClusterFacts:
         if self._facts is None:
@@ -222,13 +227,12 @@ class _ClusterTest:
 
     def _targets(self) -> list[ServiceAccountRef]:
         """The bound ServiceAccounts; aws-node where there is none, since the checker looks at it in every cluster."""
-        bound = bound_targets(self._ports.readers.parameters.load(self._cluster), [self._cluster])
+        bound = bound_targets(self._parameters, [self._cluster])
         aws_node = ServiceAccountRef(self._cluster, AWS_NODE.namespace, AWS_NODE.service_account)
         return list(bound or (aws_node,))[:MAX_BOUND]
 
     def _restarts(self) -> bool:
-        parameters = self._ports.readers.parameters.load(self._cluster)
-        settings, _ = read_settings({path: parameter.value for path, parameter in parameters.items()}, self._cluster)
+        settings, _ = read_settings({path: parameter.value for path, parameter in self._parameters.items()}, self._cluster)
         return settings.restart_by is RestartBy.RESTART
 
     def _bound_roles(self) -> str:
@@ -237,7 +241,7 @@ class _ClusterTest:
         Whether a role exists is a matter of the bindings, not of the permission to read it.
         """
         readers = self._ports.readers
-        roles = readers.own_bound_roles(readers.parameters.load(self._cluster), self._targets())
+        roles = readers.own_bound_roles(self._parameters, self._targets())
         for role in roles:
             try:
                 readers.iam.role(role)
