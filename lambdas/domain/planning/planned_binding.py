@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from lambdas.domain.errors import Conflict
 from lambdas.domain.snapshot.snapshot import Binding, InvalidBinding, Missing
 
 
@@ -13,13 +14,17 @@ class PlannedBinding:
     version: int
     role_arn: str
 
-    def why_outdated(self, binding: Binding | InvalidBinding | Missing) -> str | None:
-        """What has changed since the plan, or None where nothing has."""
+    def require_unchanged(self, binding: Binding | InvalidBinding | Missing) -> Binding:
+        """The binding as it was read now.
+
+        Raises:
+            Conflict: it was deleted or changed since the plan.
+        """
         if isinstance(binding, Missing):
-            return f"the binding {self.path} was deleted after the plan was made"
+            raise Conflict(f"the binding {self.path} was deleted after the plan was made")
         if isinstance(binding, InvalidBinding) or PlannedBinding.of(binding) != self:
-            return f"the binding {binding.path} was changed after the plan was made"
-        return None
+            raise Conflict(f"the binding {binding.path} was changed after the plan was made")
+        return binding
 
     @classmethod
     def of(cls, binding: Binding) -> "PlannedBinding":

@@ -12,7 +12,6 @@ from lambdas.domain.planning.actions import RestoreAnnotation, UpdateAddonRole
 from lambdas.domain.planning.planned_binding import PlannedBinding
 from lambdas.domain.planning.role_bounds import why_outside
 from lambdas.domain.ports import ClusterPort
-from lambdas.domain.snapshot.bindings import resolve_binding
 from lambdas.domain.snapshot.snapshot import AddonFacts, Binding, ServiceAccountFacts
 
 CHANGING: Final = frozenset({"CREATING", "UPDATING", "DELETING"})
@@ -38,9 +37,7 @@ class WriteCheck:
         """
         readers, target = self.readers, self.target
         parameters = readers.parameters.load(target.cluster)
-        binding = resolve_binding(parameters, target, account=readers.account, partition=readers.partition, region=readers.region)
-        if not isinstance(binding, Binding) or planned.why_outdated(binding):
-            raise Conflict(planned.why_outdated(binding) or f"the binding {planned.path} was changed after the plan was made")
+        binding = planned.require_unchanged(readers.binding(parameters, target))
         if role_arn != planned.role_arn:
             raise PermanentError(f"{role_arn} is not the role of the binding {planned.path}, so it is not written")
         self._check_bounds(role_arn)
