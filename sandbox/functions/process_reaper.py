@@ -50,9 +50,9 @@ def kill(pid: int) -> None:
 def children_of(pid: int) -> list[int]:
     """Process ids of the children; empty if the process has ended."""
     found: list[int] = []
-    with suppress(FileNotFoundError):
+    with suppress(FileNotFoundError, ProcessLookupError):
         for task in Path(f"/proc/{pid}/task").iterdir():
-            with suppress(FileNotFoundError):
+            with suppress(FileNotFoundError, ProcessLookupError):
                 found += [int(child) for child in (task / "children").read_text().split()]
     return found
 

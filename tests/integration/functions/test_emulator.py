@@ -117,8 +117,14 @@ def test_closing_in_the_middle_of_an_invocation_leaves_nothing_behind(checker: F
 
 def _assert_ends(pid: int) -> None:
     """A killed process ends with a delay."""
-    stat = Path(f"/proc/{pid}/stat")
-    _await(lambda: not stat.exists() or ") Z" in stat.read_text())
+    _await(lambda: not _runs(pid))
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return ") Z" not in Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):  # The process can end after its file was opened.
+        return False
 
 
 def _await(holds: Callable[[], bool]) -> None:
