@@ -14,7 +14,7 @@ from lambdas.contract.events import SCHEMA_VERSION, OwnEvent
 from lambdas.domain.errors import NotFound
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from datetime import datetime
 
     from lambdas.adapters.aws_session import AwsSession
@@ -49,15 +49,10 @@ class EventBridgeRules:
         row = self._table.get("read the row of the test event", incident_items.delivery_key(nonce))
         return incident_items.delivered_at(nonce, row)
 
-    def _names(self, function_arn: str) -> Iterator[str]:
-        request: dict[str, Any] = {"TargetArn": function_arn, "EventBusName": self._bus}
-        while True:
-            with translated("list the rules of the checker"):
-                page = self._session.client("events").list_rule_names_by_target(**request)
-            yield from page["RuleNames"]
-            if not page.get("NextToken"):
-                return
-            request["NextToken"] = page["NextToken"]
+    def _names(self, function_arn: str) -> list[str]:
+        with translated("list the rules of the checker"):
+            pages = self._session.client("events").get_paginator("list_rule_names_by_target")
+            return [name for page in pages.paginate(TargetArn=function_arn, EventBusName=self._bus) for name in page["RuleNames"]]
 
     def _rule(self, name: str, function_arn: str) -> DeployedRule | None:
         client = self._session.client("events")

@@ -12,7 +12,7 @@ from lambdas.domain.errors import PermanentError, TransientError
 from lambdas.notifications.time_text import moment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from lambdas.adapters.aws_session import AwsSession
 
@@ -76,15 +76,10 @@ class LambdaFunctions:
             limits = self._session.client("lambda").get_account_settings()["AccountLimit"]
         return Concurrency(quota=limits["ConcurrentExecutions"], unreserved=limits["UnreservedConcurrentExecutions"])
 
-    def _all(self) -> Iterator[Mapping[str, Any]]:
-        request: dict[str, Any] = {}
-        while True:
-            with translated("list the functions"):
-                page = self._session.client("lambda").list_functions(**request)
-            yield from page["Functions"]
-            if not page.get("NextMarker"):
-                return
-            request["Marker"] = page["NextMarker"]
+    def _all(self) -> list[Mapping[str, Any]]:
+        with translated("list the functions"):
+            pages = self._session.client("lambda").get_paginator("list_functions").paginate()
+            return [function for page in pages for function in page["Functions"]]
 
 
 def _deployed(item: Mapping[str, Any]) -> DeployedFunction:

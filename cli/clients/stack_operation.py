@@ -10,7 +10,7 @@ from lambdas.contract.metrics import SWEEPS
 from lambdas.contract.names import METRIC_NAMESPACE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from lambdas.adapters.aws_session import AwsSession
@@ -31,9 +31,12 @@ class SnsTopics:
 
     def subscriptions(self, topic_arn: str) -> tuple[TopicSubscription, ...]:
         """Return all subscriptions of a topic."""
+        with translated(f"list the subscriptions of {topic_arn}"):
+            pages = self._session.client("sns").get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic_arn)
+            items = [item for page in pages for item in page["Subscriptions"]]
         return tuple(
             TopicSubscription(protocol=item["Protocol"], endpoint=item["Endpoint"], is_confirmed=item["SubscriptionArn"] != _PENDING)
-            for item in self._all(topic_arn)
+            for item in items
         )
 
     def key(self, topic_arn: str) -> TopicKey | None:
@@ -51,16 +54,6 @@ class SnsTopics:
         with translated(f"publish to {topic_arn}"):
             self._session.client("sns").publish(TopicArn=topic_arn, Subject=subject, Message=text)
 
-    def _all(self, topic_arn: str) -> Iterator[Mapping[str, Any]]:
-        request = {"TopicArn": topic_arn}
-        while True:
-            with translated(f"list the subscriptions of {topic_arn}"):
-                page = self._session.client("sns").list_subscriptions_by_topic(**request)
-            yield from page["Subscriptions"]
-            if not page.get("NextToken"):
-                return
-            request["NextToken"] = page["NextToken"]
-
 
 class CloudWatchAndSqs:
     """Implements `StackOperation`."""
@@ -73,15 +66,9 @@ class CloudWatchAndSqs:
 
         Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarms.html
         """
-        found: list[DeployedAlarm] = []
-        request: dict[str, Any] = {"ActionPrefix": topic_arn}
-        while True:
-            with translated("describe the alarms of the stack"):
-                page = self._session.client("cloudwatch").describe_alarms(**request)
-            found += map(_alarm, page.get("MetricAlarms", ()))
-            if not page.get("NextToken"):
-                return tuple(found)
-            request["NextToken"] = page["NextToken"]
+        with translated("describe the alarms of the stack"):
+            pages = self._session.client("cloudwatch").get_paginator("describe_alarms").paginate(ActionPrefix=topic_arn)
+            return tuple(_alarm(item) for page in pages for item in page.get("MetricAlarms", ()))
 
     def sweeps(self, since: datetime, until: datetime) -> int:
         """Return the sum of the metric."""
