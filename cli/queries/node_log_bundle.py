@@ -60,7 +60,7 @@ def is_bundle(path: Path) -> bool:
     """
     with path.open("rb") as file:
         try:
-            return _decompressed(file).read(_TAR_OFFSET + len(_TAR))[_TAR_OFFSET:] == _TAR
+            return is_tar(decompressed(file).read(_TAR_OFFSET + len(_TAR)))
         except (EOFError, gzip.BadGzipFile):
             return False
 
@@ -88,7 +88,7 @@ def _is_log(member: tarfile.TarInfo) -> bool:
 
 def _members(file: IO[bytes], name: str) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]]:
     """The members in their order, one at a time. The content of one can be read until the next is requested."""
-    metered = _Metered(_decompressed(file), name, _HEADERS_BYTES, MAX_BUNDLE_BYTES)
+    metered = _Metered(decompressed(file), name, _HEADERS_BYTES, MAX_BUNDLE_BYTES)
     try:
         with tarfile.open(fileobj=metered, mode="r|") as archive:  # type: ignore[call-overload]  # a stream needs only `read`
             for _ in range(MAX_MEMBERS):
@@ -121,6 +121,12 @@ class _Metered:
         return data
 
 
-def _decompressed(file: IO[bytes]) -> IO[bytes]:
-    is_compressed = file.peek(2)[:2] == _GZIP  # type: ignore[attr-defined]  # a file that was opened to read has it
+def is_tar(start: bytes) -> bool:
+    """Return whether a file that begins with these bytes is a tar archive. Its first 262 bytes show it."""
+    return start[_TAR_OFFSET:].startswith(_TAR)
+
+
+def decompressed(file: IO[bytes]) -> IO[bytes]:
+    """Return the stream, decompressed where it is gzip. A stream that cannot be peeked into is returned as it is."""
+    is_compressed = hasattr(file, "peek") and file.peek(2)[:2] == _GZIP
     return gzip.GzipFile(fileobj=file) if is_compressed else file  # type: ignore[return-value]  # it reads bytes

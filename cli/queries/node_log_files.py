@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
 from cli.errors import CommandError
-from cli.queries.node_log_bundle import is_bundle, logs_of
+from cli.queries.node_log_bundle import decompressed, is_bundle, is_tar, logs_of
 from lambdas.domain.diagnosis.node_log import LONGEST_LINE
 
 if TYPE_CHECKING:
@@ -26,9 +26,6 @@ Source: https://github.com/aws/amazon-vpc-cni-k8s/blob/b52188387f2e2f10bf289ace9
 """
 _ROTATED: Final = re.compile(r"-(\d{4}-\d{2}-\d{2}T\d{2}-\d{2}-\d{2}\.\d{3})\.log(?:\.gz)?$")
 """The time of rotation in a file's name. Source: https://github.com/natefinch/lumberjack/blob/v2.0/lumberjack.go"""
-_GZIP: Final = b"\x1f\x8b"
-_TAR_OFFSET: Final = 257
-_TAR: Final = b"ustar"
 
 
 @dataclass
@@ -98,15 +95,14 @@ def _lines(name: str, opened: Callable[[], Iterator[IO[bytes]]], limit: int) -> 
 def _opened(name: str) -> Iterator[IO[bytes]]:
     """Yield the open file once, decompressed."""
     with sys.stdin.buffer if name == STDIN else Path(name).open("rb") as file:
-        is_compressed = file.peek(2)[:2] == _GZIP if hasattr(file, "peek") else False
-        yield gzip.GzipFile(fileobj=file) if is_compressed else file  # type: ignore[misc]  # it reads bytes
+        yield decompressed(file)
 
 
 def _cut_lines(name: str, file: IO[bytes], limit: int) -> Iterator[tuple[str, int]]:
     """Return lines with their sizes in bytes. The rest of a line that is longer than the domain examines is skipped, up to the limit."""
     is_first = True
     while raw := file.readline(4 * LONGEST_LINE + 1):
-        if is_first and raw[_TAR_OFFSET:].startswith(_TAR):
+        if is_first and is_tar(raw):
             raise CommandError(f"{name} is a tar archive, which is read from a file only", next_step="save it to a file and give its name")
         is_first, size = False, len(raw)
         kept, last = raw, raw
