@@ -7,10 +7,11 @@ from typing import Final
 from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
 
-from infra.regions import dns_suffix
+from infra.regions import partition
 from infra.size_limits import INLINE_POLICIES, MANAGED_POLICY, fill, size
 from lambdas.contract.access import ENI_ACTIONS, IAM, NETWORK, SERVICE_IAM, IamGrant, Target
 from lambdas.contract.environment import Function
+from lambdas.contract.partitions import DNS_SUFFIXES
 
 _AMAZONAWS: Final = "amazonaws.com"
 
@@ -94,10 +95,10 @@ def _conditions(grant: IamGrant, region: str) -> dict[str, dict[str, str | list[
 
 def _in_region(key: str, value: str, region: str) -> str | list[str]:
     """A condition's value. Of a partition with an own domain it is not documented which one KMS compares, so both are allowed."""
-    suffix = dns_suffix(region)
-    if key != "kms:ViaService" or suffix in (None, _AMAZONAWS):
+    suffix = DNS_SUFFIXES.get(partition(region) or "", _AMAZONAWS)
+    if key != "kms:ViaService" or suffix == _AMAZONAWS:
         return value
-    return [value, value.replace(_AMAZONAWS, str(suffix))]
+    return [value, value.replace(_AMAZONAWS, suffix)]
 
 
 def _deny_interfaces() -> iam.PolicyStatement:

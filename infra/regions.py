@@ -28,20 +28,9 @@ def _partitions() -> list[dict[str, Any]]:
     return partitions
 
 
-def _partition(region: str) -> dict[str, Any] | None:
-    return next((item for item in _partitions() if re.match(item["regionRegex"], region)), None)
-
-
 def partition(region: str) -> str | None:
     """Return the partition of a region according to botocore, or None if no partition has such a region."""
-    found = _partition(region)
-    return str(found["id"]) if found else None
-
-
-def dns_suffix(region: str) -> str | None:
-    """Return the domain of the services in a region's partition, or None if no partition has such a region."""
-    found = _partition(region)
-    return str(found["outputs"]["dnsSuffix"]) if found else None
+    return next((str(item["id"]) for item in _partitions() if re.match(item["regionRegex"], region)), None)
 
 
 def unsupported_reason(region: str) -> str | None:

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from lambdas.contract.environment import MAX_ENVIRONMENT_BYTES
+
 INLINE_POLICIES: Final = 10_240
 """Characters of all inline policies of a role together, without white space.
 
@@ -17,12 +19,6 @@ MANAGED_POLICY: Final = 6_144
 """Characters of a managed policy, without white space. They do not count as inline policies."""
 MANAGED_POLICIES: Final = 10
 """Managed policies of a role. An account can raise this quota."""
-ENVIRONMENT: Final = 4_096
-"""Bytes of a function's variables. Lambda's own error shows that it measures them as one JSON object.
-
-Sources: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
-https://github.com/github-aws-runners/terraform-aws-github-runner/issues/3594
-"""
 BUS_POLICY: Final = 10_240
 """Characters of the policy of an event bus. An account can raise this quota.
 
@@ -99,7 +95,7 @@ def _measured(kind: str, properties: Mapping[str, Any], stack: str) -> Iterator[
         case "AWS::Lambda::Function":
             variables = properties.get("Environment", {}).get("Variables", {})
             remedy = f"{_FEWER_NAMES} Shorten `settings_floor`."
-            yield "bytes of environment variables", size(variables, stack), ENVIRONMENT, remedy
+            yield "bytes of environment variables", size(variables, stack), MAX_ENVIRONMENT_BYTES, remedy
         case "AWS::Events::EventBusPolicy":
             yield (
                 "characters of the bus policy",

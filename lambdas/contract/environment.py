@@ -7,6 +7,13 @@ from typing import Final
 
 from lambdas.contract.names import RUNBOOK_ROOT
 
+MAX_ENVIRONMENT_BYTES: Final = 4_096
+"""Bytes of a function's variables. Lambda's own error shows that it measures them as one JSON object.
+
+Sources: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+https://github.com/github-aws-runners/terraform-aws-github-runner/issues/3594
+"""
+
 
 class Function(StrEnum):
     """The functions of the stack. The value is the name of the package under `lambdas/`."""

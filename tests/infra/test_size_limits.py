@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import app
-from infra.size_limits import ENVIRONMENT, INLINE_POLICIES, MANAGED_POLICIES, MANAGED_POLICY, fill, find_excesses, size
+from infra.size_limits import INLINE_POLICIES, MANAGED_POLICIES, MANAGED_POLICY, fill, find_excesses, size
+from lambdas.contract.environment import MAX_ENVIRONMENT_BYTES
 from lambdas.contract.workloads import KNOWN_ADDONS
 from tests.infra.templates import ACCOUNT, REGION, Template, functions, of_type, resolved, statements, synthesize
 
@@ -48,7 +49,7 @@ def is_accepted(template: Template) -> bool:
             or max(map(length, managed), default=0) > MANAGED_POLICY
         ):
             return False
-    return all(length(item["Environment"]["Variables"]) <= ENVIRONMENT for item in functions(template))
+    return all(length(item["Environment"]["Variables"]) <= MAX_ENVIRONMENT_BYTES for item in functions(template))
 
 
 @settings(max_examples=12, deadline=None, derandomize=True)

@@ -11,7 +11,7 @@ from uuid import uuid4
 from cli.queries.stack_verification.results import CheckResult, Verification, shown_if, unknown
 from lambdas.application.codec import decode
 from lambdas.application.self_test import SelfTestReport
-from lambdas.contract.environment import Function
+from lambdas.contract.environment import MAX_ENVIRONMENT_BYTES, Function
 from lambdas.contract.self_test import MAX_CLUSTERS, Answer, SelfTestRequest
 from lambdas.contract.stack_checks import CheckId
 from lambdas.contract.version import VERSION
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 EXECUTION_TIMEOUT_S: Final = 120
 POLL_S: Final = 0.5
-MAX_ENVIRONMENT_BYTES: Final = 4096
-"""Source: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
 NEAR: Final = 0.9
 """The used part of a quota from which on it is near."""
 MIN_UNRESERVED: Final = 20
