@@ -276,20 +276,6 @@ STACK_CHECKS: Final[Mapping[CheckId, StackCheck]] = {
     ),
 }
 
-FUNCTION_CHECKS: Final = (
-    CheckId.BYTE_CODE,
-    CheckId.PARAMETERS_READABLE,
-    CheckId.TABLE_READABLE,
-    CheckId.CLUSTER_DESCRIBED,
-    CheckId.CLUSTER_DNS,
-    CheckId.CLUSTER_TCP,
-    CheckId.CLUSTER_TLS,
-    CheckId.CLUSTER_LOGIN,
-    CheckId.CLUSTER_RBAC,
-    CheckId.BOUND_ROLES_READABLE,
-)
-"""Checks that a function answers in its self-test."""
-
 CLUSTER_LADDER: Final = (
     CheckId.CLUSTER_DESCRIBED,
     CheckId.CLUSTER_DNS,
@@ -299,6 +285,14 @@ CLUSTER_LADDER: Final = (
     CheckId.CLUSTER_RBAC,
 )
 """Checks that rest on each other. After the first failure the rest is not known."""
+FUNCTION_CHECKS: Final = (
+    CheckId.BYTE_CODE,
+    CheckId.PARAMETERS_READABLE,
+    CheckId.TABLE_READABLE,
+    *CLUSTER_LADDER,
+    CheckId.BOUND_ROLES_READABLE,
+)
+"""Checks that a function answers in its self-test."""
 TROUBLESHOOTING: Final = "docs/troubleshooting.md"
 
 
