@@ -1,7 +1,6 @@
 """Chooses actions in their order, and a reason for every broken link without an action. Pure."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -120,7 +119,7 @@ def _replace(snapshot: Snapshot, workload: WorkloadFacts, *, annotated: bool) ->
     if not ours or snapshot.desired_role is None or not isinstance(snapshot.pods, tuple):
         return ()
     mechanism = Mechanism.POD_IDENTITY if uses_pod_identity(snapshot) else Mechanism.IRSA
-    first = replace(_canary_action(_choose_canary(snapshot, ours), workload, snapshot.pods, snapshot.desired_role), mechanism=mechanism)
+    first = _canary_action(_choose_canary(snapshot, ours), workload, snapshot.pods, snapshot.desired_role, mechanism)
     if len(ours) == 1:
         return (first,)
     may_restart = not workload.on_delete and snapshot.settings.restart_by is RestartBy.RESTART
@@ -139,14 +138,20 @@ def _replace(snapshot: Snapshot, workload: WorkloadFacts, *, annotated: bool) ->
     return (first, others)
 
 
-def _canary_action(canary: PodFacts, workload: WorkloadFacts, pods: Sequence[PodFacts], role_arn: str) -> ReplaceCanaryPod:
+def _canary_action(
+    canary: PodFacts, workload: WorkloadFacts, pods: Sequence[PodFacts], role_arn: str, mechanism: Mechanism
+) -> ReplaceCanaryPod:
     newest = max(pod.created_at for pod in pods)
     if workload.kind is WorkloadKind.DAEMON_SET:
-        return ReplaceCanaryPod(pod=canary.name, uid=canary.uid, node=canary.node, newest=newest.isoformat(), role_arn=role_arn)
+        return ReplaceCanaryPod(
+            pod=canary.name, uid=canary.uid, node=canary.node, newest=newest.isoformat(), role_arn=role_arn, mechanism=mechanism
+        )
     as_new = tuple(sorted(pod.uid for pod in pods if pod.created_at == newest))
     if len(as_new) > MOST_REMEMBERED_PODS:
         newest, as_new = newest + timedelta(seconds=1), ()
-    return ReplaceCanaryPod(pod=canary.name, uid=canary.uid, node="", newest=newest.isoformat(), role_arn=role_arn, as_new=as_new)
+    return ReplaceCanaryPod(
+        pod=canary.name, uid=canary.uid, node="", newest=newest.isoformat(), role_arn=role_arn, as_new=as_new, mechanism=mechanism
+    )
 
 
 MOST_REMEMBERED_PODS: Final = 50
