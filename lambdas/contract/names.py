@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from lambdas.contract.version import VERSION
+
 PROJECT: Final = "eks-irsa-remediator"
 
 PARAMETER_ROOT: Final = f"/{PROJECT}"
@@ -60,5 +62,5 @@ AGENT_NAMES: Final = ("eks-pod-identity-agent", "eks-pod-identity-agent-hybrid",
 Source: https://github.com/aws/eks-pod-identity-agent/blob/main/charts/eks-pod-identity-agent/templates/_helpers.tpl
 """
 
-RUNBOOK_ROOT: Final = "https://github.com/eks-irsa-remediator/eks-irsa-remediator/blob/main/docs/runbooks"
-"""Base of the runbook links in messages. A fork sets its own."""
+RUNBOOK_ROOT: Final = f"https://github.com/eks-irsa-remediator/eks-irsa-remediator/blob/v{VERSION}/docs/runbooks"
+"""Base of the runbook links in messages, at the tag of the deployed release. A fork sets its own."""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 CALLER = f"arn:aws:sts::{ACCOUNT}:assumed-role/oncall/jane"
 ROLES = f"arn:aws:iam::{ACCOUNT}:role/checker,arn:aws:iam::{ACCOUNT}:role/remediator,arn:aws:iam::{ACCOUNT}:role/watcher"
-ENVIRONMENT = replace(fakes.ENVIRONMENT, our_role_arns=ROLES)
+ENVIRONMENT = replace(fakes.ENVIRONMENT, our_role_arns=ROLES, runbook_root="https://example.com/runbooks")
 
 
 class FakeParameterWriter:
