@@ -185,6 +185,7 @@ class Functions(Construct):
             bound_roles=",".join(arns.bound_roles(stack, self._environment)),
             settings_floor=";".join(f"{name}={value}" for name, value in self._environment.settings_floor),
             clusters=",".join(self._served),
+            environment_name=self._environment.name,
         )
         return {contract_environment.variable(field.name): getattr(values, field.name) for field in fields(values)}
 

@@ -43,7 +43,7 @@ class Environment:
     this is not known. `settings_floor`, such as `mode=approve;cooldown_s=600`, holds the least strict settings that parameters can choose;
     `*` means that this is not known, which only a command line can say.
     `clusters` (comma-separated names) are the clusters that this stack serves, where another stack serves others in the same account and
-    region; empty means every cluster.
+    region; empty means every cluster. `environment_name` is the name in `deploy.yaml`; messages put it before the cluster.
     """
 
     account: str
@@ -61,6 +61,7 @@ class Environment:
     bound_roles: str = "*"
     settings_floor: str = ""
     clusters: str = ""
+    environment_name: str = ""
 
     @classmethod
     def read(cls, variables: Mapping[str, str]) -> "Environment":

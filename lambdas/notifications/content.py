@@ -56,7 +56,7 @@ def compose(context: MessageContext, environment: Environment) -> Content:
         id=f"{context.incident.id}:{context.kind}:{context.current.began_at}"[:200],
         event_type=f"{PROJECT}:{context.kind}",
         mark=mark(context),
-        titles=titles(context),
+        titles=tuple(_in_environment(title, environment.environment_name) for title in titles(context)),
         paragraphs=paragraphs(context),
         heading=_HEADINGS.get(context.kind, "Next steps:"),
         steps=steps(context),
@@ -84,6 +84,11 @@ def compose(context: MessageContext, environment: Environment) -> Content:
             "outcome": context.kind,
         },
     )
+
+
+def _in_environment(title: Phrase, name: str) -> Phrase:
+    """The title with the name of the environment before the cluster: `prod-eu/prod-blue: ...`. Environments without a name add nothing."""
+    return phrase("{environment}/{title}", environment=name, title=title) if name else title
 
 
 def _timeline(context: MessageContext) -> tuple[TimelineRow, ...]:

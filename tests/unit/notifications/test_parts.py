@@ -1,5 +1,6 @@
 """The parts of a message: escaping, times, names, owners, marks, the timeline, and the limits of length."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -12,13 +13,14 @@ from lambdas.notifications import escape
 from lambdas.notifications.body import paragraphs
 from lambdas.notifications.chat import fit
 from lambdas.notifications.message_context import MessageContext
+from lambdas.notifications.messages import message
 from lambdas.notifications.owners import annotation_advice, recognize, record_advice, short_name
 from lambdas.notifications.time_text import clock, duration, moment
 from lambdas.notifications.timeline import timeline
 from lambdas.notifications.title import Mark, mark
 from lambdas.notifications.wording import CHAT, PLAIN, Code, phrase, sentence
 from tests.unit.notifications.fault_cases import FAULT_CASES
-from tests.unit.notifications.message_cases import message_cases, write
+from tests.unit.notifications.message_cases import ENVIRONMENT, message_cases, write
 
 ROLE = "arn:aws:iam::111122223333:role/cni"
 TARGET = ServiceAccountRef("prod", "kube-system", "aws-node")
@@ -253,3 +255,12 @@ HOSTS = {
 @pytest.mark.parametrize(("text", "shown"), HOSTS.items(), ids=HOSTS)
 def test_chat_makes_no_link_of_a_foreign_host(text: str, shown: str) -> None:
     assert escape.chat(text) == shown
+
+
+@pytest.mark.parametrize(("name", "start"), [("prod-eu", "prod-eu/prod-blue: "), ("", "prod-blue: ")])
+def test_subject_and_first_lines_begin_with_the_environment_that_has_a_name(name: str, start: str) -> None:
+    _, context = next(iter(message_cases(FAULT_CASES["annotation-missing"])))
+    written = message(context, environment=replace(ENVIRONMENT, environment_name=name))
+    assert written.subject.partition(" ")[2].startswith(start)
+    assert written.text.partition(" ")[2].startswith(start)
+    assert json.loads(written.chat)["content"]["title"].partition(" ")[2].startswith(start)
