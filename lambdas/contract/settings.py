@@ -41,6 +41,13 @@ class RestartBy(StrEnum):
     DELETION = "deletion"
 
 
+class Claim(StrEnum):
+    """When the remediator becomes a co-owner of the role annotation."""
+
+    ON_REPAIR = "on-repair"
+    ALWAYS = "always"
+
+
 class Severity(StrEnum):
     """The urgency of a finding: information, a latent fault, or a fault that causes failures now."""
 
@@ -190,6 +197,12 @@ class Settings:
         "restart",
         _one_of(RestartBy),
         "restart: change the pod template, which needs patch on the workload · deletion: delete stale pods in batches, without patch",
+    )
+    claim: Claim = setting(
+        "on-repair",
+        _one_of(Claim),
+        "on-repair: own the annotation together with its other owners after a repair"
+        " · always: also apply a correct annotation that the remediator does not own, so that an update without a role keeps it",
     )
     cooldown_s: int = setting("300", _seconds(0, 86_400), "minimum time between two repairs of one ServiceAccount (seconds)", stricter=max)
     max_repairs_per_hour: int = setting(

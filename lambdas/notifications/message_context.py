@@ -13,7 +13,7 @@ from lambdas.domain.planning.plan import BlockReason
 from lambdas.notifications.kind import NotificationKind
 from lambdas.notifications.time_text import moment
 
-_ON_PODS: Final = frozenset(map(str, REPAIRABLE - {Verdict.ADDON_ROLE_MISSING}))
+_ON_PODS: Final = frozenset(map(str, REPAIRABLE - {Verdict.ADDON_ROLE_MISSING, Verdict.ANNOTATION_UNCLAIMED}))
 
 
 @dataclass(frozen=True, kw_only=True)

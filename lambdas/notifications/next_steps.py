@@ -193,7 +193,7 @@ def _bind(context: MessageContext) -> Phrase:
 def _prevention(context: MessageContext) -> Iterator[Phrase]:
     role, target = context.fault.desired_role, context.incident.target
     addon = context.fault.addon.name if context.fault.addon else ""
-    if not role:
+    if not role or context.fault.verdict is Verdict.ANNOTATION_UNCLAIMED:
         return
     if context.current.verdict is Verdict.FLAPPING:
         yield _command("To restore the role now, until the other writer removes it again:", f"{_fix(context)} --override")

@@ -81,6 +81,8 @@ def _fault(context: MessageContext) -> Phrase:
             template = "{workload} recovered without a repair"
         case NotificationKind.VERIFIED if context.is_identity_broken:
             template = "{workload} has its role again"
+        case NotificationKind.VERIFIED if context.fault.verdict is Verdict.ANNOTATION_UNCLAIMED:
+            template = "the annotation of {workload} is claimed"
         case NotificationKind.VERIFIED:
             template = "the {addon} add-on record has the role of {workload} again"
         case _ if context.deleted_pod and context.deleted_pod.node:

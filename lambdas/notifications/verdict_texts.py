@@ -134,6 +134,10 @@ VERDICT_TEXTS: Final[Mapping[Verdict, VerdictText]] = {
     Verdict.ANNOTATION_WIPED: WITHOUT_ROLE,
     Verdict.ANNOTATION_KEY_MISSPELT: WITHOUT_ROLE,
     Verdict.PODS_STALE: WITHOUT_ROLE,
+    Verdict.ANNOTATION_UNCLAIMED: VerdictText(
+        title="an update without a role would remove the annotation of {workload}",
+        sentence="Nothing fails. The annotation is correct, and the remediator does not own it yet.",
+    ),
     Verdict.WEBHOOK_MISSED: WITHOUT_ROLE,
     Verdict.ANNOTATION_DIFFERS: VerdictText(
         title="{workload} has a wrong role and fails",

@@ -69,18 +69,20 @@ class FakeCluster:
         return self.here.webhook.is_registered
 
     def apply_annotation(self, namespace: str, name: str, role_arn: str, resource_version: str) -> None:
-        self._annotate(namespace, name, role_arn, resource_version)
+        self._annotate(namespace, name, role_arn, resource_version, is_apply=True)
 
     def restore_annotation(self, namespace: str, name: str, role_arn: str | None, resource_version: str) -> None:
-        self._annotate(namespace, name, role_arn, resource_version)
+        self._annotate(namespace, name, role_arn, resource_version, is_apply=False)
 
-    def _annotate(self, namespace: str, name: str, role_arn: str | None, resource_version: str) -> None:
+    def _annotate(self, namespace: str, name: str, role_arn: str | None, resource_version: str, *, is_apply: bool) -> None:
+        """Set the annotation. An apply makes the remediator an owner, also of a value that is set already; a patch does not."""
         found = self.here.accounts.get((namespace, name))
         if found is None:
             raise NotFound(f"ServiceAccount {namespace}/{name}")
         if found.resource_version != resource_version:
             raise Conflict(f"ServiceAccount {namespace}/{name} is at {found.resource_version}, not at {resource_version}")
-        if found.role_annotations.get(ROLE_ANNOTATION) != role_arn:
+        is_owned = any(writer.manager == FIELD_MANAGER and writer.owns_annotation for writer in found.writers)
+        if found.role_annotations.get(ROLE_ANNOTATION) != role_arn or (is_apply and not is_owned):
             self._world.set_annotation(self.here, (namespace, name), role_arn, FIELD_MANAGER)
             self._world.writes.append(f"annotate {namespace}/{name} {role_arn}")
 

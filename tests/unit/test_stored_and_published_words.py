@@ -18,7 +18,7 @@ from lambdas.contract.events import SCHEMA_VERSION, SUBSCRIPTIONS, OwnEvent
 from lambdas.contract.incidents import EXPIRES_AT, PARTITION_KEY, SORT_KEY
 from lambdas.contract.parameters import Mechanism, ServiceAccountRef
 from lambdas.contract.self_test import SELF_TEST, SELF_TEST_SCHEMA_VERSION, Answer
-from lambdas.contract.settings import AddonRecord, Digest, Mode, RestartBy, Settings, Severity, WhenUnverified
+from lambdas.contract.settings import AddonRecord, Claim, Digest, Mode, RestartBy, Settings, Severity, WhenUnverified
 from lambdas.contract.stack_checks import CheckId
 from lambdas.domain.assessment import summary
 from lambdas.domain.diagnosis.finding import Link, Remedy, State
@@ -39,7 +39,8 @@ WORDS: dict[str, tuple[object, str]] = {
         "pod-identity-agent-not-on-node pod-identity-not-trusted no-access cluster-gone cluster-initializing addon-not-installed "
         "service-account-mismatch binding-invalid oidc-provider-missing trust-other-issuer trust-condition-wrong permissions-missing "
         "update-in-progress addon-degraded addon-role-missing annotation-missing annotation-wiped annotation-differs "
-        "annotation-key-misspelt pods-stale role-in-pod-template pods-not-created pods-without-credentials pods-stuck pods-not-ready "
+        "annotation-key-misspelt annotation-unclaimed pods-stale role-in-pod-template pods-not-created pods-without-credentials pods-stuck "
+        "pods-not-ready "
         "webhook-missed sts-unreachable sts-error nodes-waiting-for-cni nodes-not-ready flapping",
     ),
     # History items (`outcome`), the metric `Repairs`, published events, `history -o json`.
@@ -84,6 +85,7 @@ WORDS: dict[str, tuple[object, str]] = {
     "values of addon_record": (AddonRecord, "update notify-only"),
     "values of when_unverified": (WhenUnverified, "restore restore-own refuse"),
     "values of restart_by": (RestartBy, "restart deletion"),
+    "values of claim": (Claim, "on-repair always"),
     # Names of functions, log groups and grants.
     "functions": (Function, "checker remediator node_watcher"),
     "digests": (Digest, "off daily"),
@@ -111,7 +113,7 @@ WORDS: dict[str, tuple[object, str]] = {
     # Parameter names below `/eks-irsa-remediator/settings/<cluster>/`.
     "settings": (
         [field.name for field in fields(Settings)],
-        "mode addon_record when_unverified restart_by "
+        "mode addon_record when_unverified restart_by claim "
         "cooldown_s max_repairs_per_hour approval_timeout_s verification_timeout_s update_timeout_s "
         "node_grace_s maintenance_window circuit_breaker_clusters notify_from digest",
     ),

@@ -8,7 +8,7 @@ from typing import Final
 from lambdas.contract.settings import Severity
 from lambdas.domain.diagnosis.finding import READABLE_PRECONDITIONS, Finding, Link, State, not_applicable
 from lambdas.domain.diagnosis.links.addon_record import degraded_addon, record_link
-from lambdas.domain.diagnosis.links.annotation import annotation_link, identity_severity, pods_link, uses_pod_identity
+from lambdas.domain.diagnosis.links.annotation import annotation_link, identity_severity, pods_link, unclaimed, uses_pod_identity
 from lambdas.domain.diagnosis.links.cluster import cluster_link, mechanism_link, workload_link
 from lambdas.domain.diagnosis.links.identity import oidc_link, role_link, trust_link
 from lambdas.domain.diagnosis.links.permissions import permissions_link
@@ -86,6 +86,9 @@ def diagnose(snapshot: Snapshot) -> Diagnosis:
         known = all(findings[link - 1].state is not State.UNKNOWN for link in READABLE_PRECONDITIONS)
         failing = not_ready(snapshot, preconditions_known=known)
         findings = tuple(failing if failing and finding.link is failing.link else finding for finding in findings)
+    if not any(finding.is_broken for finding in findings) and is_applicable:
+        sole = unclaimed(snapshot)  # last, because it explains no other fault
+        findings = tuple(sole if sole and finding.link is sole.link else finding for finding in findings)
     return _diagnosis(snapshot, findings)
 
 

@@ -34,6 +34,7 @@ class Verdict(StrEnum):
     ANNOTATION_DIFFERS = "annotation-differs"
     ANNOTATION_KEY_MISSPELT = "annotation-key-misspelt"
     PODS_STALE = "pods-stale"
+    ANNOTATION_UNCLAIMED = "annotation-unclaimed"
     ROLE_IN_POD_TEMPLATE = "role-in-pod-template"
     PODS_NOT_CREATED = "pods-not-created"
     PODS_WITHOUT_CREDENTIALS = "pods-without-credentials"
@@ -58,6 +59,7 @@ ANNOTATION_VERDICTS: Final = frozenset(
     }
 )
 REPAIRABLE: Final = ANNOTATION_VERDICTS | {
+    Verdict.ANNOTATION_UNCLAIMED,
     Verdict.ADDON_ROLE_MISSING,
     Verdict.PODS_STALE,
     Verdict.WEBHOOK_MISSED,

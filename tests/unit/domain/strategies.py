@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from lambdas.contract.names import ROLE_ANNOTATION
-from lambdas.contract.settings import AddonRecord, Mode, RestartBy, WhenUnverified, Window
+from lambdas.contract.settings import AddonRecord, Claim, Mode, RestartBy, WhenUnverified, Window
 from lambdas.domain.errors import Denial
 from lambdas.domain.planning.policies import RepairHistory
 from lambdas.domain.snapshot.snapshot import (
@@ -174,6 +174,7 @@ def observations(draw: st.DrawFn) -> Snapshot:
             addon_record=draw(_mostly(*AddonRecord)),
             when_unverified=draw(_mostly(*WhenUnverified)),
             restart_by=draw(_mostly(*RestartBy)),
+            claim=draw(_mostly(*Claim)),
             maintenance_window=draw(_mostly(None, late)),
         ),
         cluster=draw(

@@ -6,6 +6,7 @@ import pytest
 
 from lambdas.contract.settings import (
     NAMES,
+    Claim,
     InvalidValue,
     Mode,
     RestartBy,
@@ -30,6 +31,7 @@ from lambdas.contract.settings import (
         ("verification_timeout_s", "21600", 21_600),
         ("node_grace_s", "3600", 3_600),
         ("restart_by", "deletion", RestartBy.DELETION),
+        ("claim", "always", Claim.ALWAYS),
         ("circuit_breaker_clusters", "2", 2),
         ("notify_from", "critical", Severity.CRITICAL),
         ("maintenance_window", "always", None),

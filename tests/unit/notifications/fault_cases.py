@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from lambdas.contract.parameters import ServiceAccountRef, binding_path
-from lambdas.contract.settings import AddonRecord, Mode, Window
+from lambdas.contract.settings import AddonRecord, Claim, Mode, Window
 from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.assessment.summary import AssessmentSummary
 from lambdas.domain.assessment.summary_builder import summarize
@@ -234,6 +234,9 @@ FAULT_CASES: Final[Mapping[str, FaultCase]] = {
     "annotation-key-misspelt": FaultCase(
         verdict=Verdict.ANNOTATION_KEY_MISSPELT,
         build=lambda: _snapshot(service_account=service_account(key="eks.amazon.com/role-arn", manager="helm"), pods=pods(15, None)),
+    ),
+    "annotation-unclaimed": FaultCase(
+        verdict=Verdict.ANNOTATION_UNCLAIMED, build=lambda: _settings(healthy_snapshot(), claim=Claim.ALWAYS)
     ),
     "pods-stale": FaultCase(
         verdict=Verdict.PODS_STALE,

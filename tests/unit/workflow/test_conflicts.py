@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from lambdas.contract.names import FIELD_MANAGER
 from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.errors import Busy
 from lambdas.domain.snapshot.snapshot import Association
@@ -37,6 +38,15 @@ def test_a_conflict_leads_to_a_new_assessment_instead_of_an_overwrite() -> None:
     assert done.annotation == BOUND_ROLE
     assert "2 assess" in map(str, done.steps.done)
     assert done.run.incidents.closed[-1].changes.count("annotate-service-account") == 1
+
+
+def test_a_claim_is_repeated_where_another_writer_sets_the_same_value_first() -> None:
+    claiming = {"annotation": BOUND, "settings": {"claim": "always"}}
+    done = run_workflow(claiming, before={"1.1 apply annotate-service-account": set_annotation(BOUND_ROLE)})
+    assert (done.outcome, done.annotation) == ("verified", BOUND_ROLE)
+    assert "2 assess" in map(str, done.steps.done)
+    owners = {writer.manager for writer in done.run.world.cluster.accounts[KEY].writers if writer.owns_annotation}
+    assert FIELD_MANAGER in owners
 
 
 LACKING: dict[str, Any] = {"pod_identity": BOUND, "annotation": None, "node_role_has_permissions": True}

@@ -47,7 +47,7 @@ from lambdas.application.snapshot_collection import read_workload
 from lambdas.application.workflow_steps import checkpoint_text
 from lambdas.contract import metrics
 from lambdas.contract.events import OwnEvent
-from lambdas.contract.names import ROLE_ANNOTATION
+from lambdas.contract.names import FIELD_MANAGER, ROLE_ANNOTATION
 from lambdas.contract.parameters import Mechanism
 from lambdas.domain.assessment.summary import AssessmentSummary
 from lambdas.domain.assessment.summary_builder import summarize
@@ -278,7 +278,7 @@ class RemediationSteps(StepContext):
             cluster.apply_annotation(target.namespace, target.name, action.role_arn, action.resource_version)
         except Conflict:
             found = cluster.service_account(target.namespace, target.name)
-            if isinstance(found, ServiceAccountFacts) and found.role_annotations.get(ROLE_ANNOTATION) == action.role_arn:
+            if isinstance(found, ServiceAccountFacts) and _is_applied(action, found):
                 return "the annotation is set already"  # by our own write whose answer was lost, or by someone else's equal one
             writer = last_writer(found) if isinstance(found, ServiceAccountFacts) else None
             if writer is None:
@@ -525,6 +525,12 @@ class RemediationSteps(StepContext):
 def thin_out(samples: tuple[tuple[int, ...], ...]) -> tuple[tuple[int, ...], ...]:
     """The samples; without every other one, except the first and the last, where they are too many."""
     return samples if len(samples) <= MAX_SAMPLES else (*samples[:-1:2], samples[-1])
+
+
+def _is_applied(action: AnnotateServiceAccount, found: ServiceAccountFacts) -> bool:
+    """Whether the annotation has the role, and the remediator owns it where the action sets no other value than before."""
+    is_owned = any(writer.manager == FIELD_MANAGER and writer.owns_annotation for writer in found.writers)
+    return found.role_annotations.get(ROLE_ANNOTATION) == action.role_arn and (action.old_value != action.role_arn or is_owned)
 
 
 def _state_after(error: RemediatorError) -> ActionState:

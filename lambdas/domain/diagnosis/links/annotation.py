@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final
 
-from lambdas.contract.names import IDENTITY_WEBHOOK, ROLE_ANNOTATION
-from lambdas.contract.settings import Severity
+from lambdas.contract.names import FIELD_MANAGER, IDENTITY_WEBHOOK, ROLE_ANNOTATION
+from lambdas.contract.settings import Claim, Severity
 from lambdas.domain.diagnosis.finding import Evidence, Finding, Link, Remedy, broken, not_applicable, ok, unknown
 from lambdas.domain.diagnosis.links.pod_health import not_created, role_in_template, stuck
 from lambdas.domain.diagnosis.pod_credentials import has_right_role
@@ -63,6 +63,25 @@ def _annotation(snapshot: Snapshot, account: ServiceAccountFacts) -> Finding:
         sentence = f"The role annotation is gone; it was there at {snapshot.known_good_at:%Y-%m-%d %H:%M} UTC."
         return broken(Link.ANNOTATION, Verdict.ANNOTATION_WIPED, sentence, evidence)
     return broken(Link.ANNOTATION, Verdict.ANNOTATION_MISSING, "The ServiceAccount has no role annotation.", evidence)
+
+
+def unclaimed(snapshot: Snapshot) -> Finding | None:
+    """The finding for a correct annotation that only others own, where the setting `claim` is `always`; None for any other.
+
+    A server-side apply without the role removes an annotation that no other manager owns.
+    Source: https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-management
+    """
+    account = snapshot.service_account
+    if snapshot.settings.claim is not Claim.ALWAYS or uses_pod_identity(snapshot) or not isinstance(account, ServiceAccountFacts):
+        return None
+    value = account.role_annotations.get(ROLE_ANNOTATION)
+    owners = sorted({writer.manager for writer in account.writers if writer.owns_annotation})
+    if value is None or value != snapshot.desired_role or not owners or FIELD_MANAGER in owners:
+        return None
+    named = " and ".join(owners)
+    sentence = f"The annotation is correct, and only {named} owns it: an update of its owner without the role removes it."
+    evidence = Evidence(f"ServiceAccount {snapshot.target.namespace}/{snapshot.target.name}", "owner of the annotation", named)
+    return broken(Link.ANNOTATION, Verdict.ANNOTATION_UNCLAIMED, sentence, evidence, severity=Severity.WARNING)
 
 
 def _unbound(snapshot: Snapshot, value: str | None, evidence: Evidence) -> Finding:

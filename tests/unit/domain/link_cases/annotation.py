@@ -2,7 +2,8 @@
 
 from datetime import timedelta
 
-from lambdas.contract.names import ROLE_ANNOTATION
+from lambdas.contract.names import FIELD_MANAGER, ROLE_ANNOTATION
+from lambdas.contract.settings import Claim, Settings
 from lambdas.domain.diagnosis.finding import Link
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.snapshot.snapshot import (
@@ -16,6 +17,40 @@ from tests.unit.notifications.snapshots import NOW, ROLE, pods, service_account
 CASES: dict[str, Case] = {
     # 9 annotation
     "annotation: right": (snapshot_with(), Link.ANNOTATION, OK, None),
+    "annotation: right, and only another manager owns it, as it may": (snapshot_with(settings=Settings()), Link.ANNOTATION, OK, None),
+    "annotation: right, and only another manager owns it": (
+        snapshot_with(settings=Settings(claim=Claim.ALWAYS)),
+        Link.ANNOTATION,
+        BROKEN,
+        Verdict.ANNOTATION_UNCLAIMED,
+    ),
+    "annotation: right, and the remediator owns it": (
+        snapshot_with(settings=Settings(claim=Claim.ALWAYS), service_account=service_account(manager=FIELD_MANAGER)),
+        Link.ANNOTATION,
+        OK,
+        None,
+    ),
+    "annotation: right, and it has no owner": (
+        snapshot_with(
+            settings=Settings(claim=Claim.ALWAYS),
+            service_account=ServiceAccountFacts(resource_version="1", role_annotations={ROLE_ANNOTATION: ROLE}),
+        ),
+        Link.ANNOTATION,
+        OK,
+        None,
+    ),
+    "annotation: another, which is no claim": (
+        snapshot_with(settings=Settings(claim=Claim.ALWAYS), service_account=service_account(OTHER_ROLE)),
+        Link.ANNOTATION,
+        BROKEN,
+        Verdict.ANNOTATION_DIFFERS,
+    ),
+    "annotation: right and unclaimed, while pods fail": (
+        snapshot_with(settings=Settings(claim=Claim.ALWAYS), pods=pods(3, None)),
+        Link.ANNOTATION,
+        OK,
+        None,
+    ),
     "annotation: none": (snapshot_with(service_account=service_account(None)), Link.ANNOTATION, BROKEN, Verdict.ANNOTATION_MISSING),
     "annotation: none any more": (
         snapshot_with(service_account=service_account(None), known_good_at=NOW),
