@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -109,6 +110,12 @@ class TopicSubscription:
     protocol: str
     endpoint: str
     is_confirmed: bool
+
+    @property
+    def label(self) -> str:
+        """The endpoint, of an address only its host: the path of a webhook is often a credential."""
+        address = urlsplit(self.endpoint)
+        return f"{address.scheme}://{address.hostname}/…" if address.scheme in ("http", "https") else self.endpoint
 
 
 @dataclass(frozen=True, kw_only=True)

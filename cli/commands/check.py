@@ -1,12 +1,20 @@
 """`irsa-remediator check`."""
 
-from typing import Annotated
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.errors import worst
+from cli.errors import CommandError, ExitCode, worst
 from cli.options import GlobalOptions
-from cli.output import Format, write
+from cli.output import Format, error_console, write
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cli.queries.assessment import TargetAssessment
 
 Clusters = Annotated[
     list[str],
@@ -29,6 +37,8 @@ def check(
     cluster: Clusters = [],  # noqa: B006  # typer copies it
     all_clusters: AllClusters = False,
     service_account: ServiceAccount = "",
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Show each change, until Ctrl-C.")] = False,
+    wait: Annotated[int, typer.Option("--wait", help="Repeat until no fault is found, for this many seconds at most.", min=0)] = 0,
 ) -> int:
     """Show whether the identity is healthy, and which link is broken.
 
@@ -37,12 +47,30 @@ def check(
     Example: irsa-remediator check --cluster prod-blue
     """
     from cli.clients import connection
+    from cli.interactive.repetition import assess_until_sound, assessment_changes
     from cli.queries.assessment import assess_targets
     from cli.queries.targets import TargetSelection
+    from lambdas.notifications.time_text import clock
+
+    if watch and wait:
+        raise CommandError("--watch and --wait exclude each other", next_step="give one of them")
+    selection = TargetSelection(clusters=(*(clusters or ()), *cluster), all_clusters=all_clusters, service_account=service_account)
+    connect, assess = partial(connection.connect, options), partial(assess_targets, selection)
+    if not watch:
+        return _write(options, assess_until_sound(connect, assess, wait_s=wait))
+    try:
+        for now, assessments in assessment_changes(connect, assess):
+            _write(options, assessments)
+            error_console().print(f"{clock(now)} · watching for changes; Ctrl-C ends this", style="dim")
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+    return ExitCode.OK
+
+
+def _write(options: GlobalOptions, assessments: Sequence[TargetAssessment]) -> ExitCode:
+    """Write the assessments as one document, or for people: chains, then with several clusters a line for each and the counts."""
     from cli.views.documents import assessment_document
 
-    selection = TargetSelection(clusters=(*(clusters or ()), *cluster), all_clusters=all_clusters, service_account=service_account)
-    assessments = assess_targets(selection, connection.connect(options))
     code = worst(assessment.exit_code for assessment in assessments)
     document = {"command": "check", "exitCode": code, "checks": [assessment_document(assessment) for assessment in assessments]}
     if options.output is not Format.TABLE:

@@ -22,7 +22,7 @@ _MARKS = {ExitCode.BROKEN: ("✗", "bold red"), ExitCode.OK: ("✓", "green"), E
 """In the order of the table."""
 
 
-def fleet_table(assessments: list[TargetAssessment]) -> Table:
+def fleet_table(assessments: Sequence[TargetAssessment]) -> Table:
     """Return cluster, ServiceAccount, verdict and counts of each assessment, the broken ones first."""
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     table.add_column("")
@@ -49,7 +49,7 @@ def _columns(assessment: TargetAssessment) -> tuple[str, str, str]:
     return str(summary.verdict), pods, nodes
 
 
-def count_line(assessments: list[TargetAssessment]) -> Text:
+def count_line(assessments: Sequence[TargetAssessment]) -> Text:
     """Return how many assessments are broken, unknown and without a fault."""
     counts = Counter(assessment.exit_code for assessment in assessments)
     names = {ExitCode.BROKEN: "broken", ExitCode.UNKNOWN: "unknown", ExitCode.OK: "without a fault"}
@@ -57,7 +57,7 @@ def count_line(assessments: list[TargetAssessment]) -> Text:
     return Text(f"\n{pluralize(len(assessments), 'ServiceAccount')}: ").append(parts)
 
 
-def unbound_clusters(assessments: list[TargetAssessment]) -> list[str]:
+def unbound_clusters(assessments: Sequence[TargetAssessment]) -> list[str]:
     """Return the clusters without a fault and without a binding."""
     summaries = [(assessment.target.cluster, assessment.summary) for assessment in assessments if assessment.summary]
     return [cluster for cluster, summary in summaries if not summary.binding_path and summary.verdict in WITHOUT_FAULT]

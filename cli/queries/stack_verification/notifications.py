@@ -29,7 +29,7 @@ def subscriptions(run: Verification) -> Iterator[CheckResult]:
         for name, topic in (("people", environment.people_topic_arn), ("chat", environment.chat_topic_arn)):
             found[name] = run.dependencies.stack.notifications.subscriptions(topic)
         everyone = [item for items in found.values() for item in items]
-        pending = [f"{item.protocol} {item.endpoint}" for item in everyone if not item.is_confirmed]
+        pending = [f"{item.protocol} {item.label}" for item in everyone if not item.is_confirmed]
         if pending:
             return Answer.REFUTED, f"not confirmed: {', '.join(pending)}"
         return shown_if(everyone, f"{len(everyone)} confirmed" if everyone else "no topic has a subscription")

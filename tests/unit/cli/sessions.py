@@ -228,6 +228,11 @@ def _sound_stack(fakes: Fakes) -> None:
         fakes.cluster_access.apply("demo", manifest)
 
 
+def _unconfirmed(fakes: Fakes) -> None:
+    """A pager has not confirmed. The path of its address is a key."""
+    fakes.stack.people += (TopicSubscription(protocol="https", endpoint="https://events.example.com/x-ere/R0UT1NGK3Y", is_confirmed=False),)
+
+
 def _faulty_stack(fakes: Fakes) -> None:
     """One fault in each group, with a text of the cluster that tries to control the terminal."""
     fakes.stack.errors["rules"] = AccessDenied("list the rules of the checker: AccessDeniedException", denial=Denial.FORBIDDEN)
@@ -466,6 +471,12 @@ SESSIONS: Final[Mapping[str, Session]] = {
     ),
     "verify-drill-foreign": Session(("verify --drill -c demo --clean-up",), prepare=_foreign_namespace),
     "verify-undeployed": Session(("verify",), prepare=Fakes.remove_stack),
+    "notify": Session(("notify", "notify --test", "notify --test -o json"), prepare=_sound_stack),
+    "notify-unconfirmed": Session(("notify",), prepare=_unconfirmed),
+    "notify-refused": Session(("notify --test",), prepare=_chat_denied),
+    "notify-undeployed": Session(("notify --test",), prepare=Fakes.remove_stack),
+    "bundle": Session(("bundle --file bundle.json", "bundle -c demo --file bundle.json -o json"), BROKEN, prepare=_history_denied),
+    "check-wait": Session(("check --wait 15", "check --watch --wait 5"), BROKEN),
     "replay": Session(("replay call-update-addon-by-role", "replay call-update-addon-by-role -o json"), BROKEN, prepare=_matching_rule),
     "replay-ignored": Session(("replay call-update-addon-coredns",), prepare=_matching_rule),
     "replay-no-rule": Session(("replay fargate-pod-termination",)),

@@ -58,6 +58,8 @@ def transcript(session: Session, folder: Path) -> str:
 
 
 def _argument(part: str, folder: Path) -> str:
+    if part == "bundle.json":
+        return str(folder / part)
     if part in NODE_LOGS:
         return str(log_file(part, folder))
     return str(on_demo(part, folder)) if (EVENTS / f"{part}.json").exists() else part
