@@ -35,8 +35,8 @@ def bundle(
     from rich.text import Text
 
     from cli.clients import connection
-    from cli.queries.support_bundle import support_bundle
     from cli.queries.targets import TargetSelection
+    from cli.views.support_bundle import support_bundle
 
     dependencies = connection.connect(options)
     selection = TargetSelection(clusters=tuple(cluster), all_clusters=not cluster)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cli.queries.support_bundle import Pseudonyms
+from cli.views.support_bundle import Pseudonyms
 from lambdas.contract.version import VERSION
 from lambdas.domain.errors import AccessDenied, Denial
 from tests.unit.cli.fake_dependencies import CALLER
