@@ -8,12 +8,13 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from random import Random
 from typing import Any
 
 import orjson
 from jsonpatch import JsonPatch
 
-from sandbox.webhook.mutation import mutate
+from sandbox.webhook.mutation import DEFAULT_EXPIRATION_S, SHORTEST_JITTERED_S, mutate
 
 ServiceAccountAnnotations = Callable[[str, str], Mapping[str, str]]
 """(namespace, name) -> current annotations; empty if the ServiceAccount does not exist."""
@@ -63,6 +64,7 @@ class IdentityWebhook:
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
         self._history: dict[tuple[str, str], deque[tuple[float, Mapping[str, str]]]] = {}
+        self._random = Random(0)
 
     def update_cache(self, service_accounts: Iterable[Mapping[str, Any]]) -> None:
         """Record the current state of all ServiceAccounts, as the webhook's informer does.
@@ -92,7 +94,8 @@ class IdentityWebhook:
         account = pod["spec"].get("serviceAccountName") or "default"
         if missed:
             return []
-        return mutate(pod, self._known(namespace, account), self.association_of(namespace, account), region=self.region)
+        annotations, association = self._known(namespace, account), self.association_of(namespace, account)
+        return mutate(pod, annotations, association, region=self.region, jittered=self._jittered)
 
     def admit(self, pod: dict[str, Any]) -> dict[str, Any]:
         """The admitted pod, patched in place; unchanged during an outage."""
@@ -115,6 +118,9 @@ class IdentityWebhook:
         if operations:
             response |= {"patchType": "JSONPatch", "patch": base64.b64encode(orjson.dumps(operations)).decode()}
         return {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": response}
+
+    def _jittered(self) -> int:
+        return self._random.randint(SHORTEST_JITTERED_S, DEFAULT_EXPIRATION_S)
 
     def _known(self, namespace: str, name: str) -> Mapping[str, str]:
         """The annotations in the cache: the current ones, or the latest that are older than the lag."""
