@@ -14,7 +14,7 @@ from lambdas.adapters.kubernetes_api import PAGE, PAGE_OF_UNKNOWN_SIZE, TABLE, K
 from lambdas.contract.names import AGENT_LABEL, AGENT_NAMES, AGENT_NAMESPACE, IDENTITY_WEBHOOK, RESTARTED_AT_ANNOTATION, ROLE_ANNOTATION
 from lambdas.contract.workloads import WorkloadKind, known
 from lambdas.domain.errors import Conflict, NotFound, PermanentError
-from lambdas.domain.snapshot.snapshot import Missing
+from lambdas.domain.snapshot.snapshot import ComputeType, Missing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,6 +32,17 @@ if TYPE_CHECKING:
 
 _MAX_CACHED_CLUSTERS: Final = 32
 """Clusters whose connections one process keeps. The sweep of a larger fleet replaces the least recently used."""
+_SELECTORS: Final[Mapping[ComputeType, str]] = {
+    ComputeType.WINDOWS: "kubernetes.io/os=windows",
+    **{item: f"eks.amazonaws.com/compute-type={item}" for item in ComputeType if item is not ComputeType.WINDOWS},
+}
+"""Label selectors of nodes.
+
+Sources: https://docs.aws.amazon.com/eks/latest/userguide/associate-workload.html (auto)
+https://docs.aws.amazon.com/eks/latest/userguide/hybrid-nodes-add-ons.html (hybrid)
+https://docs.aws.amazon.com/eks/latest/userguide/fargate-getting-started.html (fargate)
+https://kubernetes.io/docs/reference/labels-annotations-taints/#kubernetes-io-os
+"""
 _MAX_READ_BY_NAME: Final = 16
 """Most NotReady nodes that are read by name. For more nodes, one list of all nodes costs fewer requests."""
 
@@ -89,6 +100,20 @@ class Cluster:
         unready = frozenset(node.name for node in found.values() if not node.ready)
         # A node deleted since the table was read stays as in the table, until the next read.
         return tuple((found | {node.name: node for node in self._read_nodes(unready)}).values())
+
+    def compute_types(self) -> Mapping[str, ComputeType]:
+        """One list for each type, of table rows: a node is small, and most clusters have none of them."""
+        return {
+            node.name: compute_type
+            for compute_type, selector in _SELECTORS.items()
+            for node in self._api.list_facts(
+                f"list nodes of type {compute_type}",
+                "/api/v1/nodes",
+                kubernetes_objects.nodes_in_table,
+                {"includeObject": "None", "labelSelector": selector},
+                accept=TABLE,
+            )
+        }
 
     def _read_nodes(self, names: frozenset[str]) -> list[NodeFacts]:
         # RBAC grants `list` alone, so one node is a list of one.

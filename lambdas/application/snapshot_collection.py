@@ -14,6 +14,7 @@ from lambdas.contract.settings import read_settings
 from lambdas.contract.workloads import WorkloadKind, known
 from lambdas.domain.ports import ClusterPort, ClustersPort
 from lambdas.domain.snapshot.bindings import wants_association
+from lambdas.domain.snapshot.node_reachability import nodes_without_agent
 from lambdas.domain.snapshot.snapshot import (
     NOT_READ,
     AddonFacts,
@@ -80,7 +81,7 @@ def collect_snapshot(target: ServiceAccountRef, readers: Readers, began_at: date
             addon_name=addon_name,
             addon=addon,
             associations=() if isinstance(associations, Missing) else associations,
-            agent=agent_read.result(),
+            agent=_add_compute_types(agent_read.result(), kubernetes.pods, readers, cluster),
             role=preconditions.role.result(),
             oidc_provider=preconditions.oidc_provider.result(),
             simulated=preconditions.simulated.result(),
@@ -212,6 +213,17 @@ def _read_agent(
         return AgentFacts(addon=addon, pods=Unknown("the cluster has no API server"))
     pods = read_optional(lambda: readers.clusters.login(facts).agent_pods())
     return AgentFacts(addon=addon, pods=pods)
+
+
+def _add_compute_types(
+    agent: AgentFacts | NotRead, pods: tuple[PodFacts, ...] | Unknown, readers: Readers, facts: ClusterFacts | Missing | Unknown
+) -> AgentFacts | NotRead:
+    """The agent with the types of nodes, where a node of the pods has no ready agent pod: some types have none."""
+    if not isinstance(agent, AgentFacts) or isinstance(agent.pods, Unknown) or isinstance(pods, Unknown) or not _has_api_server(facts):
+        return agent
+    if not nodes_without_agent(pods, agent.pods):
+        return agent
+    return replace(agent, compute_types=read_optional(lambda: readers.clusters.login(facts).compute_types()))
 
 
 def _has_api_server(facts: ClusterFacts | Missing | Unknown) -> TypeGuard[ClusterFacts]:

@@ -21,6 +21,7 @@ from lambdas.domain.snapshot.snapshot import (
     AddonFacts,
     Association,
     ClusterFacts,
+    ComputeType,
     ControllerError,
     Missing,
     NodeFacts,
@@ -128,6 +129,10 @@ class ClusterPort(Protocol):
         ...
 
     def nodes(self) -> tuple[NodeFacts, ...]: ...
+
+    def compute_types(self) -> Mapping[str, ComputeType]:
+        """The nodes of EKS Auto Mode, Fargate and EKS Hybrid Nodes, and those with Windows: name -> type."""
+        ...
 
     def plugin_errors(self, namespace: str) -> tuple[PluginError, ...]:
         """`MissingIAMPermissions` events on pods of the namespace, newest first."""

@@ -80,6 +80,7 @@ def _calls(function: Function, admin: ApiClient) -> Iterator[Call]:
             yield lambda port, namespace=namespace, kind=kind, name=name: port.restart(namespace, kind, name, "2026-01-02T03:04:05Z")  # type: ignore[misc]
             yield lambda port, namespace=namespace: port.delete_pod(namespace, "no-such-pod", "no-such-uid")  # type: ignore[misc]
     yield lambda port: port.nodes()
+    yield lambda port: port.compute_types()
     yield lambda port: port.agent_pods()
     if function is Function.REMEDIATOR:
         yield lambda port: port.has_identity_webhook()

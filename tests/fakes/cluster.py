@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from lambdas.contract.names import FIELD_MANAGER, ROLE_ANNOTATION
 from lambdas.contract.workloads import WorkloadKind
@@ -10,6 +11,7 @@ from lambdas.domain.errors import Conflict, NotFound
 from lambdas.domain.ports import ClusterPort, ClustersPort
 from lambdas.domain.snapshot.snapshot import (
     ClusterFacts,
+    ComputeType,
     ControllerError,
     Missing,
     NodeFacts,
@@ -20,6 +22,9 @@ from lambdas.domain.snapshot.snapshot import (
 )
 from tests.fakes.fault_injection import injects_faults
 from tests.world import NAMESPACE, InCluster, World
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 @injects_faults(ClusterPort, "cluster")
@@ -57,6 +62,10 @@ class FakeCluster:
 
     def nodes(self) -> tuple[NodeFacts, ...]:
         return tuple(self.here.nodes.values())
+
+    def compute_types(self) -> Mapping[str, ComputeType]:
+        found = {node.name: "windows" if node.os == "windows" else node.compute_type for node in self.here.nodes.values()}
+        return {name: ComputeType(item) for name, item in found.items() if item}
 
     def plugin_errors(self, namespace: str) -> tuple[PluginError, ...]:
         found = self.here.errors if namespace == NAMESPACE else []

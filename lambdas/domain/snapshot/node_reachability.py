@@ -1,6 +1,6 @@
 """Reachable pods and nodes. No kubelet manages the pods of a lost node, so neither a repair nor its verification waits for them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from lambdas.contract.workloads import WorkloadKind
@@ -37,6 +37,16 @@ def reachable_pods(snapshot: Snapshot) -> tuple[PodFacts, ...]:
         return ()
     lost = {pod.uid for pod in pods_on_lost_nodes(snapshot)}
     return tuple(pod for pod in snapshot.pods if pod.uid not in lost and not pod.deleting)
+
+
+def nodes_without_agent(pods: Iterable[PodFacts], agents: Iterable[PodFacts]) -> list[PodFacts]:
+    """The oldest of these pods on each node where no pod of the Pod Identity agent is ready, oldest first."""
+    served = {agent.node for agent in agents if agent.ready and not agent.deleting}
+    oldest: dict[str, PodFacts] = {}
+    for pod in sorted(pods, key=lambda item: (item.created_at, item.name)):
+        if pod.node and pod.node not in served:
+            oldest.setdefault(pod.node, pod)
+    return list(oldest.values())
 
 
 def is_rolled_out(snapshot: Snapshot) -> bool:

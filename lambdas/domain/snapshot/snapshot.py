@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, Final
 
 from lambdas.contract.parameters import Mechanism, ServiceAccountRef
@@ -250,12 +251,25 @@ class PodFacts:
     intended_node: str = ""  # the node that a DaemonSet created it for, while it is not scheduled
 
 
+class ComputeType(StrEnum):
+    """A kind of node on which the EKS Pod Identity agent is not a pod of the cluster's usual DaemonSet."""
+
+    AUTO = "auto"
+    FARGATE = "fargate"
+    HYBRID = "hybrid"
+    WINDOWS = "windows"
+
+
 @dataclass(frozen=True, kw_only=True)
 class AgentFacts:
-    """The EKS Pod Identity agent: its add-on record, and its pods, which may also come from a chart or a manifest."""
+    """The EKS Pod Identity agent: its add-on record, and its pods, which may also come from a chart or a manifest.
+
+    `compute_types` are the nodes of each such kind; read where a pod of the ServiceAccount is on a node without a ready agent pod.
+    """
 
     addon: AddonFacts | Missing | Unknown
     pods: tuple[PodFacts, ...] | Unknown
+    compute_types: Mapping[str, ComputeType] | Unknown | NotRead = NOT_READ
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -153,6 +153,18 @@ def test_many_unready_nodes_are_read_in_one_list(cluster: EmbeddedCluster) -> No
     assert len(cluster.requests) == 2
 
 
+def test_the_types_of_nodes_are_found_by_their_labels(cluster: EmbeddedCluster) -> None:
+    for name, labels in {
+        "i-0a": {"eks.amazonaws.com/compute-type": "auto"},
+        "fargate-b": {"eks.amazonaws.com/compute-type": "fargate"},
+        "mi-c": {"eks.amazonaws.com/compute-type": "hybrid"},
+        "win": {"kubernetes.io/os": "windows"},
+        "plain": {"kubernetes.io/os": "linux"},
+    }.items():
+        cluster.apply(node(name, "True", **labels), "test")
+    assert login(cluster).compute_types() == {"i-0a": "auto", "fargate-b": "fargate", "mi-c": "hybrid", "win": "windows"}
+
+
 def test_the_pods_of_the_agent_are_found_by_their_label(cluster: EmbeddedCluster) -> None:
     template = pod_identity_agent.daemon_set()["spec"]["template"]
     for name, labels in (("agent", template["metadata"]["labels"]), ("other", {"app.kubernetes.io/name": "other"})):

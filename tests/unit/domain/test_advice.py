@@ -6,13 +6,24 @@ import pytest
 
 from lambdas.domain.diagnosis.finding import Finding, Link, State
 from lambdas.domain.diagnosis.identity_chain import diagnose
+from lambdas.domain.diagnosis.links.pod_identity_agent import UNSUPPORTED
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.planning.planner import plan
 from lambdas.domain.planning.policies import RepairHistory
-from lambdas.domain.snapshot.snapshot import Association, Missing, NotRead, RoleFacts, Snapshot, Unknown
+from lambdas.domain.snapshot.snapshot import Association, ComputeType, Missing, NotRead, RoleFacts, Snapshot, Unknown
 from tests.unit.domain.snapshot_fixtures import OTHER_ROLE, addon, cluster, errors, snapshot_with, some_pods, workload
 from tests.unit.domain.test_role_clearance import assess, message
-from tests.unit.notifications.snapshots import POD_IDENTITY_TRUST, ROLE, pods, service_account, trust
+from tests.unit.notifications.snapshots import (
+    POD_IDENTITY_TRUST,
+    ROLE,
+    agent,
+    healthy_snapshot,
+    nodes,
+    pods,
+    service_account,
+    trust,
+    with_pod_identity,
+)
 
 WEB_IDENTITY = "operation error STS: AssumeRoleWithWebIdentity, "
 TIMEOUT = 'WebIdentityErr: RequestError: send request failed: Post "https://{}/": dial tcp: lookup {}: i/o timeout'
@@ -88,6 +99,35 @@ def test_a_role_under_a_path_is_named_with_its_own_arn() -> None:
     found = diagnose(snapshot_with(role=Missing("role", other=actual)))[Link.ROLE]
     assert found.sentence == f"The role has the ARN {actual}, and the parameter names {ROLE}."
     assert f"--value {actual}" in texts(found)
+
+
+@pytest.mark.parametrize(
+    ("compute_type", "sentence", "advice"),
+    [
+        pytest.param(
+            ComputeType.WINDOWS, "EKS Pod Identity does not work on Windows nodes, where pods run", "use IRSA for these pods", id="windows"
+        ),
+        pytest.param(
+            ComputeType.FARGATE, "EKS Pod Identity does not work on Fargate nodes, where pods run", "use IRSA for these pods", id="fargate"
+        ),
+        pytest.param(ComputeType.HYBRID, "The Pod Identity agent is not ready on 1 node", "daemonsets.hybrid.create", id="hybrid"),
+        pytest.param(None, "The Pod Identity agent is not ready on 1 node", "node affinity of the agent's DaemonSet", id="linux"),
+    ],
+)
+def test_a_node_without_the_agent_has_the_remedy_of_its_type(compute_type: ComputeType | None, sentence: str, advice: str) -> None:
+    types = {nodes(15)[14].name: compute_type} if compute_type else {}
+    found = diagnose(replace(with_pod_identity(healthy_snapshot()), agent=replace(agent(absent=1), compute_types=types)))[Link.MECHANISM]
+    assert sentence in found.sentence
+    assert advice in texts(found)
+    assert ("IRSA" in texts(found)) is (compute_type in UNSUPPORTED)
+
+
+def test_nodes_of_both_kinds_have_both_remedies() -> None:
+    types = {nodes(15)[14].name: ComputeType.WINDOWS}
+    found = diagnose(replace(with_pod_identity(healthy_snapshot()), agent=replace(agent(absent=2), compute_types=types)))[Link.MECHANISM]
+    assert "does not work on Windows nodes" in found.sentence
+    assert "the node affinity of the agent's DaemonSet" in texts(found)
+    assert "use IRSA for these pods" in texts(found)
 
 
 MIGRATED = snapshot_with(role=RoleFacts(arn=ROLE, trust=POD_IDENTITY_TRUST))

@@ -8,6 +8,7 @@ import pytest
 from lambdas.application.assessment import PolicySources, assess, collect_and_diagnose
 from lambdas.application.readers import Hints, Readers
 from lambdas.application.snapshot_collection import add_advice, add_symptoms, collect_snapshot
+from lambdas.contract.names import POD_IDENTITY_AGENT_ADDON
 from lambdas.contract.parameters import ServiceAccountRef, binding_path
 from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.diagnosis.finding import Link, State
@@ -16,7 +17,9 @@ from lambdas.domain.errors import AccessDenied, Denial, NotFound, PermanentError
 from lambdas.domain.snapshot.bindings import Parameter
 from lambdas.domain.snapshot.snapshot import (
     NOT_READ,
+    AddonFacts,
     AgentFacts,
+    ComputeType,
     Missing,
     NodeRepair,
     Snapshot,
@@ -26,7 +29,7 @@ from lambdas.domain.snapshot.snapshot import (
     WorkloadFacts,
 )
 from tests import fakes
-from tests.world import NAME, NAMESPACE, NOON, Pod, World, described, role_arn
+from tests.world import NAME, NAMESPACE, NOON, Pod, World, a_node, described, role_arn
 
 TARGET = ServiceAccountRef("demo", NAMESPACE, NAME)
 SHOP = ServiceAccountRef("demo", "shop", "uploader")
@@ -258,8 +261,23 @@ def test_with_pod_identity_the_role_of_the_association_and_the_agent_are_read() 
     world = described({"associations": [associated], "binding": None})
     snapshot = snapshot_with(world)
     assert snapshot.role == Missing(f"role {associated}")
-    assert snapshot.agent == AgentFacts(addon=Missing("add-on eks-pod-identity-agent of cluster demo"), pods=())
+    assert snapshot.agent == AgentFacts(addon=Missing("add-on eks-pod-identity-agent of cluster demo"), pods=(), compute_types={})
     assert snapshot.oidc_provider is NOT_READ
+
+
+@pytest.mark.parametrize(("has_agent", "expected"), [(True, NOT_READ), (False, {"n1": ComputeType.AUTO})], ids=["everywhere", "not on one"])
+def test_the_types_of_nodes_are_read_where_a_node_of_the_pods_has_no_agent(has_agent: bool, expected: object) -> None:
+    world = described({"associations": [role_arn("demo-vpc-cni")], "cluster": {"nodes": 0}})
+    here = world.clusters["demo"]
+    here.addons[POD_IDENTITY_AGENT_ADDON] = AddonFacts(name=POD_IDENTITY_AGENT_ADDON, version="v1.3.4", status="ACTIVE", role_arn=None)
+    here.without_agent = set() if has_agent else {"n0"}
+    for name, compute_type in (("n0", ""), ("n1", "auto")):
+        here.nodes[name] = replace(a_node(0, ready=True, since=NOON), name=name, compute_type=compute_type)
+    here.pods = {"p": replace(next(iter(described().clusters["demo"].pods.values())))}
+    here.pods["p"].facts = replace(here.pods["p"].facts, node="n0")
+    found = snapshot_with(world).agent
+    assert isinstance(found, AgentFacts)
+    assert found.compute_types == expected
 
 
 def test_an_unreadable_agent_is_unknown() -> None:

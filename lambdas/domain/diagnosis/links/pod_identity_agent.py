@@ -1,6 +1,6 @@
 """Whether the EKS Pod Identity agent answers on each node where pods of the ServiceAccount run."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Final
 
@@ -10,11 +10,15 @@ from lambdas.domain.diagnosis.links.annotation import identity_severity
 from lambdas.domain.diagnosis.pod_credentials import CredentialSource, credential_source
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.plurals import pluralize
-from lambdas.domain.snapshot.node_reachability import reachable_pods
-from lambdas.domain.snapshot.snapshot import AddonFacts, AgentFacts, ClusterFacts, PodFacts, Snapshot, Unknown
+from lambdas.domain.snapshot.node_reachability import nodes_without_agent, reachable_pods
+from lambdas.domain.snapshot.snapshot import AddonFacts, AgentFacts, ClusterFacts, ComputeType, PodFacts, Snapshot, Unknown
 
 MOST_NODES: Final = 3
-BUILT_IN: Final = "EKS Auto Mode has a built-in agent; other nodes were not checked"
+UNSUPPORTED: Final = {ComputeType.FARGATE: "Fargate", ComputeType.WINDOWS: "Windows"}
+"""Nodes on which EKS Pod Identity does not work, with their names.
+
+Source: https://docs.aws.amazon.com/eks/latest/userguide/pod-identities.html
+"""
 _FARGATE: Final = "fargate-"
 """Prefix of the names of Fargate nodes.
 
@@ -23,28 +27,30 @@ Source: https://docs.aws.amazon.com/eks/latest/userguide/fargate-getting-started
 
 
 def is_agent_shown(snapshot: Snapshot) -> bool:
-    """Whether a ready agent pod was read on each node of the pods."""
+    """Whether a ready agent was read on each node of the pods."""
     return isinstance(snapshot.agent, AgentFacts) and isinstance(snapshot.agent.pods, tuple) and not _nodes_without(snapshot)
 
 
 def _nodes_without(snapshot: Snapshot) -> list[PodFacts]:
     """One pod of the ServiceAccount for each node without a ready agent, the oldest of the node."""
-    agent = snapshot.agent
-    ready = {pod.node for pod in agent.pods if _serves(pod)} if isinstance(agent, AgentFacts) and isinstance(agent.pods, tuple) else set()
-    oldest: dict[str, PodFacts] = {}
-    for pod in sorted(reachable_pods(snapshot), key=lambda item: (item.created_at, item.name)):
-        if pod.node and pod.node not in ready:
-            oldest.setdefault(pod.node, pod)
-    return list(oldest.values())
+    agent, types = snapshot.agent, _compute_types(snapshot)
+    agents = agent.pods if isinstance(agent, AgentFacts) and isinstance(agent.pods, tuple) else ()
+    missing = nodes_without_agent(reachable_pods(snapshot), agents)
+    return [pod for pod in missing if types.get(pod.node) is not ComputeType.AUTO]
 
 
-def _serves(pod: PodFacts) -> bool:
-    return pod.ready and not pod.deleting
+def _compute_types(snapshot: Snapshot) -> Mapping[str, ComputeType]:
+    """The types of nodes that are known. The name of a Fargate node shows its type."""
+    read = snapshot.agent.compute_types if isinstance(snapshot.agent, AgentFacts) else {}
+    by_name = {pod.node: ComputeType.FARGATE for pod in reachable_pods(snapshot) if pod.node.startswith(_FARGATE)}
+    return {**by_name, **read} if isinstance(read, Mapping) else by_name
 
 
 def _may_be_on_auto_mode(snapshot: Snapshot) -> bool:
-    """Whether pods may run on nodes of EKS Auto Mode, where aws-node does not run."""
-    return snapshot.addon_name != CNI_ADDON and isinstance(snapshot.cluster, ClusterFacts) and snapshot.cluster.auto_mode
+    """Whether pods may run on nodes of EKS Auto Mode, which have a built-in agent and no pod of it. aws-node does not run there."""
+    is_read = isinstance(snapshot.agent, AgentFacts) and isinstance(snapshot.agent.compute_types, Mapping)
+    has_auto_mode = isinstance(snapshot.cluster, ClusterFacts) and snapshot.cluster.auto_mode
+    return has_auto_mode and not is_read and snapshot.addon_name != CNI_ADDON
 
 
 def agent_finding(snapshot: Snapshot, found: str) -> Finding:
@@ -54,24 +60,27 @@ def agent_finding(snapshot: Snapshot, found: str) -> Finding:
         return unknown(Link.MECHANISM, f"{found}; whether the agent runs was not read")
     if isinstance(agent.pods, Unknown):
         return unknown(Link.MECHANISM, f"{found}; whether the agent is ready on each node could not be read ({agent.pods.reason})")
-    if not agent.pods:
-        return _no_agent_pod(snapshot, agent, found)
-    missing = _nodes_without(snapshot)
+    types, missing = _compute_types(snapshot), _nodes_without(snapshot)
     nodes = {pod.node for pod in reachable_pods(snapshot) if pod.node}
-    if not missing:
-        return ok(Link.MECHANISM, f"{found}; the agent is ready on {len(nodes)} of {pluralize(len(nodes), 'node')} with its pods")
+    if not missing and (nodes or agent.pods):
+        built_in = sum(types.get(node) is ComputeType.AUTO for node in nodes)
+        note = f", built into EKS Auto Mode on {built_in} of them" if built_in else ""
+        return ok(Link.MECHANISM, f"{found}; the agent is ready on {len(nodes)} of {pluralize(len(nodes), 'node')} with its pods{note}")
+    unsupported = [pod for pod in missing if types.get(pod.node) in UNSUPPORTED]
+    if not agent.pods and (not missing or len(unsupported) < len(missing)):
+        return _no_agent_pod(snapshot, agent, found, unsupported)
     return _not_on_node(snapshot, agent.pods, missing, found)
 
 
-def _no_agent_pod(snapshot: Snapshot, agent: AgentFacts, found: str) -> Finding:
+def _no_agent_pod(snapshot: Snapshot, agent: AgentFacts, found: str, unsupported: Sequence[PodFacts]) -> Finding:
     """Neither an agent of the chart nor of the add-on has a pod. An agent under other labels is not found.
 
-    aws-node does not run on Auto Mode nodes. It starts only with credentials, so a ready pod without others shows that an agent answered.
+    aws-node starts only with credentials, so a ready pod without others shows that an agent answered.
 
     Source: https://docs.aws.amazon.com/eks/latest/userguide/pod-id-agent-setup.html
     """
     if _may_be_on_auto_mode(snapshot):
-        return ok(Link.MECHANISM, f"{found}; {BUILT_IN}")
+        return unknown(Link.MECHANISM, f"{found}; no pod of the agent was found, and whether the nodes are of EKS Auto Mode was not read")
     served = [pod for pod in reachable_pods(snapshot) if pod.ready and credential_source(pod) is CredentialSource.ASSOCIATION]
     if served and snapshot.addon_name == CNI_ADDON:
         ready = pluralize(len(served), "pod with its credentials is", "pods with its credentials are")
@@ -91,27 +100,32 @@ def _no_agent_pod(snapshot: Snapshot, agent: AgentFacts, found: str) -> Finding:
         f"A pod identity association decides the role, but the Pod Identity agent is missing: {state}.",
         Evidence(f"add-on {POD_IDENTITY_AGENT_ADDON}", "status", agent.addon.status if isinstance(agent.addon, AddonFacts) else "none"),
         severity=identity_severity(snapshot),
-        remedies=(remedy,),
+        remedies=(remedy, *_use_irsa(snapshot, unsupported)),
     )
 
 
 def _not_on_node(snapshot: Snapshot, agents: Sequence[PodFacts], missing: Sequence[PodFacts], found: str) -> Finding:
-    """Nodes on which no agent is ready. A node that just joined has the grace period of the settings."""
-    grace = timedelta(seconds=snapshot.settings.node_grace_s)
-    late = [pod for pod in missing if snapshot.began_at - pod.created_at >= grace]
-    names = _listed([pod.node for pod in late or missing])
-    if not late:
-        return unknown(Link.MECHANISM, f"{found}; the agent is not ready on {names}, within the grace period of a joining node")
-    if _may_be_on_auto_mode(snapshot):
-        return unknown(Link.MECHANISM, f"{found}; no agent pod is on {names}, and whether these are Auto Mode nodes was not read")
+    """Nodes on which no agent is ready. A node that just joined has the grace period of the settings, unless no agent can run there."""
+    grace, types = timedelta(seconds=snapshot.settings.node_grace_s), _compute_types(snapshot)
+    unsupported = [pod for pod in missing if types.get(pod.node) in UNSUPPORTED]
+    others = [pod for pod in missing if pod not in unsupported]
+    late = [pod for pod in others if snapshot.began_at - pod.created_at >= grace]
+    if not late and not unsupported:
+        return unknown(Link.MECHANISM, f"{found}; the agent is not ready on {_listed(others)}, within the grace period of a joining node")
+    if _may_be_on_auto_mode(snapshot) and not unsupported:
+        return unknown(Link.MECHANISM, f"{found}; no agent pod is on {_listed(late)}, and whether these are Auto Mode nodes was not read")
     there = {pod.node: pod for pod in agents}
+    sentences = [f"EKS Pod Identity does not work on {_kinds(unsupported, types)}, where pods run: {_listed(unsupported)}."] * bool(
+        unsupported
+    )
+    sentences += [f"The Pod Identity agent is not ready on {pluralize(len(late), 'node')} where pods run: {_listed(late)}."] * bool(late)
     return broken(
         Link.MECHANISM,
         Verdict.POD_IDENTITY_AGENT_NOT_ON_NODE,
-        f"The Pod Identity agent is not ready on {pluralize(len(late), 'node')} where pods run: {names}.",
-        *(_agent_evidence(pod.node, there.get(pod.node)) for pod in late[:MOST_NODES]),
+        " ".join(sentences),
+        *(_agent_evidence(pod.node, there.get(pod.node)) for pod in (*unsupported, *late)[:MOST_NODES]),
         severity=identity_severity(snapshot),
-        remedies=_remedies(snapshot, late, there),
+        remedies=(*_use_irsa(snapshot, unsupported), *_agent_remedies(late, there, types)),
     )
 
 
@@ -122,19 +136,36 @@ def _agent_evidence(node: str, agent: PodFacts | None) -> Evidence:
     return Evidence(f"Pod {agent.name}", f"agent on node {node}", state, agent.created_at)
 
 
-def _remedies(snapshot: Snapshot, late: Sequence[PodFacts], there: dict[str, PodFacts]) -> tuple[Remedy, ...]:
-    """What to do on the nodes: Fargate and Windows nodes never run the agent.
+def _use_irsa(snapshot: Snapshot, unsupported: Sequence[PodFacts]) -> tuple[Remedy, ...]:
+    if not unsupported:
+        return ()
+    kinds = _kinds(unsupported, _compute_types(snapshot))
+    return (Remedy(f"use IRSA for these pods, or run them on Linux nodes of EC2: EKS Pod Identity does not work on {kinds}"),)
 
-    Source: https://docs.aws.amazon.com/eks/latest/userguide/pod-identities.html
+
+def _kinds(pods: Sequence[PodFacts], types: Mapping[str, ComputeType]) -> str:
+    kinds = {name for pod in pods for compute_type, name in UNSUPPORTED.items() if types.get(pod.node) is compute_type}
+    return f"{' and '.join(sorted(kinds))} nodes"
+
+
+def _agent_remedies(late: Sequence[PodFacts], there: Mapping[str, PodFacts], types: Mapping[str, ComputeType]) -> tuple[Remedy, ...]:
+    """What to do about the agent on the first node. Hybrid nodes have a DaemonSet of their own, which the add-on does not create by
+    default.
+
+    Source: https://docs.aws.amazon.com/eks/latest/userguide/hybrid-nodes-add-ons.html
     """
-    windows = {node.name for node in snapshot.nodes if node.os == "windows"} if isinstance(snapshot.nodes, tuple) else set()
-    unsupported = [pod.node for pod in late if pod.node.startswith(_FARGATE) or pod.node in windows]
-    if len(unsupported) == len(late):
-        return (Remedy("use IRSA for these pods: EKS Pod Identity does not work on Fargate and Windows nodes"),)
-    node = next(pod.node for pod in late if pod.node not in unsupported)
-    agent = there.get(node)
-    if agent:
+    if not late:
+        return ()
+    node = late[0].node
+    if agent := there.get(node):
         return (Remedy("read why the agent's pod is not ready", f"kubectl -n {AGENT_NAMESPACE} describe pod {object_name(agent.name)}"),)
+    if types.get(node) is ComputeType.HYBRID:
+        return (
+            Remedy(
+                "let the add-on create the agent's DaemonSet for hybrid nodes: set daemonsets.hybrid.create in its configuration values "
+                "(daemonsets.hybrid-bottlerocket.create for Bottlerocket), and enableCredentialsFile in the nodes' NodeConfig"
+            ),
+        )
     return (
         Remedy(
             f"compare the tolerations and the node affinity of the agent's DaemonSet with node {object_name(node)}",
@@ -143,5 +174,6 @@ def _remedies(snapshot: Snapshot, late: Sequence[PodFacts], there: dict[str, Pod
     )
 
 
-def _listed(names: Sequence[str]) -> str:
+def _listed(pods: Sequence[PodFacts]) -> str:
+    names = [pod.node for pod in pods]
     return ", ".join(names[:MOST_NODES]) + (f" and {len(names) - MOST_NODES} more" if len(names) > MOST_NODES else "")

@@ -7,7 +7,7 @@ from typing import Any
 from lambdas.contract.parameters import Mechanism
 from lambdas.domain.diagnosis.finding import Link
 from lambdas.domain.diagnosis.verdict import Verdict
-from lambdas.domain.snapshot.snapshot import NOT_READ, AgentFacts, Association, Binding, Missing, RoleFacts, Snapshot
+from lambdas.domain.snapshot.snapshot import NOT_READ, AgentFacts, Association, Binding, ComputeType, Missing, RoleFacts, Snapshot
 from tests.unit.domain.link_cases.fixtures import BROKEN, NOT_APPLICABLE, OK, POD_IDENTITY_TRUST, UNKNOWN, UNREAD, Case, associated
 from tests.unit.domain.snapshot_fixtures import OTHER_ROLE, addon, cluster, snapshot_with, workload
 from tests.unit.notifications.snapshots import NO_AGENT, NOW, ROLE, agent, nodes, pods, service_account, trust
@@ -42,6 +42,16 @@ def _pods(bare: int = 0, **changes: Any) -> tuple[Any, ...]:
 def _ebs(**changes: Any) -> Snapshot:
     """A workload that is not the CNI, on a cluster with Auto Mode."""
     return associated(addon_name="aws-ebs-csi-driver", cluster=cluster(auto_mode=True), **changes)
+
+
+def _on(compute_type: ComputeType, *numbers: int) -> dict[str, ComputeType]:
+    """The nodes with these numbers, of this type."""
+    return {node.name: compute_type for i, node in enumerate(nodes(15)) if i in numbers}
+
+
+EVERY: range = range(15)
+FARGATE_NODES = tuple(replace(node, name=f"fargate-{node.name}") for node in nodes(15))
+FARGATE_PODS = tuple(replace(pod, node=f"fargate-{pod.node}") for pod in pods(15, None, container_credentials=True))
 
 
 CASES: dict[str, Case] = {
@@ -156,7 +166,49 @@ CASES: dict[str, Case] = {
         BROKEN,
         Verdict.POD_IDENTITY_AGENT_MISSING,
     ),
-    "agent: built into Auto Mode": (_ebs(agent=NO_AGENT), Link.MECHANISM, OK, None),
+    "agent: built into Auto Mode": (
+        _ebs(agent=replace(NO_AGENT, compute_types=_on(ComputeType.AUTO, *EVERY))),
+        Link.MECHANISM,
+        OK,
+        None,
+    ),
+    "agent: built into Auto Mode on one node, and not on the others": (
+        _ebs(agent=replace(NO_AGENT, compute_types=_on(ComputeType.AUTO, 0))),
+        Link.MECHANISM,
+        BROKEN,
+        Verdict.POD_IDENTITY_AGENT_MISSING,
+    ),
+    "agent: built into Auto Mode on the node without a pod of it": (
+        _ebs(agent=replace(agent(absent=1), compute_types=_on(ComputeType.AUTO, 14))),
+        Link.MECHANISM,
+        OK,
+        None,
+    ),
+    "agent: none, and the types of the nodes of Auto Mode not read": (_ebs(agent=NO_AGENT), Link.MECHANISM, UNKNOWN, None),
+    "agent: none, on Fargate": (
+        _ebs(agent=replace(NO_AGENT, compute_types=UNREAD), pods=FARGATE_PODS, nodes=FARGATE_NODES),
+        Link.MECHANISM,
+        BROKEN,
+        Verdict.POD_IDENTITY_AGENT_NOT_ON_NODE,
+    ),
+    "agent: none, on Fargate and on another node": (
+        _ebs(agent=replace(NO_AGENT, compute_types={}), pods=(*FARGATE_PODS[:14], _pods()[14]), nodes=(*FARGATE_NODES, *nodes(15))),
+        Link.MECHANISM,
+        BROKEN,
+        Verdict.POD_IDENTITY_AGENT_MISSING,
+    ),
+    "agent: not on one node, with Windows": (
+        associated(agent=replace(agent(absent=1), compute_types=_on(ComputeType.WINDOWS, 14))),
+        Link.MECHANISM,
+        BROKEN,
+        Verdict.POD_IDENTITY_AGENT_NOT_ON_NODE,
+    ),
+    "agent: not on one hybrid node": (
+        associated(agent=replace(agent(absent=1), compute_types=_on(ComputeType.HYBRID, 14))),
+        Link.MECHANISM,
+        BROKEN,
+        Verdict.POD_IDENTITY_AGENT_NOT_ON_NODE,
+    ),
     "agent: not on one node": (associated(agent=agent(absent=1)), Link.MECHANISM, BROKEN, Verdict.POD_IDENTITY_AGENT_NOT_ON_NODE),
     "agent: not ready on one node": (associated(agent=agent(unready=1)), Link.MECHANISM, BROKEN, Verdict.POD_IDENTITY_AGENT_NOT_ON_NODE),
     "agent: not yet on a node that just joined": (
