@@ -132,13 +132,8 @@ class Eks:
         return self._session.client("eks")
 
     def _pages(self, attempt: str, call: str, **parameters: Any) -> Iterator[Mapping[str, Any]]:
-        while True:
-            with translated(attempt):
-                page = getattr(self._eks, call)(**parameters)
-            yield page
-            if not page.get("nextToken"):
-                return
-            parameters["nextToken"] = page["nextToken"]
+        with translated(attempt):
+            yield from self._eks.get_paginator(call).paginate(**parameters)
 
     def _offers(self, attempt: str, addon: str, kubernetes_version: str) -> Iterator[OfferedVersion]:
         """Versions page by page, so that a caller can stop early."""

@@ -88,14 +88,12 @@ class Iam:
         return OidcProvider(arn=arn, client_ids=tuple(answer.get("ClientIDList", ())))
 
     def _simulated(self, role_arn: str, calls: Sequence[str], resource: str) -> list[tuple[str, CallDecision]]:
-        parameters: dict[str, Any] = {"PolicySourceArn": role_arn, "ActionNames": list(calls), "ResourceArns": [resource]}
-        found: list[tuple[str, CallDecision]] = []
-        while True:
-            page = self._read(f"simulate the permissions of {role_arn}", lambda: self._iam.simulate_principal_policy(**parameters))
-            found += [(result["EvalActionName"], call_decision(result)) for result in page["EvaluationResults"]]
-            if not page.get("IsTruncated"):
-                return found
-            parameters["Marker"] = page["Marker"]
+        def read() -> list[tuple[str, CallDecision]]:
+            simulator = self._iam.get_paginator("simulate_principal_policy")
+            pages = simulator.paginate(PolicySourceArn=role_arn, ActionNames=list(calls), ResourceArns=[resource])
+            return [(result["EvalActionName"], call_decision(result)) for page in pages for result in page["EvaluationResults"]]
+
+        return self._read(f"simulate the permissions of {role_arn}", read)
 
     def _read(self, attempt: str, call: Callable[[], _Read]) -> _Read:
         from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError

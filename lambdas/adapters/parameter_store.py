@@ -49,15 +49,10 @@ class ParameterStore:
         return self._cache.get(folder, lambda: self._read(folder))
 
     def _read(self, folder: str) -> Mapping[str, Parameter]:
-        found: dict[str, Parameter] = {}
-        request: dict[str, Any] = {"Path": folder, "Recursive": True, "WithDecryption": False, "MaxResults": PAGE}
-        while True:
-            with translated(f"read parameters below {folder}"):
-                page = self._session.client("ssm").get_parameters_by_path(**request)
-            found.update((parameter["Name"], _parameter(parameter)) for parameter in page["Parameters"])
-            if not page.get("NextToken"):
-                return found
-            request["NextToken"] = page["NextToken"]
+        with translated(f"read parameters below {folder}"):
+            reader = self._session.client("ssm").get_paginator("get_parameters_by_path")
+            pages = reader.paginate(Path=folder, Recursive=True, WithDecryption=False, PaginationConfig={"PageSize": PAGE})
+            return {parameter["Name"]: _parameter(parameter) for page in pages for parameter in page["Parameters"]}
 
 
 def _parameter(parameter: Mapping[str, Any]) -> Parameter:
