@@ -32,10 +32,9 @@ class UserSession(AwsSession):
         super().__init__(region, profile=profile)
         self._role_arn = role_arn
 
-    def _botocore(self) -> Session:
-        is_new = self._session is None
-        session = super()._botocore()
-        if is_new and self._role_arn:
+    def _new_botocore(self) -> Session:
+        session = super()._new_botocore()
+        if self._role_arn:
             _assume(session, self._role_arn, self.region)
         return session
 
@@ -73,11 +72,11 @@ def region_of(profile: str | None, requested: str | None) -> str:
     """
     import os
 
-    from botocore.session import Session
+    import boto3
 
-    if profile and profile not in Session().available_profiles:
+    if profile and profile not in boto3.Session().available_profiles:
         raise CommandError(f"AWS profile {profile!r} does not exist", next_step="list the profiles with `aws configure list-profiles`")
-    region = requested or os.environ.get("AWS_REGION") or Session(profile=profile).get_config_variable("region")
+    region = requested or os.environ.get("AWS_REGION") or boto3.Session(profile_name=profile).region_name
     if not region:
         raise CommandError("no AWS region is configured", next_step="give one with --region, or set AWS_REGION")
     return str(region)
