@@ -1,5 +1,6 @@
 """`irsa-remediator bindings`."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -19,6 +20,21 @@ MechanismOption = Annotated[
 ]
 TargetRoleOption = Annotated[
     str, typer.Option("--target-role", metavar="ROLE_ARN", help="Role that the pod identity association chains to.", show_default=False)
+]
+SessionTagsOption = Annotated[
+    bool | None,
+    typer.Option("--session-tags/--no-session-tags", help="Session tags of the association; by default as they are.", show_default=False),
+]
+PolicyOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--policy",
+        metavar="FILE",
+        exists=True,
+        dir_okay=False,
+        help="Session policy of the association; needs --no-session-tags.",
+        show_default=False,
+    ),
 ]
 RoleArgument = Annotated[str, typer.Argument(metavar="ROLE_ARN", help="Role that the ServiceAccount must use.")]
 
@@ -53,6 +69,8 @@ def set_(
     role: RoleArgument,
     mechanism: MechanismOption = "",
     target_role: TargetRoleOption = "",
+    session_tags: SessionTagsOption = None,
+    policy: PolicyOption = None,
 ) -> int:
     """Set a binding, which permits repairs of this ServiceAccount.
 
@@ -67,7 +85,8 @@ def set_(
 
     dependencies = connection.connect(options)
     former = dependencies.readers.parameters.load()
-    value = binding_text(role, mechanism, target_role)
+    document = policy.read_text(encoding="utf-8", errors="replace") if policy else ""
+    value = binding_text(role, mechanism, target_role, session_tags=session_tags, policy=document)
     binding = set_binding(cluster, split_service_account(service_account), value, dependencies)
     return write_change(options, binding, former, "bindings set")
 

@@ -121,17 +121,22 @@ def _mechanism(text: str) -> str:
     return str(value.mechanism or "") if isinstance(value, BindingValue) else ""
 
 
-def binding_text(role_arn: str, mechanism: str, target_role_arn: str) -> str:
-    """Return the value of a binding: the role alone, or a JSON object where a mechanism is named.
+def binding_text(
+    role_arn: str, mechanism: str = "", target_role_arn: str = "", *, session_tags: bool | None = None, policy: str = ""
+) -> str:
+    """Return the value of a binding: the role alone, or a JSON object where more is given. `policy` is a policy document as JSON.
 
     Raises:
-        CommandError: the mechanism does not exist, or a target role has no mechanism that supports it.
+        CommandError: the mechanism does not exist, or does not support what is given, or the policy is no JSON.
     """
-    given = {"role": role_arn, "mechanism": mechanism, "target_role": target_role_arn}
-    text = json.dumps({key: value for key, value in given.items() if value}) if mechanism or target_role_arn else role_arn
-    value = parse_binding_value(text)
+    try:
+        given = {"mechanism": mechanism, "target_role": target_role_arn, "policy": json.loads(policy) if policy else None}
+    except ValueError as error:
+        raise CommandError(f"the session policy is not JSON: {error}", next_step="give a file with a policy document") from error
+    members = {key: value for key, value in given.items() if value} | ({} if session_tags is None else {"session_tags": session_tags})
+    value = parse_binding_value(json.dumps({"role": role_arn} | members) if members else role_arn)
     if isinstance(value, str):
-        raise CommandError(f"the binding {value}", next_step="give --mechanism irsa or --mechanism pod-identity")
+        raise CommandError(f"the binding {value}", next_step="run irsa-remediator bindings set --help for the options")
     return value.text
 
 

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lambdas.adapters.aws_errors import translated
 from lambdas.adapters.ttl_cache import TtlCache
-from lambdas.domain.errors import NotFound
+from lambdas.domain.errors import Busy, Conflict, NotFound
+from lambdas.domain.snapshot.association_owner import declared_by
+from lambdas.domain.snapshot.bindings import canonical_json
 from lambdas.domain.snapshot.snapshot import (
     AddonFacts,
     Association,
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
     from lambdas.adapters.aws_session import AwsSession
     from lambdas.contract.parameters import ServiceAccountRef
+    from lambdas.domain.snapshot.snapshot import AssociationSettings
 
 _KEEP_ADVICE_S: Final = 3600
 """Add-on versions change within weeks, while one repair reads them many times."""
@@ -127,6 +130,59 @@ class Eks:
             )
         return str(answer["update"]["id"])
 
+    def create_association(self, target: ServiceAccountRef, wanted: AssociationSettings, token: str) -> str:
+        """Create an association and return its ID.
+
+        Raises:
+            Conflict: the ServiceAccount has one already.
+
+        Source: https://docs.aws.amazon.com/eks/latest/APIReference/API_CreatePodIdentityAssociation.html
+        """
+        where = {"clusterName": target.cluster, "namespace": target.namespace, "serviceAccount": target.name}
+        given = {name: value for name, value in _association_parameters(wanted).items() if value not in ("", False)}
+        try:
+            with translated(f"create the pod identity association of {target.key}"):
+                answer = self._eks.create_pod_identity_association(**where, **given, clientRequestToken=token)
+        except Busy as error:
+            raise Conflict(str(error)) from error
+        return str(answer["association"]["associationId"])
+
+    def update_association(self, cluster: str, found: Association, wanted: AssociationSettings, token: str) -> None:
+        """Change what an association gives: only the members that differ. A session policy is replaced and never removed.
+
+        An empty target role removes it.
+        Sources: https://docs.aws.amazon.com/eks/latest/APIReference/API_UpdatePodIdentityAssociation.html
+        https://github.com/kubernetes-sigs/cluster-api-provider-aws/blob/main/pkg/cloud/services/eks (updatePodIdentityAssociation)
+        """
+        before, after = _association_parameters(found.settings), _association_parameters(wanted)
+        changes = {name: value for name, value in after.items() if value != before[name]}
+        with translated(f"update pod identity association {found.id} of cluster {cluster}"):
+            self._eks.update_pod_identity_association(clusterName=cluster, associationId=found.id, **changes, clientRequestToken=token)
+
+    def addon_associations(self, cluster: str, addon: str) -> Mapping[str, str]:
+        """The associations that an add-on owns: `ServiceAccount -> role`. The record has their ARNs alone, so each is described."""
+        with translated(f"describe add-on {addon} of cluster {cluster}"):
+            record = self._eks.describe_addon(clusterName=cluster, addonName=addon)["addon"]
+        ids = [arn.rpartition("/")[2] for arn in record.get("podIdentityAssociations", ())]
+        found = [self._describe_association(cluster, identifier) for identifier in ids]
+        return {item["serviceAccount"]: item["roleArn"] for item in found}
+
+    def set_addon_associations(self, cluster: str, addon: str, roles: Mapping[str, str], token: str) -> str:
+        """Call `UpdateAddon` with the complete list of associations and PRESERVE; EKS deletes those that it lacks.
+
+        Source: https://docs.aws.amazon.com/eks/latest/APIReference/API_UpdateAddon.html (podIdentityAssociations)
+        """
+        listed = [{"serviceAccount": account, "roleArn": role} for account, role in sorted(roles.items())]
+        with translated(f"set the pod identity associations of add-on {addon} in cluster {cluster}"):
+            answer = self._eks.update_addon(
+                clusterName=cluster,
+                addonName=addon,
+                podIdentityAssociations=listed,
+                resolveConflicts="PRESERVE",
+                clientRequestToken=token,
+            )
+        return str(answer["update"]["id"])
+
     @property
     def _eks(self) -> Any:
         return self._session.client("eks")
@@ -153,10 +209,14 @@ class Eks:
             return Missing(f"cluster {name} in {self._session.region}")
         return _cluster(answer["cluster"])
 
-    def _association(self, cluster: str, identifier: str) -> Association:
+    def _describe_association(self, cluster: str, identifier: str) -> Mapping[str, Any]:
         with translated(f"describe pod identity association {identifier} of cluster {cluster}"):
             answer = self._eks.describe_pod_identity_association(clusterName=cluster, associationId=identifier)
-        found = answer["association"]
+        found: Mapping[str, Any] = answer["association"]
+        return found
+
+    def _association(self, cluster: str, identifier: str) -> Association:
+        found = self._describe_association(cluster, identifier)
         return Association(
             id=identifier,
             role_arn=found["roleArn"],
@@ -164,14 +224,24 @@ class Eks:
             owner=found.get("ownerArn", ""),
             target_role_arn=found.get("targetRoleArn") or None,
             has_session_tags=not found.get("disableSessionTags", False),
-            has_session_policy=bool(found.get("policy")),
+            policy=canonical_json(found.get("policy") or ""),
             modified_at=found["modifiedAt"].astimezone(UTC) if "modifiedAt" in found else None,
+            declared_by=declared_by(found.get("tags", {})),
         )
 
     def _has_auto_repair(self, cluster: str, name: str) -> bool:
         with translated(f"describe node group {name} of cluster {cluster}"):
             answer = self._eks.describe_nodegroup(clusterName=cluster, nodegroupName=name)
         return bool(answer["nodegroup"].get("nodeRepairConfig", {}).get("enabled"))
+
+
+def _association_parameters(settings: AssociationSettings) -> dict[str, str | bool]:
+    return {
+        "roleArn": settings.role_arn,
+        "targetRoleArn": settings.target_role_arn or "",
+        "disableSessionTags": not settings.has_session_tags,
+        "policy": settings.policy,
+    }
 
 
 def _version_key(version: str) -> tuple[int, ...]:

@@ -20,6 +20,7 @@ from lambdas.domain.snapshot.simulation import Simulation
 from lambdas.domain.snapshot.snapshot import (
     AddonFacts,
     Association,
+    AssociationSettings,
     ClusterFacts,
     ComputeType,
     ControllerError,
@@ -82,6 +83,40 @@ class EksPort(Protocol):
 
     def set_addon_role(self, cluster: str, addon: str, role_arn: str, token: str) -> str:
         """Call `UpdateAddon` with only the role and PRESERVE. Returns the update's ID; the same token gives the same update.
+
+        Raises:
+            Busy: another update is running.
+        """
+        ...
+
+    def create_association(self, target: ServiceAccountRef, wanted: AssociationSettings, token: str) -> str:
+        """Create a pod identity association and return its ID; the same token gives the same association.
+
+        Raises:
+            Conflict: the ServiceAccount has one already.
+        """
+        ...
+
+    def update_association(self, cluster: str, found: Association, wanted: AssociationSettings, token: str) -> None:
+        """Change what this association gives; the same token changes it once.
+
+        Raises:
+            NotFound: it was deleted.
+        """
+        ...
+
+    def addon_associations(self, cluster: str, addon: str) -> Mapping[str, str]:
+        """The associations that an add-on owns: `ServiceAccount -> role`.
+
+        Raises:
+            NotFound: the add-on is not installed.
+        """
+        ...
+
+    def set_addon_associations(self, cluster: str, addon: str, roles: Mapping[str, str], token: str) -> str:
+        """Let an add-on own exactly these associations. Returns the update's ID; the same token gives the same update.
+
+        EKS restarts the pods of the add-on for it.
 
         Raises:
             Busy: another update is running.

@@ -8,12 +8,17 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Offer:
-    """Versions of one add-on, newest first. `defaults`: Kubernetes version -> default add-on version."""
+    """Versions of one add-on, newest first. `defaults`: Kubernetes version -> default add-on version.
+
+    `associated` are the ServiceAccounts that take a pod identity association through the add-on, except in the versions `unassociated`.
+    """
 
     versions: tuple[str, ...]
     defaults: dict[str, str]
     kind: str = "networking"
     needs_iam: bool = False
+    associated: tuple[str, ...] = ()
+    unassociated: tuple[str, ...] = ()
 
 
 KUBERNETES = tuple(f"1.{minor}" for minor in range(26, 37))
@@ -36,11 +41,18 @@ CATALOGUE = {
         _latest_for_all("v1.20.3-eksbuild.1")
         | {"1.26": "v1.13.4-eksbuild.1", "1.27": "v1.13.4-eksbuild.1", "1.28": "v1.15.1-eksbuild.1", "1.29": "v1.16.0-eksbuild.1"},
         needs_iam=True,
+        associated=("aws-node",),
+        unassociated=("v1.13.4-eksbuild.1",),
     ),
     "coredns": Offer(("v1.11.4-eksbuild.2", "v1.10.1-eksbuild.4"), _latest_for_all("v1.11.4-eksbuild.2")),
     "kube-proxy": Offer(("v1.31.3-eksbuild.2", "v1.28.2-eksbuild.2"), _latest_for_all("v1.31.3-eksbuild.2")),
     "aws-ebs-csi-driver": Offer(
-        ("v1.40.0-eksbuild.1", "v1.25.0-eksbuild.1"), _latest_for_all("v1.40.0-eksbuild.1"), kind="storage", needs_iam=True
+        ("v1.40.0-eksbuild.1", "v1.25.0-eksbuild.1"),
+        _latest_for_all("v1.40.0-eksbuild.1"),
+        kind="storage",
+        needs_iam=True,
+        associated=("ebs-csi-controller-sa",),
+        unassociated=("v1.25.0-eksbuild.1",),
     ),
     "eks-pod-identity-agent": Offer(("v1.3.4-eksbuild.1",), _latest_for_all("v1.3.4-eksbuild.1"), kind="security"),
 }
@@ -50,6 +62,12 @@ def default_version(addon: str, kubernetes: str) -> str:
     """The version that CreateAddon installs by default."""
     offer = CATALOGUE[addon]
     return offer.defaults.get(kubernetes, offer.versions[0])
+
+
+def associated_accounts(addon: str, version: str) -> tuple[str, ...]:
+    """The ServiceAccounts that this version associates with roles; which real versions do was not found, so the old ones do not."""
+    offer = CATALOGUE.get(addon)
+    return offer.associated if offer and version not in offer.unassociated else ()
 
 
 def is_offered(addon: str, version: str) -> bool:

@@ -6,10 +6,10 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from sandbox.aws import eks_updates
-from sandbox.aws.eks_addon_versions import CATALOGUE, default_version, is_offered, offered
-from sandbox.aws.eks_errors import access_denied, in_use, invalid_parameter, invalid_request, not_found
-from sandbox.aws.eks_pod_identity import addon_associations
-from sandbox.aws.eks_state import Failure, OmittedRole, new_id, now, page, without_absent
+from sandbox.aws.eks_addon_versions import CATALOGUE, associated_accounts, default_version, is_offered, offered
+from sandbox.aws.eks_errors import in_use, invalid_parameter, invalid_request, not_found
+from sandbox.aws.eks_pod_identity import PASSED_TO, addon_associations, check_owner
+from sandbox.aws.eks_state import Failure, OmittedRole, check_pass_role, new_id, now, page, without_absent
 
 if TYPE_CHECKING:
     from sandbox.aws.cloudtrail import Caller
@@ -63,7 +63,7 @@ def _create(state: EksState, cluster: Cluster, params: dict[str, Any], caller: C
 def new_addon(state: EksState, cluster: Cluster, params: dict[str, Any]) -> dict[str, Any]:
     """The record of a new add-on in the shape of CreateAddon's response."""
     name = params["addonName"]
-    return without_absent(
+    record = without_absent(
         {
             "addonName": name,
             "clusterName": cluster.name,
@@ -76,10 +76,12 @@ def new_addon(state: EksState, cluster: Cluster, params: dict[str, Any]) -> dict
             "serviceAccountRoleArn": params.get("serviceAccountRoleArn"),
             "tags": params.get("tags", {}),
             "configurationValues": params.get("configurationValues"),
-            "podIdentityAssociations": addon_associations(state, cluster, name, params.get("podIdentityAssociations")),
             "namespaceConfig": params.get("namespaceConfig", {"namespace": "kube-system"}),
         }
     )
+    if wanted := params.get("podIdentityAssociations"):
+        record["podIdentityAssociations"] = addon_associations(state, cluster, record, wanted)
+    return record
 
 
 def update_addon(state: EksState, params: dict[str, Any], caller: Caller) -> dict[str, Any]:
@@ -134,9 +136,23 @@ def _check(state: EksState, cluster: Cluster, params: dict[str, Any], caller: Ca
     if version and not is_offered(params["addonName"], version):
         raise invalid_parameter("Addon version specified is not supported", addonName=params["addonName"])
     _check_configuration(params)
-    roles = [params.get("serviceAccountRoleArn"), *(item["roleArn"] for item in params.get("podIdentityAssociations") or ())]
-    for role in filter(None, roles):
-        _check_pass_role(state, caller, role)
+    if role := params.get("serviceAccountRoleArn"):
+        check_pass_role(state, caller, role, "eks.amazonaws.com")
+    record = cluster.addons.get(params["addonName"], {})
+    for item in params.get("podIdentityAssociations") or ():
+        _check_association(params["addonName"], version or record.get("addonVersion", ""), item)
+        check_owner(cluster, record, item["serviceAccount"])
+        check_pass_role(state, caller, item["roleArn"], PASSED_TO)
+
+
+def _check_association(addon: str, version: str, item: dict[str, str]) -> None:
+    """Source of both messages: https://github.com/terraform-aws-modules/terraform-aws-eks/issues/3520"""
+    accounts = associated_accounts(addon, version)
+    if not accounts:
+        raise invalid_parameter(f"Pod Identity feature is not supported for addon version: {version}", addonName=addon)
+    if item["serviceAccount"] not in accounts:
+        message = f"Service account {item['serviceAccount']} in pod identity configuration is not supported for addon {addon}"
+        raise invalid_parameter(message, addonName=addon)
 
 
 def _check_configuration(params: dict[str, Any]) -> None:
@@ -145,16 +161,6 @@ def _check_configuration(params: dict[str, Any]) -> None:
     except ValueError as bad:
         message = "ConfigurationValue provided in request is not supported: not valid JSON"
         raise invalid_parameter(message, addonName=params["addonName"]) from bad
-
-
-def _check_pass_role(state: EksState, caller: Caller, role_arn: str) -> None:
-    parts = role_arn.split(":")
-    if len(parts) < 6 or not parts[5].startswith("role/"):
-        raise invalid_parameter(f"{role_arn} is not the ARN of an IAM role")
-    if parts[4] != state.account:
-        raise access_denied("Cross-account pass role is not allowed.")
-    if not state.hooks.may_pass(caller.name, role_arn, "eks.amazonaws.com"):
-        raise access_denied(f"User: {caller.arn} is not authorized to perform: iam:PassRole on resource: {role_arn}")
 
 
 def _apply(state: EksState, cluster: Cluster, params: dict[str, Any], update: Update | None) -> None:
@@ -177,8 +183,8 @@ def _apply(state: EksState, cluster: Cluster, params: dict[str, Any], update: Up
 def _merge(state: EksState, cluster: Cluster, record: dict[str, Any], params: dict[str, Any]) -> None:
     """Write the parameters of the request. `omitted_role` decides whether a role that the request omits is retained."""
     record |= {name: params[name] for name in ("addonVersion", "configurationValues", "serviceAccountRoleArn") if name in params}
-    if params.get("podIdentityAssociations"):
-        record["podIdentityAssociations"] = addon_associations(state, cluster, record["addonName"], params["podIdentityAssociations"])
+    if params.get("podIdentityAssociations") is not None:
+        record["podIdentityAssociations"] = addon_associations(state, cluster, record, params["podIdentityAssociations"])
     if "serviceAccountRoleArn" not in params and state.behavior.omitted_role is OmittedRole.DROP:
         record.pop("serviceAccountRoleArn", None)
 

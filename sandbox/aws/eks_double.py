@@ -40,7 +40,6 @@ _READS: dict[str, Callable[[EksState, dict[str, Any]], dict[str, Any]]] = {
 _WRITES: dict[str, Callable[[EksState, dict[str, Any]], dict[str, Any]]] = {
     "DeleteAddon": eks_addons.delete_addon,
     "UpdateClusterVersion": eks_updates.update_cluster_version,
-    "CreatePodIdentityAssociation": eks_pod_identity.create_pod_identity_association,
     "DeletePodIdentityAssociation": eks_pod_identity.delete_pod_identity_association,
     "CreateAccessEntry": eks_access.create_access_entry,
     "UpdateAccessEntry": eks_access.update_access_entry,
@@ -50,6 +49,8 @@ _WRITES: dict[str, Callable[[EksState, dict[str, Any]], dict[str, Any]]] = {
 }
 _WRITES_AS_CALLER: dict[str, Callable[[EksState, dict[str, Any], Caller], dict[str, Any]]] = {
     "CreateAddon": eks_addons.create_addon,
+    "CreatePodIdentityAssociation": eks_pod_identity.create_pod_identity_association,
+    "UpdatePodIdentityAssociation": eks_pod_identity.update_pod_identity_association,
     "UpdateAddon": eks_addons.update_addon,
 }
 

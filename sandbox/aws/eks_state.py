@@ -11,10 +11,12 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from sandbox.aws.eks_errors import invalid_parameter, not_found
+from sandbox.aws.eks_errors import access_denied, invalid_parameter, not_found
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from sandbox.aws.cloudtrail import Caller
 
 
 class OmittedRole(StrEnum):
@@ -148,6 +150,21 @@ class EksState:
         with self.lock:
             self._closed = True
         self.finish_pending()
+
+
+def check_pass_role(state: EksState, caller: Caller, role_arn: str, service: str) -> None:
+    """Check that the caller may pass this role of the account to the service.
+
+    Raises:
+        EksError: it is no role, or a role of another account, or IAM does not allow it.
+    """
+    parts = role_arn.split(":")
+    if len(parts) < 6 or not parts[5].startswith("role/"):
+        raise invalid_parameter(f"{role_arn} is not the ARN of an IAM role")
+    if parts[4] != state.account:
+        raise access_denied("Cross-account pass role is not allowed.")
+    if not state.hooks.may_pass(caller.name, role_arn, service):
+        raise access_denied(f"User: {caller.arn} is not authorized to perform: iam:PassRole on resource: {role_arn}")
 
 
 def now() -> datetime:

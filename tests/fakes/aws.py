@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lambdas.contract.parameters import folders_of
-from lambdas.domain.errors import Busy, NotFound
+from lambdas.domain.errors import Busy, Conflict, NotFound
 from lambdas.domain.ports import EksPort, IamPort, ParametersPort
 from lambdas.domain.snapshot.simulation import ALLOWED, Simulation
 from lambdas.domain.snapshot.snapshot import (
@@ -25,9 +25,15 @@ from tests.world import InCluster, Update, World
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     from lambdas.contract.parameters import ServiceAccountRef
     from lambdas.domain.snapshot.bindings import Parameter
+    from lambdas.domain.snapshot.snapshot import AssociationSettings
+
+
+def _association(identifier: str, settings: AssociationSettings, at: datetime) -> Association:
+    return Association(id=identifier, modified_at=at, **vars(settings))
 
 
 @injects_faults(ParametersPort, "parameters")
@@ -49,6 +55,7 @@ class FakeEks:
     def __init__(self, world: World) -> None:
         self._world = world
         self.updates: list[tuple[str, str, str, str]] = []
+        self._made: dict[str, str] = {}
 
     def clusters(self) -> tuple[str, ...]:
         return tuple(sorted(self._world.clusters))
@@ -92,6 +99,46 @@ class FakeEks:
             self._begin(there, cluster, addon, role_arn, token)
             same = len(self.updates) - 1
         return f"update-{same + 1}"
+
+    def create_association(self, target: ServiceAccountRef, wanted: AssociationSettings, token: str) -> str:
+        there, key = self._there(target.cluster), (target.namespace, target.name)
+        if token not in self._made:
+            if found := there.associations.get(key):
+                raise Conflict(f"Association already exists: {found[0].id}")
+            self._made[token] = f"a-{len(self._made) + 1}"
+            there.associations[key] = (_association(self._made[token], wanted, self._world.now),)
+            self._world.writes.append(f"create association {target.key} {wanted.role_arn}")
+        return self._made[token]
+
+    def update_association(self, cluster: str, found: Association, wanted: AssociationSettings, token: str) -> None:
+        if token in self._made:
+            return
+        there = self._there(cluster)
+        key = next((key for key, items in there.associations.items() if any(item.id == found.id for item in items)), None)
+        if key is None:
+            raise NotFound(f"pod identity association {found.id}")
+        self._made[token] = found.id
+        there.associations[key] = (replace(found, **vars(wanted), modified_at=self._world.now),)
+        self._world.writes.append(f"update association {cluster}/{'/'.join(key)} {wanted.role_arn}")
+
+    def addon_associations(self, cluster: str, addon: str) -> Mapping[str, str]:
+        there = self._there(cluster)
+        if addon not in there.addons:
+            raise NotFound(f"add-on {addon} of cluster {cluster}")
+        return {name: item.role_arn for (_, name), items in there.associations.items() for item in items if item.owner_addon == addon}
+
+    def set_addon_associations(self, cluster: str, addon: str, roles: Mapping[str, str], token: str) -> str:
+        there = self._there(cluster)
+        if token not in self._made:
+            if addon in there.updates:
+                raise Busy(f"add-on {addon} cannot be updated as it is currently in UPDATING state")
+            self._made[token] = f"update-{len(self._made) + 1}"
+            for key, items in list(there.associations.items()):
+                owned = [item for item in items if item.owner_addon == addon]
+                changed = tuple(replace(item, role_arn=roles[key[1]], modified_at=self._world.now) for item in owned if key[1] in roles)
+                there.associations[key] = changed if owned else items
+            self._world.writes.append(f"set associations of add-on {cluster}/{addon} {dict(sorted(roles.items()))}")
+        return self._made[token]
 
     def _begin(self, there: InCluster, cluster: str, addon: str, role_arn: str, token: str) -> None:
         becomes = replace(there.addons[addon], role_arn=role_arn, status="ACTIVE")

@@ -3,6 +3,7 @@
 from enum import StrEnum
 
 from lambdas.contract.parameters import Mechanism
+from lambdas.domain.snapshot.bindings import desired_settings
 from lambdas.domain.snapshot.snapshot import Binding, PodFacts, Snapshot
 
 
@@ -33,11 +34,13 @@ def credential_source(pod: PodFacts) -> CredentialSource:
 
 
 def association_matches(snapshot: Snapshot) -> bool:
-    """Whether the association gives the role that the ServiceAccount should use."""
+    """Whether the association gives what the binding names, or without one the role that the ServiceAccount should use."""
     found = snapshot.association
-    if found is None or found.role_arn != snapshot.desired_role:
+    if found is None:
         return False
-    return not isinstance(snapshot.binding, Binding) or found.target_role_arn == snapshot.binding.target_role_arn
+    if isinstance(snapshot.binding, Binding):
+        return found.settings == desired_settings(snapshot.binding, found)
+    return found.role_arn == snapshot.desired_role
 
 
 def was_admitted_with(pod: PodFacts, role_arn: str, mechanism: Mechanism) -> bool:

@@ -5,12 +5,12 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, TypeGuard
+from typing import Any, Final, TypeGuard
 
 from lambdas.contract.names import ANY_CLUSTER
 from lambdas.contract.parameters import KUBERNETES_NAME, Mechanism, ServiceAccountRef, binding_path, split_binding_path, valid_cluster
 from lambdas.contract.partitions import DNS_SUFFIXES
-from lambdas.domain.snapshot.snapshot import Binding, InvalidBinding, Missing
+from lambdas.domain.snapshot.snapshot import Association, AssociationSettings, Binding, InvalidBinding, Missing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +64,8 @@ def resolve_binding(
         changed_at=parameter.changed_at,
         mechanism=value.mechanism,
         target_role_arn=target_role or None,
+        session_tags=value.session_tags,
+        policy=_fill(value.policy, values),
     )
 
 
@@ -72,27 +74,66 @@ def wants_association(binding: object) -> TypeGuard[Binding]:
     return isinstance(binding, Binding) and binding.mechanism is Mechanism.POD_IDENTITY
 
 
+def desired_settings(binding: Binding, found: Association | None) -> AssociationSettings:
+    """What the association has to give. Session tags and policy that the binding does not name stay as they are."""
+    tags = found.has_session_tags if found else True
+    return AssociationSettings(
+        role_arn=binding.role_arn,
+        target_role_arn=binding.target_role_arn,
+        has_session_tags=tags if binding.session_tags is None else binding.session_tags,
+        policy=binding.policy or (found.policy if found else ""),
+    )
+
+
+def canonical_json(text: str) -> str:
+    """The text with sorted keys and without blanks, so that equal documents are equal texts; unchanged where it is no JSON."""
+    try:
+        return _dump(json.loads(text))
+    except (ValueError, RecursionError):
+        return text
+
+
+def _dump(document: object) -> str:
+    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
 @dataclass(frozen=True, kw_only=True)
 class BindingValue:
-    """The value of a binding, with its placeholders: a role ARN alone, or a JSON object with `role`, `mechanism` and `target_role`."""
+    """The value of a binding, with its placeholders: a role ARN alone, or a JSON object with the keys of `_KEYS`.
+
+    `session_tags` is None where it is not named. `policy` is the session policy as canonical JSON, empty for none.
+    """
 
     role: str
     mechanism: Mechanism | None = None
     target_role: str = ""
+    session_tags: bool | None = None
+    policy: str = ""
 
     @property
     def text(self) -> str:
         """The value as the parameter stores it: the ARN alone where nothing else is set."""
         if self.mechanism is None:
             return self.role
-        return json.dumps(
-            {"role": self.role, "mechanism": self.mechanism} | ({"target_role": self.target_role} if self.target_role else {})
-        )
+        found: dict[str, Any] = {"role": self.role, "mechanism": self.mechanism}
+        found |= {"target_role": self.target_role} if self.target_role else {}
+        found |= {"session_tags": self.session_tags} if self.session_tags is not None else {}
+        return json.dumps(found | ({"policy": json.loads(self.policy)} if self.policy else {}))
 
 
 _JSON_OBJECT: Final = re.compile(r'\{\s*["}]')
 """Matches the start of a JSON object. A placeholder begins with a brace, too."""
-_KEYS: Final = ("role", "mechanism", "target_role")
+_KEYS: Final[Mapping[str, tuple[type, str]]] = {
+    "role": (str, "a text"),
+    "mechanism": (str, "a text"),
+    "target_role": (str, "a text"),
+    "session_tags": (bool, "true or false"),
+    "policy": (dict, "a policy document"),
+}
+"""The keys of a binding with their types."""
+_KEYS_TEXT: Final = "the keys are role, mechanism, target_role, session_tags and policy"
+_ASSOCIATION_KEYS: Final = {"target_role": "a target role", "session_tags": "session tags", "policy": "a policy"}
+"""Keys that need the mechanism pod-identity, and how a sentence names them."""
 
 
 def parse_binding_value(text: str) -> BindingValue | str:
@@ -104,20 +145,38 @@ def parse_binding_value(text: str) -> BindingValue | str:
         found = json.loads(text)
     except (ValueError, RecursionError):
         return f"is neither a role ARN nor a JSON object: {text[:200]!r}"
-    if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
-        return "is not a JSON object of texts; the keys are role, mechanism and target_role"
+    if not isinstance(found, dict):
+        return f"is not a JSON object; {_KEYS_TEXT}"
+    if problem := _object_problem(found):
+        return problem
+    mechanism, policy = found.get("mechanism"), found.get("policy")
+    return BindingValue(
+        role=found["role"].strip(),
+        mechanism=Mechanism(mechanism) if mechanism else None,
+        target_role=found.get("target_role", "").strip(),
+        session_tags=found.get("session_tags"),
+        policy=_dump(policy) if policy else "",
+    )
+
+
+def _object_problem(found: Mapping[str, Any]) -> str | None:
     if unknown := sorted(set(found) - set(_KEYS)):
-        return f"has the unknown key {unknown[0][:40]!r}; the keys are role, mechanism and target_role"
+        return f"has the unknown key {unknown[0][:40]!r}; {_KEYS_TEXT}"
     if "role" not in found:
-        return "has no role; the keys are role, mechanism and target_role"
+        return f"has no role; {_KEYS_TEXT}"
+    for key, value in found.items():
+        kind, description = _KEYS[key]
+        if not isinstance(value, kind):
+            return f"has a {key} that is not {description}"
     mechanism = found.get("mechanism")
     if mechanism is not None and mechanism not in tuple(Mechanism):
         return f"has the unknown mechanism {mechanism[:40]!r}; there are {' and '.join(Mechanism)}"
-    if found.get("target_role") and mechanism != Mechanism.POD_IDENTITY:
-        return f"has a target role, which needs the mechanism {Mechanism.POD_IDENTITY}"
-    return BindingValue(
-        role=found["role"].strip(), mechanism=Mechanism(mechanism) if mechanism else None, target_role=found.get("target_role", "").strip()
-    )
+    given = next((name for key, name in _ASSOCIATION_KEYS.items() if found.get(key) not in (None, "")), None)
+    if given and mechanism != Mechanism.POD_IDENTITY:
+        return f"has {given}, which needs the mechanism {Mechanism.POD_IDENTITY}"
+    if found.get("policy") and found.get("session_tags") is not False:
+        return "has a policy, which EKS takes only without session tags; add session_tags: false"
+    return None
 
 
 def role_arn_problem(value: str, partition: str) -> str | None:

@@ -42,7 +42,8 @@ NOT_READ: Final = NotRead()
 class Binding:
     """A role ARN from Parameter Store with its placeholders replaced. `version` is the parameter's; `changed_at` is aware UTC.
 
-    Without `mechanism`, the one in force is kept. `target_role_arn` is the role that a pod identity association chains to.
+    Without `mechanism`, the one in force is kept. `target_role_arn` is the role that a pod identity association chains to. Without
+    `session_tags` and `policy` (canonical JSON), those of the association are kept.
     """
 
     path: str
@@ -51,6 +52,8 @@ class Binding:
     changed_at: datetime | None = None
     mechanism: Mechanism | None = None
     target_role_arn: str | None = None
+    session_tags: bool | None = None
+    policy: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,12 +125,26 @@ class AddonFacts:
 
 
 @dataclass(frozen=True, kw_only=True)
+class AssociationSettings:
+    """What an association gives to pods: a role, the role to chain to, session tags, and a session policy as JSON; empty for none.
+
+    EKS takes a session policy only without session tags.
+    Source: https://docs.aws.amazon.com/eks/latest/APIReference/API_CreatePodIdentityAssociation.html (policy)
+    """
+
+    role_arn: str
+    target_role_arn: str | None = None
+    has_session_tags: bool = True
+    policy: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Association:
     """A Pod Identity association of this ServiceAccount.
 
-    `owner` is the ARN of the add-on that owns it; empty where a person or a program made it directly. Pods get the credentials of
-    `target_role_arn` where it is set: EKS assumes it with the credentials of `role_arn`. A session policy restricts the credentials
-    further.
+    `owner` is the ARN of the add-on that owns it; empty where a person or a program made it directly. `declared_by` is that program, if
+    its tags name one. Pods get the credentials of `target_role_arn` where it is set: EKS assumes it with the credentials of `role_arn`.
+    A session policy (`policy`, JSON) restricts the credentials further.
 
     Source: https://docs.aws.amazon.com/eks/latest/APIReference/API_PodIdentityAssociation.html
     """
@@ -138,13 +155,27 @@ class Association:
     owner: str = ""
     target_role_arn: str | None = None
     has_session_tags: bool = True
-    has_session_policy: bool = False
+    policy: str = ""
     modified_at: datetime | None = None
+    declared_by: str = ""
 
     @property
     def effective_role(self) -> str:
         """The role whose permissions the pods have."""
         return self.target_role_arn or self.role_arn
+
+    @property
+    def settings(self) -> AssociationSettings:
+        """What it gives to pods."""
+        return AssociationSettings(
+            role_arn=self.role_arn, target_role_arn=self.target_role_arn, has_session_tags=self.has_session_tags, policy=self.policy
+        )
+
+    @property
+    def owner_addon(self) -> str:
+        """The name of the add-on that owns it, from `addon/<cluster>/<name>/<id>`; empty where none does."""
+        parts = self.owner.split("/")
+        return parts[2] if len(parts) > 2 else ""  # noqa: PLR2004
 
 
 @dataclass(frozen=True, kw_only=True)

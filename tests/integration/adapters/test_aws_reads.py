@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC
+from itertools import count
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
@@ -17,11 +19,12 @@ from lambdas.adapters.parameter_store import ParameterStore
 from lambdas.contract.names import ANY_CLUSTER, PARAMETER_ROOT
 from lambdas.contract.parameters import ServiceAccountRef, binding_path
 from lambdas.contract.settings import settings_path
-from lambdas.domain.errors import AccessDenied, Busy, Denial, NotFound, PermanentError, TransientError
+from lambdas.domain.errors import AccessDenied, Busy, Conflict, Denial, NotFound, PermanentError, TransientError
 from lambdas.domain.snapshot.simulation import ALLOWED, NOT_KNOWN, CallDecision, RefusalCause
 from lambdas.domain.snapshot.snapshot import (
     AddonFacts,
     Association,
+    AssociationSettings,
     ClusterFacts,
     Missing,
     NodeRepair,
@@ -33,6 +36,8 @@ from sandbox.aws.eks_clusters import ClusterSpec
 from sandbox.aws.faults import Fault, FaultKind
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from lambdas.adapters.aws_session import AwsSession
     from sandbox.aws.local_aws import LocalAws
 
@@ -170,6 +175,7 @@ def test_associations_have_their_roles(eks: Eks, local_aws: LocalAws) -> None:
         targetRoleArn=f"{ROLE}-target",
         disableSessionTags=True,
         policy='{"Version": "2012-10-17", "Statement": []}',
+        tags={"services.k8s.aws/namespace": "ack-system"},
     )["association"]
     try:
         assert eks.associations(TARGET) == (
@@ -179,7 +185,8 @@ def test_associations_have_their_roles(eks: Eks, local_aws: LocalAws) -> None:
                 arn=made["associationArn"],
                 target_role_arn=f"{ROLE}-target",
                 has_session_tags=False,
-                has_session_policy=True,
+                policy='{"Statement":[],"Version":"2012-10-17"}',
+                declared_by="ACK",
                 modified_at=made["modifiedAt"].astimezone(UTC),
             ),
         )
@@ -218,6 +225,71 @@ def test_setting_an_add_on_role_sends_the_role_alone_once_per_token(eks: Eks, lo
         "resolveConflicts": "PRESERVE",
         "clientRequestToken": "incident-1",
     }
+
+
+SETTINGS = AssociationSettings(role_arn=ROLE)
+_NUMBERS = count()
+UPLOADER = ServiceAccountRef("demo", "shop", "uploader")
+
+
+@pytest.fixture
+def association(eks: Eks, local_aws: LocalAws) -> Iterator[Association]:
+    """An association that no other test knows. EKS remembers a token after its association was deleted."""
+    eks.create_association(UPLOADER, SETTINGS, f"incident-{next(_NUMBERS)}")
+    yield eks.associations(UPLOADER)[0]
+    for found in eks.associations(UPLOADER):
+        local_aws.client("eks").delete_pod_identity_association(clusterName="demo", associationId=found.id)
+
+
+def sent_parameters(local_aws: LocalAws, action: str) -> dict[str, Any]:
+    sent = local_aws.calls.of(action=action)[-1].params
+    return {key: value for key, value in sent.items() if key not in ("clusterName", "namespace", "serviceAccount", "associationId")}
+
+
+def test_an_association_is_created_once_for_each_token(eks: Eks, local_aws: LocalAws, association: Association) -> None:
+    sent = sent_parameters(local_aws, "eks:CreatePodIdentityAssociation")
+    assert sent == {"roleArn": ROLE, "clientRequestToken": sent["clientRequestToken"]}
+    assert eks.create_association(UPLOADER, SETTINGS, sent["clientRequestToken"]) == association.id
+    assert association.settings == SETTINGS
+    with pytest.raises(Conflict, match=f"create the pod identity association of demo/shop/uploader: .*{association.id}"):
+        eks.create_association(UPLOADER, SETTINGS, "another")
+
+
+def test_an_update_of_an_association_sends_what_differs(eks: Eks, local_aws: LocalAws, association: Association) -> None:
+    wanted = replace(SETTINGS, target_role_arn=f"{ROLE}-target", has_session_tags=False, policy='{"Statement":[]}')
+    eks.update_association("demo", association, wanted, "incident-1-u")
+    (changed,) = eks.associations(UPLOADER)
+    assert changed.settings == wanted
+    without_target = replace(wanted, target_role_arn=None)
+    eks.update_association("demo", changed, without_target, "incident-2-u")
+    assert sent_parameters(local_aws, "eks:UpdatePodIdentityAssociation") == {"targetRoleArn": "", "clientRequestToken": "incident-2-u"}
+    assert eks.associations(UPLOADER)[0].settings == without_target
+
+
+def test_an_association_that_was_deleted_is_not_updated(eks: Eks) -> None:
+    with pytest.raises(NotFound):
+        eks.update_association("demo", Association(id="a-gone", role_arn=f"{ROLE}-old"), SETTINGS, "t")
+
+
+def test_an_add_on_gets_its_complete_list_of_associations(eks: Eks, local_aws: LocalAws) -> None:
+    local_aws.eks.finish_pending()
+    assert eks.addon_associations("demo", "vpc-cni") == {}
+    try:
+        update = eks.set_addon_associations("demo", "vpc-cni", {"aws-node": ROLE}, "incident-1-a")
+        assert eks.set_addon_associations("demo", "vpc-cni", {"aws-node": ROLE}, "incident-1-a") == update
+        assert {key: value for key, value in sent_parameters(local_aws, "eks:UpdateAddon").items() if key != "addonName"} == {
+            "podIdentityAssociations": [{"serviceAccount": "aws-node", "roleArn": ROLE}],
+            "resolveConflicts": "PRESERVE",
+            "clientRequestToken": "incident-1-a",
+        }
+        local_aws.eks.finish_pending()
+        assert eks.addon_associations("demo", "vpc-cni") == {"aws-node": ROLE}
+        (owned,) = eks.associations(TARGET)
+        assert owned.owner_addon == "vpc-cni"
+    finally:
+        local_aws.eks.finish_pending()
+        local_aws.client("eks").update_addon(clusterName="demo", addonName="vpc-cni", podIdentityAssociations=[])
+        local_aws.eks.finish_pending()
 
 
 def test_a_role_has_its_trust_policy(iam: Iam) -> None:

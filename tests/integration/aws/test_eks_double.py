@@ -193,6 +193,93 @@ def test_one_service_account_takes_one_pod_identity_association(eks: Any) -> Non
     assert eks.list_pod_identity_associations(clusterName="demo")["associations"] == []
 
 
+ASSOCIATION = {"clusterName": "demo", "namespace": "kube-system", "serviceAccount": "aws-node", "roleArn": ROLE}
+OTHER = f"{ROLE}-other"
+POLICY = '{"Version": "2012-10-17", "Statement": []}'
+
+
+def _association(eks: Any, association_id: str) -> dict[str, Any]:
+    return dict(eks.describe_pod_identity_association(clusterName="demo", associationId=association_id)["association"])
+
+
+def test_a_second_association_is_refused_with_the_id_of_the_first(eks: Any) -> None:
+    made = eks.create_pod_identity_association(**ASSOCIATION)["association"]
+    with pytest.raises(eks.exceptions.ResourceInUseException, match=f"Association already exists: {made['associationId']}"):
+        eks.create_pod_identity_association(**ASSOCIATION)
+
+
+def test_an_update_of_an_association_changes_the_given_members_alone(eks: Any) -> None:
+    made = eks.create_pod_identity_association(**ASSOCIATION, targetRoleArn=OTHER)["association"]
+    where = {"clusterName": "demo", "associationId": made["associationId"]}
+    eks.update_pod_identity_association(**where, disableSessionTags=True, policy=POLICY)
+    found = _association(eks, made["associationId"])
+    assert (found["roleArn"], found["targetRoleArn"], found["disableSessionTags"], found["policy"]) == (ROLE, OTHER, True, POLICY)
+    with pytest.raises(eks.exceptions.InvalidRequestException, match="At least one"):
+        eks.update_pod_identity_association(**where)
+    with pytest.raises(eks.exceptions.InvalidParameterException, match="disableSessionTags must be set to true"):
+        eks.update_pod_identity_association(**where, disableSessionTags=False)
+
+
+def test_a_call_about_an_association_counts_once_for_each_token(eks: Any) -> None:
+    first = eks.create_pod_identity_association(**ASSOCIATION, clientRequestToken="t")["association"]
+    assert eks.create_pod_identity_association(**ASSOCIATION, clientRequestToken="t")["association"] == first
+    with pytest.raises(eks.exceptions.InvalidRequestException):
+        eks.create_pod_identity_association(**{**ASSOCIATION, "roleArn": OTHER}, clientRequestToken="t")
+
+
+PASSES = {
+    "create": ("create_pod_identity_association", {**ASSOCIATION, "serviceAccount": "other"}),
+    "update": ("update_pod_identity_association", {"clusterName": "demo", "associationId": "a-1", "roleArn": ROLE}),
+    "addon": ("update_addon", {**ADDON, "podIdentityAssociations": [{"serviceAccount": "aws-node", "roleArn": ROLE}]}),
+}
+
+
+@pytest.mark.parametrize("call", PASSES)
+def test_the_role_of_an_association_is_passed_to_its_own_service(aws: LocalAws, eks: Any, call: str) -> None:
+    cluster = aws.eks.state.cluster("demo")
+    cluster.addons["vpc-cni"]["addonVersion"] = "v1.20.3-eksbuild.1"
+    cluster.associations["a-1"] = {"associationId": "a-1", "namespace": "shop", "serviceAccount": "uploader", "roleArn": OTHER}
+    asked: list[tuple[str, str]] = []
+    aws.eks.hook(may_pass=lambda _, role, service: asked.append((role, service)))  # refuses
+    method, arguments = PASSES[call]
+    with pytest.raises(ClientError, match="iam:PassRole on resource"):
+        getattr(eks, method)(**arguments)
+    assert asked == [(ROLE, "pods.eks.amazonaws.com")]
+
+
+def test_a_role_of_another_account_is_never_passed(eks: Any) -> None:
+    with pytest.raises(ClientError, match="Cross-account pass role"):
+        eks.create_pod_identity_association(**{**ASSOCIATION, "roleArn": "arn:aws:iam::999988887777:role/there"})
+
+
+def test_an_addon_owns_exactly_the_associations_of_its_last_update(aws: LocalAws, eks: Any) -> None:
+    aws.eks.state.cluster("demo").addons["vpc-cni"]["addonVersion"] = "v1.20.3-eksbuild.1"
+    for role in (ROLE, OTHER):
+        eks.update_addon(**ADDON, podIdentityAssociations=[{"serviceAccount": "aws-node", "roleArn": role}])
+        aws.eks.finish_pending()
+    (arn,) = _addon(eks)["podIdentityAssociations"]
+    found = _association(eks, arn.rpartition("/")[2])
+    assert (found["roleArn"], found["ownerArn"]) == (OTHER, _addon(eks)["addonArn"])
+    eks.update_addon(**ADDON)  # an omitted list changes nothing
+    aws.eks.finish_pending()
+    assert _addon(eks)["podIdentityAssociations"] == [arn]
+    eks.update_addon(**ADDON, podIdentityAssociations=[])
+    aws.eks.finish_pending()
+    assert eks.list_pod_identity_associations(clusterName="demo")["associations"] == []
+
+
+def test_an_addon_takes_no_association_that_it_cannot_own(aws: LocalAws, eks: Any) -> None:
+    wanted = [{"serviceAccount": "aws-node", "roleArn": ROLE}]
+    with pytest.raises(eks.exceptions.InvalidParameterException, match=r"not supported for addon version: v1\.13\.4-eksbuild\.1"):
+        eks.update_addon(**ADDON, podIdentityAssociations=wanted)
+    aws.eks.state.cluster("demo").addons["vpc-cni"]["addonVersion"] = "v1.20.3-eksbuild.1"
+    with pytest.raises(eks.exceptions.InvalidParameterException, match="Service account other in pod identity configuration"):
+        eks.update_addon(**ADDON, podIdentityAssociations=[{"serviceAccount": "other", "roleArn": ROLE}])
+    eks.create_pod_identity_association(**ASSOCIATION)
+    with pytest.raises(eks.exceptions.ResourceInUseException, match="Association already exists"):
+        eks.update_addon(**ADDON, podIdentityAssociations=wanted)
+
+
 def test_an_access_entry_is_created_updated_and_deleted(eks: Any) -> None:
     role = "arn:aws:iam::111122223333:role/team/checker"
     made = eks.create_access_entry(clusterName="demo", principalArn=role, kubernetesGroups=["readers"])["accessEntry"]

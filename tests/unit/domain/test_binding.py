@@ -1,6 +1,7 @@
 """From parameters to a binding: precedence, defaults, refused values, and the bound ServiceAccounts."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -10,11 +11,13 @@ from lambdas.domain.snapshot.bindings import (
     Parameter,
     bound_clusters,
     bound_targets,
+    canonical_json,
+    desired_settings,
     has_default,
     parse_binding_value,
     resolve_binding,
 )
-from lambdas.domain.snapshot.snapshot import Binding, InvalidBinding, Missing
+from lambdas.domain.snapshot.snapshot import Association, AssociationSettings, Binding, InvalidBinding, Missing
 
 TARGET = ServiceAccountRef("blue", "kube-system", "aws-node")
 OWN, DEFAULT = binding_path("blue", "kube-system", "aws-node"), binding_path("_default", "kube-system", "aws-node")
@@ -147,8 +150,15 @@ def test_a_binding_names_a_mechanism_and_a_target_role() -> None:
         pytest.param('{"role": ', "is neither a role ARN nor a JSON object", id="cut"),
         pytest.param('{"role": "r"} x', "is neither a role ARN nor a JSON object", id="text behind it"),
         pytest.param("{}", "has no role", id="empty"),
-        pytest.param('{"role": 1}', "is not a JSON object of texts", id="a number"),
-        pytest.param('{"role": "r", "mechanism": null}', "is not a JSON object of texts", id="null"),
+        pytest.param('{"role": 1}', "has a role that is not a text", id="a number"),
+        pytest.param('{"role": "r", "mechanism": null}', "has a mechanism that is not a text", id="null"),
+        pytest.param('{"role": "r", "session_tags": "no"}', "has a session_tags that is not true or false", id="tags as text"),
+        pytest.param('{"role": "r", "policy": "{}"}', "has a policy that is not a policy document", id="policy as text"),
+        pytest.param('{"role": "r", "session_tags": false}', "has session tags, which needs the mechanism pod-identity", id="tags alone"),
+        pytest.param('{"role": "r", "mechanism": "irsa", "policy": {"a": 1}}', "has a policy, which needs", id="policy with irsa"),
+        pytest.param(
+            '{"role": "r", "mechanism": "pod-identity", "policy": {"a": 1}}', "add session_tags: false", id="policy with session tags"
+        ),
         pytest.param('{"role": "blue-cni"}', "is not a role ARN", id="a name"),
         pytest.param('{"role": "r", "mode": "irsa"}', "has the unknown key 'mode'", id="an unknown key"),
         pytest.param(
@@ -167,7 +177,47 @@ def test_an_invalid_object_says_what_is_wrong(text: str, says: str) -> None:
     assert len(found.reason) < 400
 
 
-@pytest.mark.parametrize("text", [ARN, _object(role=ARN, mechanism="irsa")])
+POLICY = '{"Statement":[{"Action":"s3:GetObject","Effect":"Allow","Resource":"arn:aws:s3:::{cluster}-data/*"}]}'
+
+
+def test_a_binding_names_session_tags_and_a_policy() -> None:
+    text = json.dumps({"role": ARN, "mechanism": "pod-identity", "session_tags": False, "policy": json.loads(POLICY)})
+    found = _found({OWN: text})
+    assert isinstance(found, Binding)
+    assert (found.session_tags, found.policy) == (False, POLICY.replace("{cluster}", "blue"))
+
+
+PRESENT = Association(id="a-1", role_arn="other", target_role_arn="far", has_session_tags=False, policy="{}")
+
+
+@pytest.mark.parametrize(
+    ("binding", "found", "wanted"),
+    [
+        pytest.param(Binding(path=OWN, role_arn=ARN), None, AssociationSettings(role_arn=ARN), id="the defaults of EKS"),
+        pytest.param(
+            Binding(path=OWN, role_arn=ARN), PRESENT, AssociationSettings(role_arn=ARN, has_session_tags=False, policy="{}"), id="kept"
+        ),
+        pytest.param(
+            Binding(path=OWN, role_arn=ARN, target_role_arn="t", session_tags=False, policy="p"),
+            replace(PRESENT, policy="q"),
+            AssociationSettings(role_arn=ARN, target_role_arn="t", has_session_tags=False, policy="p"),
+            id="named",
+        ),
+    ],
+)
+def test_what_a_binding_does_not_name_stays_as_it_is(binding: Binding, found: Association | None, wanted: AssociationSettings) -> None:
+    assert desired_settings(binding, found) == wanted
+
+
+def test_equal_policies_are_equal_texts() -> None:
+    assert canonical_json('{"b": 1,\n "a": [2]}') == canonical_json('{"a":[2],"b":1}') == '{"a":[2],"b":1}'
+    assert canonical_json("no JSON") == "no JSON"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [ARN, _object(role=ARN, mechanism="irsa"), '{"role": "r", "mechanism": "pod-identity", "session_tags": false, "policy": {"a": 1}}'],
+)
 def test_a_parsed_value_is_written_as_it_was(text: str) -> None:
     value = parse_binding_value(text)
     assert isinstance(value, BindingValue)

@@ -269,7 +269,7 @@ LINKS_OF_POD_IDENTITY: Final[tuple[Break, ...]] = (
     ("role missing", _change(role=Missing("role"))),
     ("association differs", _change(associations=(Association(id="a-1", role_arn=OTHER_ROLE),))),
     ("association chained differs", _change(associations=(Association(id="a-1", role_arn=ROLE, target_role_arn=OTHER_ROLE),))),
-    ("session policy", _change(associations=(Association(id="a-1", role_arn=ROLE, has_session_policy=True),))),
+    ("session policy", _change(associations=(Association(id="a-1", role_arn=ROLE, policy="{}"),))),
     ("agent not read", _change(agent=NOT_READ)),
     ("agent unread", _change(agent=AgentFacts(addon=UNREAD, pods=UNREAD))),
     ("agent missing", _change(agent=NO_AGENT)),

@@ -12,6 +12,7 @@ from lambdas.domain.planning.actions import RestoreAnnotation, UpdateAddonRole
 from lambdas.domain.planning.planned_binding import PlannedBinding
 from lambdas.domain.planning.role_bounds import why_outside
 from lambdas.domain.ports import ClusterPort
+from lambdas.domain.snapshot.bindings import desired_settings
 from lambdas.domain.snapshot.snapshot import AddonFacts, Binding, ServiceAccountFacts
 
 CHANGING: Final = frozenset({"CREATING", "UPDATING", "DELETING"})
@@ -67,14 +68,13 @@ class WriteCheck:
             raise Conflict("the annotation was changed after the plan was made, so no pod is replaced")
 
     def check_association(self, binding: Binding) -> None:
-        """Check that the association gives the role of the binding, so that new pods get it.
+        """Check that the association gives what the binding names, so that new pods get it.
 
         Raises:
             Conflict: the association was changed or deleted.
         """
         found = self.readers.eks.associations(self.target)
-        wanted = (binding.role_arn, binding.target_role_arn)
-        if not found or (found[0].role_arn, found[0].target_role_arn) != wanted:
+        if not found or found[0].settings != desired_settings(binding, found[0]):
             raise Conflict("the pod identity association was changed after the plan was made, so no pod is replaced")
 
     def has_record_role(self, action: UpdateAddonRole, *, waited: bool) -> bool:

@@ -10,6 +10,7 @@ from lambdas.contract.names import STS_AUDIENCE
 from lambdas.domain.diagnosis.finding import Evidence, Finding, Link, Remedy, broken, not_applicable, ok, unknown
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.snapshot.snapshot import (
+    AssociationSettings,
     Binding,
     ClusterFacts,
     InvalidBinding,
@@ -202,13 +203,20 @@ def _associate(snapshot: Snapshot, role: RoleFacts) -> Remedy:
     )
 
 
-def create_association(snapshot: Snapshot, role: str, target_role: str | None = None) -> str:
+def create_association(snapshot: Snapshot, role: str) -> str:
     """The command that creates the association of the ServiceAccount. `role` is quoted already, or is a placeholder."""
     target = snapshot.target
     return (
         f"aws eks create-pod-identity-association --cluster-name {target.cluster} --namespace {target.namespace}"
-        f" --service-account {target.name} --role-arn {role}" + (f" --target-role-arn {quote(target_role)}" if target_role else "")
+        f" --service-account {target.name} --role-arn {role}"
     )
+
+
+def settings_options(wanted: AssociationSettings) -> str:
+    """The options of the command, besides the role, for what an association is to give."""
+    target = f" --target-role-arn {quote(wanted.target_role_arn)}" if wanted.target_role_arn else ""
+    tags = "" if wanted.has_session_tags else " --disable-session-tags"
+    return target + tags + (f" --policy {quote(wanted.policy)}" if wanted.policy else "")
 
 
 MOST_LINES: Final = 12

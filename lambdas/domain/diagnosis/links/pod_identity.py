@@ -12,18 +12,19 @@ from lambdas.contract.settings import Severity
 from lambdas.domain.diagnosis.finding import Evidence, Finding, Link, Remedy, State, broken, not_applicable, object_name, ok, unknown
 from lambdas.domain.diagnosis.links.addon_record import addon_fault
 from lambdas.domain.diagnosis.links.annotation import identity_severity, sort_by_age, stale_pods
-from lambdas.domain.diagnosis.links.identity import create_association, role_link, role_name, trust_change
+from lambdas.domain.diagnosis.links.identity import create_association, role_link, role_name, settings_options, trust_change
 from lambdas.domain.diagnosis.links.permissions import permissions_link
 from lambdas.domain.diagnosis.links.pod_health import not_created, stuck
 from lambdas.domain.diagnosis.links.pod_identity_agent import agent_finding
 from lambdas.domain.diagnosis.pod_credentials import CredentialSource, association_matches, credential_source, has_right_role
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.plurals import pluralize
-from lambdas.domain.snapshot.bindings import wants_association
+from lambdas.domain.snapshot.bindings import desired_settings, wants_association
 from lambdas.domain.snapshot.node_reachability import reachable_pods
 from lambdas.domain.snapshot.snapshot import (
     AddonFacts,
     Association,
+    AssociationSettings,
     Binding,
     ClusterFacts,
     Missing,
@@ -76,37 +77,53 @@ def _not_wanted(snapshot: Snapshot, association: Association, evidence: Evidence
 
 
 def _differs(snapshot: Snapshot, association: Association, evidence: Evidence) -> Finding:
-    role, target = snapshot.desired_role or "", _target_role(snapshot)
-    wanted = role + (f", chained to {target}" if target else "")
+    wanted = wanted_settings(snapshot) or replace(association.settings, role_arn=snapshot.desired_role or "")
     return broken(
         Link.MECHANISM,
         Verdict.ASSOCIATION_DIFFERS,
-        f"The pod identity association gives {_roles(association)} instead of {wanted}.",
+        f"The pod identity association gives {_given(association.settings)} instead of {_given(wanted)}.",
         evidence,
-        Evidence(f"pod identity association {association.id}", "owner", association.owner or "no add-on"),
+        Evidence(f"pod identity association {association.id}", "owner", association.owner or association.declared_by or "no add-on"),
         severity=identity_severity(snapshot),
-        remedies=(_update_association(snapshot, association, role, target), Remedy("or correct the binding, if the association is right")),
+        remedies=(_update_association(snapshot, association, wanted), Remedy("or correct the binding, if the association is right")),
     )
 
 
-def _update_association(snapshot: Snapshot, association: Association, role: str, target_role: str | None) -> Remedy:
+def wanted_settings(snapshot: Snapshot) -> AssociationSettings | None:
+    """What the binding asks the association to give; None without a binding."""
+    return desired_settings(snapshot.binding, snapshot.association) if isinstance(snapshot.binding, Binding) else None
+
+
+def _update_association(snapshot: Snapshot, association: Association, wanted: AssociationSettings) -> Remedy:
     """The update by the owner. A role that is set directly on an add-on's association is replaced by the next update of the add-on.
 
     Source: https://docs.aws.amazon.com/eks/latest/userguide/update-addon-role.html
     """
     target, cluster = snapshot.target, f"--cluster-name {snapshot.target.cluster}"
     if association.owner and isinstance(snapshot.addon, AddonFacts):
-        wanted = f"serviceAccount={target.name},roleArn={role}"
+        entry = f"serviceAccount={target.name},roleArn={wanted.role_arn}"
         return Remedy(
             "change the role in the add-on record, which owns the association",
-            f"aws eks update-addon {cluster} --addon-name {quote(snapshot.addon.name)} --pod-identity-associations {quote(wanted)}"
+            f"aws eks update-addon {cluster} --addon-name {quote(snapshot.addon.name)} --pod-identity-associations {quote(entry)}"
             " --resolve-conflicts PRESERVE",
         )
+    declared = f" in {association.declared_by}, which declares it" if association.declared_by else ", and where it is declared"
     return Remedy(
-        "change the role of the association, and where it is declared",
-        f"aws eks update-pod-identity-association {cluster} --association-id {quote(association.id)} --role-arn {quote(role)}"
-        + (f" --target-role-arn {quote(target_role)}" if target_role else ""),
+        f"change the role of the association{declared}",
+        f"aws eks update-pod-identity-association {cluster} --association-id {quote(association.id)} --role-arn {quote(wanted.role_arn)}"
+        + settings_options(wanted),
     )
+
+
+def _given(settings: AssociationSettings) -> str:
+    """What an association gives, as text. A session policy is cut."""
+    chained = f", chained to {settings.target_role_arn}" if settings.target_role_arn else ""
+    tags = "" if settings.has_session_tags else ", without session tags"
+    policy = f", with the session policy {settings.policy[:_POLICY_LENGTH]}" if settings.policy else ""
+    return settings.role_arn + chained + tags + policy
+
+
+_POLICY_LENGTH: Final = 200
 
 
 def _roles(association: Association) -> str:
@@ -115,9 +132,8 @@ def _roles(association: Association) -> str:
 
 
 def _owned_by(association: Association) -> str:
-    """The owner: an add-on, by its name in `addon/<cluster>/<name>/<id>`, or the caller who made the association directly."""
-    parts = association.owner.split("/")
-    return f"owned by the add-on {parts[2]}" if len(parts) > 2 else "not owned by an add-on"  # noqa: PLR2004
+    """The owner: an add-on, or the caller who made the association directly."""
+    return f"owned by the add-on {association.owner_addon}" if association.owner_addon else "not owned by an add-on"
 
 
 def _other_mechanism_note(snapshot: Snapshot) -> str:
@@ -169,7 +185,7 @@ def _wanted_association(snapshot: Snapshot, binding: Binding) -> Finding | None:
         remedies=(
             Remedy(
                 "create the association, where it is declared",
-                create_association(snapshot, quote(binding.role_arn), binding.target_role_arn),
+                create_association(snapshot, quote(binding.role_arn)) + settings_options(desired_settings(binding, None)),
             ),
         ),
     )
@@ -203,12 +219,13 @@ def associated_trust_link(snapshot: Snapshot) -> Finding:
         return not_applicable(Link.TRUST, "the binding says irsa, and an association decides")
     if not isinstance(role, RoleFacts) or not isinstance(snapshot.cluster, ClusterFacts):
         return not_applicable(Link.TRUST, "no role to check")
+    wanted = wanted_settings(snapshot) or (association.settings if association else None)
     identity = AssociationIdentity(
         cluster_arn=snapshot.cluster.arn,
         namespace=snapshot.target.namespace,
         service_account=snapshot.target.name,
         association_arn=association.arn if association else "",
-        has_session_tags=association is None or association.has_session_tags,
+        has_session_tags=wanted is None or wanted.has_session_tags,
     )
     match evaluate_association(role.trust, identity):
         case Refused(reason=reason):
@@ -257,10 +274,10 @@ def associated_permissions_link(snapshot: Snapshot) -> Finding:
     Source: https://docs.aws.amazon.com/eks/latest/APIReference/API_PodIdentityAssociation.html (policy)
     """
     found, association = permissions_link(snapshot), snapshot.association
-    if found.state is State.OK and association and association.has_session_policy:
-        return unknown(
-            Link.PERMISSIONS, f"the role allows the calls; whether the session policy of association {association.id} does was not checked"
-        )
+    wanted = wanted_settings(snapshot) or (association.settings if association else None)
+    if found.state is State.OK and wanted and wanted.policy:
+        where = f"the session policy of association {association.id}" if association else "the session policy of the binding"
+        return unknown(Link.PERMISSIONS, f"the role allows the calls; whether {where} does was not checked")
     return found
 
 

@@ -317,7 +317,7 @@ CASES: dict[str, Case] = {
     # permissions
     "associated permissions: allowed": (associated(simulated=simulation()), Link.PERMISSIONS, OK, None),
     "associated permissions: a session policy": (
-        associated(simulated=simulation(), associations=_associations(has_session_policy=True)),
+        associated(simulated=simulation(), associations=_associations(policy="{}")),
         Link.PERMISSIONS,
         UNKNOWN,
         None,
