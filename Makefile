@@ -115,6 +115,10 @@ coverage: $(VENV)/ready ## show the branch coverage of lambdas, cli and prefligh
 demo: $(VENV)/ready ## simulate the incident on this machine (SCENARIO=name|all|list, CLUSTER=embedded|real)
 	@$(BIN)/python -m sandbox.simulation $(SCENARIO) --cluster $(or $(CLUSTER),embedded)
 
+.PHONY: playground
+playground: $(VENV)/ready ## open a shell with a small EKS, for aws, kubectl and irsa-remediator (SCENARIO=name plays one first)
+	@$(BIN)/python -m sandbox.simulation --keep $(SCENARIO) --cluster $(or $(CLUSTER),embedded)
+
 .PHONY: chaos
 chaos: $(VENV)/ready ## run the long chaos tests: faults, crashes and event storms
 	@$(BIN)/python -m tests.chaos

@@ -22,38 +22,60 @@ def simulate(
     options: GlobalOptions,
     *,
     scenario: Annotated[str, typer.Argument(help="Name of a scenario, or `list`.")] = "list",
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Leave the small EKS standing in a shell for aws, kubectl and irsa-remediator, until exit.")
+    ] = False,
 ) -> int:
     """Run a failure scenario on a simulated EKS cluster on this machine. Needs no account and costs nothing.
 
-    Exit code 1 where the scenario does not end as expected.
+    Exit code 1 where the scenario does not end as expected. With --keep and without a scenario, nothing is broken yet.
 
     Example: irsa-remediator simulate addon-role-missing
     """
     from sandbox.simulation.scenario import InvalidScenario, load, names
 
+    if keep and options.output is not Format.TABLE:
+        raise CommandError("--keep opens a shell, which writes no document", next_step="omit --output")
+    if keep and scenario == "list":
+        _require_sandbox()
+        return _exit_code(["--keep"])
     if scenario == "list" and options.output is not Format.TABLE:
         scenarios = [{"name": found.name, "verdict": found.expect.verdict, "title": found.title} for found in map(load, names())]
         write(options.output, {"command": "simulate", "exitCode": ExitCode.OK, "scenarios": scenarios})
         return ExitCode.OK
     if scenario != "list":
-        missing = [name for name in _REQUIRED_MODULES if find_spec(name) is None]
-        if missing:
-            raise CommandError(f"the sandbox needs {', '.join(missing)}", next_step=_INSTALL)
+        _require_sandbox()
         try:
             load(scenario)
         except InvalidScenario as error:
             raise CommandError(str(error), next_step="irsa-remediator simulate list") from error
         if options.output is not Format.TABLE:
             return _run(options, scenario)
+    return _exit_code([scenario, *(["--keep"] if keep else [])])
+
+
+def _require_sandbox() -> None:
+    """Require the packages of the extra.
+
+    Raises:
+        CommandError: names those that are missing.
+    """
+    missing = [name for name in _REQUIRED_MODULES if find_spec(name) is None]
+    if missing:
+        raise CommandError(f"the sandbox needs {', '.join(missing)}", next_step=_INSTALL)
+
+
+def _exit_code(arguments: list[str]) -> int:
     from sandbox.simulation.__main__ import main
 
-    code = main([scenario])
+    code = main(arguments)
     return code if code in (ExitCode.OK, ExitCode.BROKEN) else ExitCode.UNKNOWN
 
 
 def _run(options: GlobalOptions, name: str) -> ExitCode:
     """Run the scenario without a display, and write the result."""
     from infra.asset import BundlingFailed
+    from sandbox.aws.local_aws import without_own_account
     from sandbox.functions.rie import EmulatorUnavailable
     from sandbox.simulation.environment import SandboxEnvironment
     from sandbox.simulation.scenario import load
@@ -62,7 +84,11 @@ def _run(options: GlobalOptions, name: str) -> ExitCode:
 
     scenario, result, problem = load(name), None, None
     try:
-        with progress(f"running {name}"), SandboxEnvironment(scenario.world, skip_time=scenario.skip_waits) as environment:
+        with (
+            progress(f"running {name}"),
+            without_own_account(),
+            SandboxEnvironment(scenario.world, skip_time=scenario.skip_waits) as environment,
+        ):
             result = _result_document(ScenarioRun(scenario, environment).run())
     except ScenarioTimeout as error:
         problem = str(error)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Self
+from unittest.mock import patch
 
 import boto3
 from botocore.config import Config
@@ -20,13 +23,22 @@ from sandbox.aws.principals import OPERATOR_KEY, Principals
 from sandbox.aws.sts import sts_backend
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from sandbox.aws.gateway import Backend
     from sandbox.aws.principals import Credentials
 
 ACCOUNT = "111122223333"
 REGION = "eu-west-1"
+
+
+@contextmanager
+def without_own_account() -> Iterator[None]:
+    """Hide the AWS configuration of the person who runs the sandbox: a profile may not exist, log in, or name other endpoints."""
+    others = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    nothing = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull, "AWS_EC2_METADATA_DISABLED": "true"}
+    with patch.dict(os.environ, others | nothing, clear=True):
+        yield
 
 
 @lru_cache(maxsize=1)

@@ -20,20 +20,26 @@ if TYPE_CHECKING:
 def main(arguments: list[str] | None = None) -> int:
     """0 if the scenario ended as expected, 1 if it did not, 2 if it could not run, 130 if it was interrupted."""
     parser = argparse.ArgumentParser(prog="make demo", description="Run a scenario on a simulated EKS cluster on this machine.")
-    parser.add_argument("scenario", nargs="?", default=DEFAULT_SCENARIO, help="name of a file in scenarios/, `all` or `list`")
+    parser.add_argument("scenario", nargs="?", default="", help="name of a file in scenarios/, `all` or `list`")
+    parser.add_argument("--keep", action="store_true", help="leave the small EKS standing in a shell of its own, until `exit`")
     parser.add_argument("--cluster", choices=("embedded", "real"), default="embedded", help="real: a control plane built from source")
     options = parser.parse_args(arguments)
     if options.scenario == "list":
         _list()
         return 0
+    if options.keep and options.scenario == "all":
+        parser.error("--keep needs one scenario, or none")
     try:
-        scenario = load(options.scenario) if options.scenario != "all" else None
+        scenario = load(options.scenario or DEFAULT_SCENARIO) if options.scenario != "all" else None
     except InvalidScenario as error:
         Console(stderr=True).print(f"[red]{error}[/red]")
         return 2
+    from sandbox.aws.local_aws import without_own_account
+
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        return _run(scenario, options.cluster)
+        with without_own_account():
+            return _run(scenario, options.cluster, keep=options.keep, plays=bool(options.scenario) or not options.keep)
     except KeyboardInterrupt:
         return 130
 
@@ -52,8 +58,8 @@ def _list() -> None:
     Console().print(table)
 
 
-def _run(scenario: Scenario | None, cluster: str) -> int:
-    """Run one scenario, or all; prints what is missing on this machine."""
+def _run(scenario: Scenario | None, cluster: str, *, keep: bool, plays: bool) -> int:
+    """Run one scenario, or all; prints what is missing on this machine. Without `plays`, only its world is set up."""
     from infra.asset import BundlingFailed
     from sandbox.control_plane.build import BuildError
     from sandbox.control_plane.processes import StartError
@@ -63,29 +69,40 @@ def _run(scenario: Scenario | None, cluster: str) -> int:
 
     console = Console(highlight=False)
     try:
-        return _run_one(scenario, cluster, console) if scenario else run_all(cluster, console)
+        if scenario is None:
+            return run_all(cluster, console)
+        return _run_one(scenario, cluster, console, keep=keep, plays=plays)
     except (ScenarioTimeout, BuildError, StartError, BundlingFailed, EmulatorUnavailable, InvalidScenario) as error:
         console.print(str(error), style="red", markup=False)
         return 1 if isinstance(error, ScenarioTimeout) else 2
 
 
-def _run_one(scenario: Scenario, cluster: str, console: Console) -> int:
+def _run_one(scenario: Scenario, cluster: str, console: Console, *, keep: bool, plays: bool) -> int:
     from sandbox.simulation.assertions import differences
     from sandbox.simulation.environment import SandboxEnvironment
+    from sandbox.simulation.playground import open_shell
     from sandbox.simulation.scenario_run import ScenarioRun
     from sandbox.simulation.terminal import Terminal
 
     terminal = Terminal(console)
-    terminal.title(scenario)
+    if plays:
+        terminal.title(scenario)
     started = time.monotonic()
     with SandboxEnvironment(scenario.world, cluster=cluster, on_step=terminal.set_up_step, skip_time=scenario.skip_waits) as env:
         terminal.set_up_step(f"ready after {time.monotonic() - started:.1f} s")
+        run = ScenarioRun(scenario, env, terminal.show)
+        if not plays:
+            run.settle()
+            open_shell(env)
+            return 0
         with terminal:
-            result = ScenarioRun(scenario, env, terminal.show).run()
+            result = run.run()
         terminal.result(result)
-    found = differences(scenario.expect, result)
-    for difference in found:
-        console.print(f"unexpected: {difference}", style="red", markup=False)
+        found = differences(scenario.expect, result)
+        for difference in found:
+            console.print(f"unexpected: {difference}", style="red", markup=False)
+        if keep:
+            open_shell(env)
     return int(bool(found))
 
 

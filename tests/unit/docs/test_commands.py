@@ -34,6 +34,7 @@ RUN: Final = {
     "sha256sum --check SHA256SUMS": "tests/unit/docs/test_release.py",
     "make synth": "tests/infra/test_app.py",
     "make demo": "tests/sandbox/test_scenarios.py",
+    "make playground": "tests/sandbox/test_playground.py",
     "make deploy-local": "tests/local_deployment/test_deployment.py",
     "make deploy-local-test": ".ci/run",
     "make coverage": "Makefile",
