@@ -43,6 +43,12 @@ class TrustPolicyKind(StrEnum):
     WILDCARD = "wildcard"
     """A wildcard under StringEquals, which compares it literally."""
     ARN_IN_KEY = "arn-in-key"
+    EC2_ONLY = "ec2-only"
+    """Trusts instances, and no OIDC provider."""
+    OTHER_PARTITION = "other-partition"
+    """The provider's ARN is of another partition."""
+    SHARED_STATEMENT = "shared-statement"
+    """One statement for two clusters: it requires the subject of both issuers at once."""
 
     @property
     def is_valid(self) -> bool:
@@ -58,6 +64,11 @@ class World:
     `role_lacks` and `node_role_lacks` are IAM actions that the bound role and the node role do not allow. The version of the plug-in
     decides what a refusal does. `annotation_key` sets the annotation under another key. `access` is `granted`, `no-entry` or `no-rbac`.
     The Pod Identity agent runs on every node except the first `pod_identity_agent_absent`.
+
+    A `service_account` that is not known by name belongs to a Deployment of the same name. Only the fakes know `fargate_nodes`, which run
+    the pods of a Deployment first, `pod_identity_agent_unready`, the first nodes on which the agent is not ready, `image_tag` of a
+    workload without an add-on, `template_role`, the role that the pod template sets, and `refused_call`, a call that AWS refuses to the
+    bound role although no pod fails.
     """
 
     kubernetes: str = "1.28"
@@ -92,6 +103,11 @@ class World:
     webhook_lag_s: float = 0.0
     issuer: str = ""
     windows_nodes: int = 0
+    fargate_nodes: int = 0
+    pod_identity_agent_unready: int = 0
+    image_tag: str = ""
+    template_role: str | None = None
+    refused_call: str = ""
 
     @property
     def role_works(self) -> bool:

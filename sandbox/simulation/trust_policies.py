@@ -13,12 +13,19 @@ def trust_policy(world: World, *, issuer: str, account: str, namespace: str) -> 
         return _document(
             {"Effect": "Allow", "Principal": {"Service": "pods.eks.amazonaws.com"}, "Action": ["sts:AssumeRole", "sts:TagSession"]}
         )
-    host = issuer.rsplit("/", 1)[0] + "/" + "9A1C" * 8 if world.trust is TrustPolicyKind.OTHER_ISSUER else issuer
-    provider = f"arn:aws:iam::{account}:oidc-provider/{host}"
-    statement = {"Effect": "Allow", "Principal": {"Federated": provider}, "Action": "sts:AssumeRoleWithWebIdentity"}
-    return _document(
-        statement | {"Condition": {"StringEquals": _claims(world.trust, host, provider, f"{namespace}:{world.service_account}")}}
-    )
+    if world.trust is TrustPolicyKind.EC2_ONLY:
+        return _document({"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"})
+    other = issuer.rsplit("/", 1)[0] + "/" + "9A1C" * 8
+    host = other if world.trust is TrustPolicyKind.OTHER_ISSUER else issuer
+    partition = "aws-cn" if world.trust is TrustPolicyKind.OTHER_PARTITION else "aws"
+    provider = f"arn:{partition}:iam::{account}:oidc-provider/{host}"
+    claims = _claims(world.trust, host, provider, f"{namespace}:{world.service_account}")
+    federated: str | list[str] = provider
+    if world.trust is TrustPolicyKind.SHARED_STATEMENT:
+        federated = [provider, provider.replace(issuer, other)]
+        claims |= {key.replace(issuer, other): value for key, value in claims.items()}
+    statement = {"Effect": "Allow", "Principal": {"Federated": federated}, "Action": "sts:AssumeRoleWithWebIdentity"}
+    return _document(statement | {"Condition": {"StringEquals": claims}})
 
 
 def _claims(trust: TrustPolicyKind, host: str, provider: str, account: str) -> dict[str, str]:

@@ -10,7 +10,7 @@ from lambdas.contract.names import ALARM_PREFIX
 from sandbox.aws import cloudtrail
 from sandbox.simulation.scenario import lookup
 from tests.events import event as recorded
-from tests.over_fakes.scenario_world import CLUSTER
+from tests.over_fakes.scenario_world import BOUND_ROLE, CLUSTER
 from tests.world import REGION, role_arn
 
 if TYPE_CHECKING:
@@ -65,9 +65,13 @@ def _alarm(at: datetime) -> Event:
 
 
 def refused_call(world: ScenarioWorld) -> Event:
-    """The CloudTrail record of the call that AWS refuses to the first pod that is not ready."""
-    pod = next(pod.facts for pod in world.cluster.pods.values() if not pod.facts.ready)
+    """The CloudTrail record of the call that AWS refuses to the bound role, or to the first pod that is not ready."""
     provider = world.cluster.facts.provider_arn or ""
+    if world.scenario.refused_call:
+        return _at(
+            world.now, cloudtrail.refused_call(world.scenario.refused_call, role_arn=BOUND_ROLE, region=REGION, provider_arn=provider)
+        )
+    pod = next(pod.facts for pod in world.cluster.pods.values() if not pod.facts.ready)
     if world.sts_code and pod.role_arn:
         subject = f"system:serviceaccount:{world.workload.namespace}:{world.workload.service_account}"
         code = world.sts_code
@@ -82,8 +86,11 @@ def refused_call(world: ScenarioWorld) -> Event:
             region=REGION,
             provider_arn=provider if pod.role_arn else "",
         )
-    at = _zulu(world.now)
-    return {**event, "time": at, "detail": {**event["detail"], "eventTime": at}}
+    return _at(world.now, event)
+
+
+def _at(now: datetime, event: Event) -> Event:
+    return {**event, "time": _zulu(now), "detail": {**event["detail"], "eventTime": _zulu(now)}}
 
 
 _MADE: Mapping[str, Callable[[datetime], Event | None]] = {

@@ -73,7 +73,7 @@ class Incidents(fakes.FakeIncidents):
 
 
 class ScenarioRun(FakePorts):
-    """A run of one scenario. `steps` makes the steps of each execution."""
+    """A run of one scenario. `steps` makes the steps of each execution. The event is delivered at `announced_at`."""
 
     world: ScenarioWorld
     incidents: Incidents
@@ -84,6 +84,7 @@ class ScenarioRun(FakePorts):
         self.undelivered: list[events.Event] = []
         self.next_failure: HealthIssue | None = None
         self.opened: list[Incident] = []
+        self.announced_at = world.now
         self._steps = steps or (lambda scenario_run: StepsWithoutWatch(sleep=scenario_run.world.sleep))
 
     def deliver(self, event: Mapping[str, Any]) -> None:
@@ -137,6 +138,7 @@ def run_scenario(
     for step in scenario.steps:
         step.run(FakeSteps(scenario_run))
     world = scenario_run.world
+    scenario_run.announced_at = world.now
     trigger = events.refused_call(world) if scenario.event == "refused-call" else events.trigger_event(scenario.event, world.now)
     for event in [*scenario_run.undelivered, *([trigger] if trigger else [])]:
         scenario_run.deliver(event)

@@ -5,17 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from lambdas.contract.call_needs import Effect, EventDelivery
+from lambdas.contract.call_needs import AddonNeeds, Effect, EventDelivery
 from lambdas.contract.names import ANY_CLUSTER, CNI_ADDON, POD_IDENTITY_AGENT_ADDON
 from lambdas.contract.parameters import binding_path
 from lambdas.contract.settings import settings_path
-from lambdas.contract.workloads import AWS_NODE, KnownWorkload, WorkloadKind, known
+from lambdas.contract.workloads import ANY_IMPACT, AWS_NODE, KnownWorkload, WorkloadKind, known
 from lambdas.domain.errors import AccessDenied, Denial
 from lambdas.domain.snapshot.bindings import Parameter
 from lambdas.domain.snapshot.snapshot import (
     AddonFacts,
     Association,
     ClusterFacts,
+    ContainerFacts,
     FieldWriter,
     OidcProvider,
     PluginError,
@@ -154,8 +155,7 @@ def resolve_role(text: str | None) -> str | None:
 
 def world_of(described: scenarios.World) -> ScenarioWorld:
     """The world at the beginning of a scenario."""
-    workload = known(NAMESPACE, described.service_account)
-    assert workload, f"no workload is known that runs under {described.service_account}"
+    workload = known(NAMESPACE, described.service_account) or _deployment(described.service_account)
     world = ScenarioWorld(now=NOON - STOOD_FOR, workload=workload, scenario=described)
     world.clusters[CLUSTER] = _cluster(world, described)
     _put_parameters(world, described)
@@ -164,6 +164,13 @@ def world_of(described: scenarios.World) -> ScenarioWorld:
     _close_doors(world, described)
     world.now = NOON
     return world
+
+
+def _deployment(name: str) -> KnownWorkload:
+    """A Deployment that the product does not know by name, with a ServiceAccount of its own."""
+    needs = AddonNeeds(addon=name, read_until=(0,), calls=(), source="", container=name)
+    kind = WorkloadKind.DEPLOYMENT
+    return KnownWorkload(namespace=NAMESPACE, service_account=name, kind=kind, name=name, addon=None, needs=needs, impact=ANY_IMPACT)
 
 
 def _cluster(world: ScenarioWorld, described: scenarios.World) -> InCluster:
@@ -220,12 +227,15 @@ def _install(world: ScenarioWorld, described: scenarios.World) -> None:
         cluster.addons[POD_IDENTITY_AGENT_ADDON] = agent
     value = resolve_role(described.annotation)
     writer = FieldWriter(manager="eks" if described.addon else "helm", at=world.now - timedelta(days=1), owns_annotation=value is not None)
-    annotations = {described.annotation_key: value} if value else {}
+    annotations = {described.annotation_key: value} if value is not None else {}
     world.judge_roles()
     cluster.accounts[world.key] = ServiceAccountFacts(resource_version="1", role_annotations=annotations, writers=(writer,))
     if described.workload and described.addon_installed:
         cluster.workloads[workload.namespace, workload.kind, workload.name] = (_workload(world), world.key)
-    cluster.without_agent = {a_node(number, ready=True, since=world.now).name for number in range(described.pod_identity_agent_absent)}
+    names = [a_node(number, ready=True, since=world.now).name for number in range(described.nodes)]
+    cluster.without_agent = set(names[: described.pod_identity_agent_absent])
+    cluster.unready_agents = set(names[: described.pod_identity_agent_unready])
+    _add_fargate_nodes(world, described.fargate_nodes)
     world.join_nodes(described.nodes)
     for number in range(described.windows_nodes):
         made = a_node(100 + number, ready=True, since=world.now)
@@ -235,7 +245,21 @@ def _install(world: ScenarioWorld, described: scenarios.World) -> None:
             world.admit(list(cluster.nodes)[number % len(cluster.nodes)])
 
 
+def _add_fargate_nodes(world: ScenarioWorld, count: int) -> None:
+    """Add nodes of Fargate, on which no DaemonSet runs.
+
+    Source: https://docs.aws.amazon.com/eks/latest/userguide/fargate.html
+    """
+    for number in range(count):
+        made = a_node(200 + number, ready=True, since=world.now)
+        name = f"fargate-{made.name}"
+        world.cluster.nodes[name] = replace(made, name=name, nodegroup="", compute_type="fargate")
+        world.cluster.without_agent.add(name)
+
+
 def _workload(world: ScenarioWorld) -> WorkloadFacts:
+    described, container = world.scenario, world.workload.needs.container
+    image = f"registry.example.com/{container}:{described.image_tag}"
     return WorkloadFacts(
         kind=world.workload.kind,
         name=world.workload.name,
@@ -244,6 +268,8 @@ def _workload(world: ScenarioWorld) -> WorkloadFacts:
         max_unavailable=1,
         generation=1,
         observed_generation=1,
+        containers=(ContainerFacts(name=container, image=image, environment={}),) if described.image_tag else (),
+        template_role_arn=resolve_role(described.template_role),
     )
 
 

@@ -200,8 +200,8 @@ class World:
     def set_annotation(self, cluster: InCluster, key: tuple[str, str], role: str | None, manager: str) -> None:
         """The key is set (None: removed) by someone; the version moves, and the webhook learns of it later."""
         old = cluster.accounts[key]
-        annotations = {**old.role_annotations, ROLE_ANNOTATION: role} if role else dict(old.role_annotations)
-        if not role:
+        annotations = {**old.role_annotations, ROLE_ANNOTATION: role} if role is not None else dict(old.role_annotations)
+        if role is None:
             annotations.pop(ROLE_ANNOTATION, None)
         kept = tuple(
             replace(writer, owns_annotation=False) for writer in old.writers if writer.manager != manager and not writer.owns_annotation
@@ -269,7 +269,7 @@ class World:
             return None, True
         changed_at, former = cluster.former_annotations.get(key, (None, {}))
         known = former if changed_at and self.now - changed_at < cluster.webhook.lag else cluster.accounts[key].role_annotations
-        return known.get(ROLE_ANNOTATION), False
+        return known.get(ROLE_ANNOTATION) or None, False
 
     def workloads_of(self, cluster: InCluster, key: tuple[str, str]) -> list[tuple[WorkloadFacts, tuple[str, str]]]:
         return [workload for workload in cluster.workloads.values() if workload[1] == key]
