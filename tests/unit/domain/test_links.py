@@ -2,11 +2,12 @@
 
 import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
+from lambdas.contract.parameters import Mechanism
 from lambdas.contract.settings import Severity
 from lambdas.domain.diagnosis.finding import Link, State
 from lambdas.domain.diagnosis.identity_chain import diagnose
@@ -30,9 +31,12 @@ from lambdas.domain.snapshot.snapshot import (
 from tests.unit.domain.link_cases import addon_record, annotation, identity, pod_identity, symptoms
 from tests.unit.domain.link_cases import cluster as way_in
 from tests.unit.domain.link_cases.fixtures import CLOSED, NOT_APPLICABLE, OK, UNKNOWN, associated
+from tests.unit.domain.link_cases.pod_identity import UNBOUND
 from tests.unit.domain.snapshot_fixtures import OTHER_ROLE, addon, binding, cluster, errors, snapshot_with, some_pods, workload
 from tests.unit.notifications.snapshots import ACCOUNT, NOW, POD_IDENTITY_TRUST, ROLE, nodes, pods, service_account, trust
 from tests.world.simulations import simulation
+
+_CNI = "--cluster-name prod-blue --addon-name vpc-cni"
 
 CASES = way_in.CASES | identity.CASES | addon_record.CASES | annotation.CASES | symptoms.CASES | pod_identity.CASES
 
@@ -279,7 +283,63 @@ def test_waiting_nodes_beside_ready_ones_may_use_another_cni() -> None:
     assert "another CNI" in found.remedies[0].lines[0]
     alone = diagnose(snapshot_with(waiting, nodes=nodes(3, unready=3)))[Link.WORKLOAD]
     assert "though" not in alone.sentence
-    assert "before_compute" in alone.remedies[0].lines[0]
+    assert "before_compute" in alone.remedies[1].lines[0]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said", "remedy"),
+    [
+        (
+            {"addon": Missing("a")},
+            "neither the vpc-cni add-on",
+            f"create-addon --cluster-name prod-blue --addon-name vpc-cni --service-account-role-arn {ROLE}",
+        ),
+        (
+            {"addon": Missing("a"), "binding": UNBOUND},
+            "neither the vpc-cni add-on",
+            "create-addon --cluster-name prod-blue --addon-name vpc-cni",
+        ),
+        (
+            {"addon": Missing("a"), "binding": binding(mechanism=Mechanism.POD_IDENTITY)},
+            "neither the vpc-cni add-on",
+            f"--pod-identity-associations serviceAccount=aws-node,roleArn={ROLE}",
+        ),
+        ({"addon": Unknown("403")}, "whether its add-on does was not read", f"describe-addon {_CNI}"),
+    ],
+)
+def test_an_absent_cni_is_installed_with_its_role_and_only_where_its_record_was_read(
+    changes: dict[str, Any], said: str, remedy: str
+) -> None:
+    found = diagnose(snapshot_with(workload=Missing("d"), nodes=nodes(3, unready=3), **changes))[Link.WORKLOAD]
+    assert said in found.sentence
+    assert found.remedies[0].command.endswith(remedy)
+
+
+@pytest.mark.parametrize(
+    ("value", "known_good_at", "said"),
+    [
+        (None, None, "The ServiceAccount has no role annotation."),
+        ("", None, "The role annotation is empty."),
+        (None, NOW, "The role annotation is gone; it held the role at"),
+        ("", NOW, "The role annotation is empty; it held the role at"),
+    ],
+)
+def test_an_empty_annotation_is_not_called_absent(value: str | None, known_good_at: datetime | None, said: str) -> None:
+    found = diagnose(snapshot_with(service_account=service_account(value), known_good_at=known_good_at))[Link.ANNOTATION]
+    assert found.sentence.startswith(said)
+    assert found.evidence[0].value == ("none" if value is None else "empty")
+
+
+def test_without_a_binding_the_calls_that_the_node_role_lacks_are_named() -> None:
+    bare = pods(2, None, unready=2)
+    refused = snapshot_with(
+        binding=UNBOUND,
+        addon=addon(role_arn=None),
+        service_account=service_account(None),
+        pods=bare,
+        permission_errors=errors(bare[0].name),
+    )
+    assert "the role of the node may not call ec2:" in diagnose(refused)[Link.ANNOTATION].sentence
 
 
 def test_a_deleted_daemon_set_is_restored_with_its_role() -> None:

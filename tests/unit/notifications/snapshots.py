@@ -126,7 +126,7 @@ def service_account(
     written_at = at or NOW - timedelta(days=10)
     return ServiceAccountFacts(
         resource_version="4711",
-        role_annotations={key: role} if role else {},
+        role_annotations={} if role is None else {key: role},
         writers=(FieldWriter(manager=manager, at=written_at, owns_annotation=role is not None),),
     )
 

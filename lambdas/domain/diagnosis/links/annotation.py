@@ -16,6 +16,9 @@ from lambdas.domain.snapshot.bindings import wants_association
 from lambdas.domain.snapshot.node_reachability import pods_on_lost_nodes, reachable_pods
 from lambdas.domain.snapshot.snapshot import Binding, FieldWriter, Missing, NotRead, PodFacts, ServiceAccountFacts, Snapshot, Unknown
 
+MOST_CALLS: Final = 3
+"""Maximum number of refused calls in a sentence."""
+
 
 def stray_keys(account: ServiceAccountFacts) -> dict[str, str]:
     """Annotations with a misspelt key that were meant for the role: `key -> value`."""
@@ -45,7 +48,7 @@ def _annotation(snapshot: Snapshot, account: ServiceAccountFacts) -> Finding:
     evidence = Evidence(
         f"ServiceAccount {snapshot.target.namespace}/{snapshot.target.name}",
         ROLE_ANNOTATION,
-        value or "none",
+        "none" if value is None else value or "empty",
         annotation_changed_at(account),
     )
     if snapshot.desired_role is None:
@@ -60,9 +63,11 @@ def _annotation(snapshot: Snapshot, account: ServiceAccountFacts) -> Finding:
         sentence = f"The role is under the key {key}, which nothing reads; the correct key is {ROLE_ANNOTATION}."
         return broken(Link.ANNOTATION, Verdict.ANNOTATION_KEY_MISSPELT, sentence, Evidence(evidence.subject, key, stray[key]))
     if snapshot.known_good_at:
-        sentence = f"The role annotation is gone; it was there at {snapshot.known_good_at:%Y-%m-%d %H:%M} UTC."
+        state = "gone" if value is None else "empty"
+        sentence = f"The role annotation is {state}; it held the role at {snapshot.known_good_at:%Y-%m-%d %H:%M} UTC."
         return broken(Link.ANNOTATION, Verdict.ANNOTATION_WIPED, sentence, evidence)
-    return broken(Link.ANNOTATION, Verdict.ANNOTATION_MISSING, "The ServiceAccount has no role annotation.", evidence)
+    sentence = "The ServiceAccount has no role annotation." if value is None else "The role annotation is empty."
+    return broken(Link.ANNOTATION, Verdict.ANNOTATION_MISSING, sentence, evidence)
 
 
 def unclaimed(snapshot: Snapshot) -> Finding | None:
@@ -85,17 +90,18 @@ def unclaimed(snapshot: Snapshot) -> Finding | None:
 
 
 def _unbound(snapshot: Snapshot, value: str | None, evidence: Evidence) -> Finding:
-    if value is None and _refused_on_the_node_role(snapshot):
-        sentence = "The ServiceAccount has no role annotation, and the role of the node does not suffice."
+    if value is None and (calls := _refused_on_the_node_role(snapshot)):
+        sentence = f"The ServiceAccount has no role annotation, and the role of the node may not call {', '.join(calls[:MOST_CALLS])}."
         return broken(Link.ANNOTATION, Verdict.ANNOTATION_MISSING, sentence, evidence)
     return not_applicable(Link.ANNOTATION, f"{value or 'none'}; no binding to compare with")
 
 
-def _refused_on_the_node_role(snapshot: Snapshot) -> bool:
-    """Whether a call of a pod without its own credentials was refused."""
+def _refused_on_the_node_role(snapshot: Snapshot) -> tuple[str, ...]:
+    """The calls that were refused to pods without their own credentials, each once."""
     pods = snapshot.pods if isinstance(snapshot.pods, tuple) else ()
     bare = {pod.name: pod.created_at for pod in pods if pod.role_arn is None and not pod.container_credentials and not pod.deleting}
-    return any(error.pod in bare and error.at >= bare[error.pod] for error in harmful_errors(snapshot))
+    refused = (error.call for error in harmful_errors(snapshot) if error.pod in bare and error.at >= bare[error.pod])
+    return tuple(dict.fromkeys(refused))
 
 
 def annotation_changed_at(account: ServiceAccountFacts) -> datetime | None:

@@ -13,6 +13,7 @@ from lambdas.domain.diagnosis.node_readiness import is_within_grace, waiting_for
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.errors import Denial
 from lambdas.domain.plurals import pluralize
+from lambdas.domain.snapshot.bindings import wants_association
 from lambdas.domain.snapshot.snapshot import (
     AddonFacts,
     ClusterFacts,
@@ -147,8 +148,7 @@ def _without_workload(snapshot: Snapshot) -> Finding:
 def _not_installed(snapshot: Snapshot, waiting: tuple[NodeFacts, ...]) -> Finding:
     wait = pluralize(len(waiting), "node waits", "nodes wait")
     besides = isinstance(snapshot.nodes, tuple) and any(node.ready and node.os == "linux" for node in snapshot.nodes)
-    recorded = isinstance(snapshot.addon, AddonFacts)
-    gone = "the vpc-cni add-on exists, but its DaemonSet does not" if recorded else "neither the vpc-cni add-on nor its DaemonSet exists"
+    gone, install = _missing_cni(snapshot)
     return broken(
         Link.WORKLOAD,
         Verdict.ADDON_NOT_INSTALLED,
@@ -156,18 +156,44 @@ def _not_installed(snapshot: Snapshot, waiting: tuple[NodeFacts, ...]) -> Findin
         *(Evidence(f"Node {node.name}", "Ready", node.message, node.since) for node in waiting[:3]),
         remedies=(
             *((_ANOTHER_CNI,) if besides else ()),
-            Remedy("let EKS install it again", update_with_role(snapshot, snapshot.addon, version=snapshot.addon.version))
-            if isinstance(snapshot.addon, AddonFacts)
-            else _INSTALL_CNI,
+            *install,
             Remedy("do not replace the nodes: they become Ready once the CNI runs"),
         ),
     )
 
 
+def _missing_cni(snapshot: Snapshot) -> tuple[str, tuple[Remedy, ...]]:
+    """What does not exist, as a part of a sentence, and how to install it."""
+    match snapshot.addon:
+        case AddonFacts() as addon:
+            again = Remedy("let EKS install it again", update_with_role(snapshot, addon, version=addon.version))
+            return "the vpc-cni add-on exists, but its DaemonSet does not", (again,)
+        case Missing():
+            install = Remedy("install the vpc-cni add-on", _create_with_role(snapshot))
+            return "neither the vpc-cni add-on nor its DaemonSet exists", (install, _NODES_AFTER_CNI)
+    look = Remedy(
+        "see whether the add-on exists", f"aws eks describe-addon --cluster-name {snapshot.target.cluster} --addon-name {CNI_ADDON}"
+    )
+    return "its DaemonSet does not exist; whether its add-on does was not read", (look,)
+
+
 _ANOTHER_CNI: Final = Remedy(
     "if the Ready nodes use another CNI (Cilium, Calico), check that CNI: these nodes do not wait for aws-node then"
 )
-_INSTALL_CNI: Final = Remedy("install the vpc-cni add-on before the node groups: before_compute = true in terraform-aws-eks")
+_NODES_AFTER_CNI: Final = Remedy("declare the vpc-cni add-on before the node groups: before_compute = true in terraform-aws-eks")
+
+
+def _create_with_role(snapshot: Snapshot) -> str:
+    """The command that creates the add-on, with its role where a binding names one.
+
+    Source: https://docs.aws.amazon.com/cli/latest/reference/eks/create-addon.html
+    """
+    create, role = f"aws eks create-addon --cluster-name {snapshot.target.cluster} --addon-name {CNI_ADDON}", snapshot.desired_role
+    if role is None:
+        return create
+    if wants_association(snapshot.binding):
+        return f"{create} --pod-identity-associations {quote(f'serviceAccount={snapshot.target.name},roleArn={role}')}"
+    return f"{create} --service-account-role-arn {quote(role)}"
 
 
 def mechanism_link(snapshot: Snapshot) -> Finding:
