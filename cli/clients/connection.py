@@ -24,6 +24,7 @@ def connect(options: GlobalOptions) -> Dependencies:
     from cli.clients.aws_session import UserSession, caller_identity, region_of
     from cli.clients.cluster_access import UserClusterAccess
     from cli.clients.cluster_login import AwsLogin, KubeconfigLogin, UserClusters
+    from cli.clients.identity_inventory import AwsIdentityInventory
     from cli.clients.local_incidents import LocalIncidents
     from cli.clients.role_policies import IamRolePolicies
     from cli.clients.stack_events import EventBridgeRules
@@ -76,6 +77,7 @@ def connect(options: GlobalOptions) -> Dependencies:
         incident_list=incident_table.IncidentTable(session, environment.incidents_table) if stack else incident_table.EmptyIncidentList(),
         callbacks=LambdaCallbacks(session),
         cluster_access=UserClusterAccess(session, eks, clusters),
+        identities=AwsIdentityInventory(session, clusters),
         role_policies=IamRolePolicies(session),
         trigger_sources=AwsTriggerSources(session),
         pattern_tester=EventBridgePatternTester(session),

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
         ApprovalCallbacks,
         ClusterAccess,
         EventPatternTester,
+        IdentityInventory,
         IncidentList,
         ParameterWriter,
         RolePolicies,
@@ -40,6 +41,7 @@ class Dependencies:
     incident_list: IncidentList
     callbacks: ApprovalCallbacks
     cluster_access: ClusterAccess
+    identities: IdentityInventory
     role_policies: RolePolicies
     trigger_sources: TriggerSources
     pattern_tester: EventPatternTester

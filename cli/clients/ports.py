@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from lambdas.domain.incidents.incident import Incident, PastIncident
+    from lambdas.domain.snapshot.snapshot import ClusterFacts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,4 +159,24 @@ class EventPatternTester(Protocol):
 
     def matching(self, event: Mapping[str, Any], patterns: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
         """Return the names of the patterns that the event matches."""
+        ...
+
+
+class IdentityInventory(Protocol):
+    """What gives ServiceAccounts of a cluster credentials, and the add-ons."""
+
+    def associated(self, cluster: str) -> frozenset[tuple[str, str]]:
+        """Return `(namespace, name)` of each ServiceAccount with a pod identity association."""
+        ...
+
+    def annotated(self, facts: ClusterFacts) -> Mapping[tuple[str, str], str]:
+        """Return the role annotation of each ServiceAccount that has one, by `(namespace, name)`."""
+        ...
+
+    def addons(self, cluster: str) -> Sequence[str]:
+        """Return the names of the installed add-ons."""
+        ...
+
+    def associable(self, addon: str, version: str) -> frozenset[str]:
+        """Return the names of the ServiceAccounts for which this version of the add-on takes associations."""
         ...

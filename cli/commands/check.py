@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cli.queries.assessment import TargetAssessment
+    from cli.queries.targets import TargetSelection
 
 Clusters = Annotated[
     list[str],
@@ -39,10 +40,16 @@ def check(
     service_account: ServiceAccount = "",
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Show each change, until Ctrl-C.")] = False,
     wait: Annotated[int, typer.Option("--wait", help="Repeat until no fault is found, for this many seconds at most.", min=0)] = 0,
+    mechanisms: Annotated[
+        bool,
+        typer.Option(
+            "--mechanisms", help="Show for every ServiceAccount with a role which mechanism gives it, and what blocks Pod Identity."
+        ),
+    ] = False,
 ) -> int:
     """Show whether the identity is healthy, and which link is broken.
 
-    Read-only. Exit code 0: no fault found, 1: broken, 2: unknown.
+    Read-only. Exit code 0: no fault found, 1: broken, 2: unknown. With --mechanisms, the code is 0, or 2 where a part was not read.
 
     Example: irsa-remediator check --cluster prod-blue
     """
@@ -55,6 +62,10 @@ def check(
     if watch and wait:
         raise CommandError("--watch and --wait exclude each other", next_step="give one of them")
     selection = TargetSelection(clusters=(*(clusters or ()), *cluster), all_clusters=all_clusters, service_account=service_account)
+    if mechanisms:
+        if watch or wait:
+            raise CommandError("--mechanisms excludes --watch and --wait", next_step="give one of them")
+        return _write_mechanisms(options, selection)
     connect, assess = partial(connection.connect, options), partial(assess_targets, selection)
     if not watch:
         return _write(options, assess_until_sound(connect, assess, wait_s=wait))
@@ -65,6 +76,18 @@ def check(
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
     return ExitCode.OK
+
+
+def _write_mechanisms(options: GlobalOptions, selection: TargetSelection) -> ExitCode:
+    from cli.clients import connection
+    from cli.queries.mechanisms import read_mechanisms
+    from cli.views.mechanism_table import mechanisms_document, mechanisms_view
+
+    found = read_mechanisms(selection, connection.connect(options))
+    code = worst(cluster.exit_code for cluster in found)
+    document = {"command": "check", "exitCode": code, "mechanisms": [mechanisms_document(cluster) for cluster in found]}
+    write(options.output, document, *(mechanisms_view(cluster) for cluster in found))
+    return code
 
 
 def _write(options: GlobalOptions, assessments: Sequence[TargetAssessment]) -> ExitCode:

@@ -157,6 +157,12 @@ def uid(item: Json) -> str:
     return _required(_object(item["metadata"], "metadata"), "uid")
 
 
+def namespaced_name(item: Json) -> tuple[str, str]:
+    """Namespace and name of a namespaced object."""
+    metadata = _object(item["metadata"], "metadata")
+    return _required(metadata, "namespace"), _required(metadata, "name")
+
+
 def _is_role_key(key: str) -> bool:
     """Whether the key is the role annotation or a misspelling such as `eks.amazon.com/role-arn` or `eks.amazonaws.com/roleARN`."""
     return "".join(filter(str.isalnum, key.lower())).endswith("rolearn")

@@ -41,6 +41,18 @@ def describe_addon_versions(_: EksState, params: dict[str, Any]) -> dict[str, An
     return page(addons, params, "addons")
 
 
+def describe_addon_configuration(_: EksState, params: dict[str, Any]) -> dict[str, Any]:
+    """The ServiceAccounts that a version takes associations for, without the recommended policies.
+
+    Source: https://docs.aws.amazon.com/eks/latest/userguide/retreive-iam-info.html
+    """
+    name, version = params["addonName"], params["addonVersion"]
+    if not is_offered(name, version):
+        raise not_found(f"No add-on found for name: {name} and version: {version}", addonName=name)
+    configuration = [{"serviceAccount": account} for account in associated_accounts(name, version)]
+    return {"addonName": name, "addonVersion": version, "podIdentityConfiguration": configuration}
+
+
 def create_addon(state: EksState, params: dict[str, Any], caller: Caller) -> dict[str, Any]:
     """Create an add-on in state CREATING. Source: https://docs.aws.amazon.com/eks/latest/APIReference/API_CreateAddon.html"""
     cluster = state.cluster(params["clusterName"])

@@ -29,6 +29,7 @@ _READS: dict[str, Callable[[EksState, dict[str, Any]], dict[str, Any]]] = {
     "DescribeAddon": eks_addons.describe_addon,
     "ListAddons": eks_addons.list_addons,
     "DescribeAddonVersions": eks_addons.describe_addon_versions,
+    "DescribeAddonConfiguration": eks_addons.describe_addon_configuration,
     "DescribeUpdate": eks_updates.describe_update,
     "ListUpdates": eks_updates.list_updates,
     "ListPodIdentityAssociations": eks_pod_identity.list_pod_identity_associations,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from cli.clients.dependencies import Dependencies
 from cli.clients.ports import AuditLog, GroupBinding
 from lambdas.contract.admission import API_VERSION, with_defaults
+from lambdas.contract.names import ROLE_ANNOTATION
 from lambdas.contract.settings import UNKNOWN_FLOOR, parse_floor
 from lambdas.domain.errors import Conflict, NotFound, RemediatorError, TransientError
 from lambdas.domain.snapshot.bindings import Parameter
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from lambdas.domain.incidents.incident import Incident, PastIncident
+    from lambdas.domain.snapshot.snapshot import ClusterFacts
 
 CALLER = f"arn:aws:sts::{ACCOUNT}:assumed-role/oncall/jane"
 ROLES = f"arn:aws:iam::{ACCOUNT}:role/checker,arn:aws:iam::{ACCOUNT}:role/remediator,arn:aws:iam::{ACCOUNT}:role/watcher"
@@ -139,6 +141,30 @@ def _key(manifest: Mapping[str, Any]) -> tuple[str, str, str]:
 
 
 @dataclass
+class FakeIdentityInventory:
+    """`associable_accounts` are the ServiceAccounts by add-on for which it takes associations."""
+
+    world: World
+    associable_accounts: dict[str, frozenset[str]] = field(default_factory=lambda: {"vpc-cni": frozenset({"aws-node"})})
+
+    def associated(self, cluster: str) -> frozenset[tuple[str, str]]:
+        self.world.raise_fault("identities.associated")
+        return frozenset(account for account, found in self.world.clusters[cluster].associations.items() if found)
+
+    def annotated(self, facts: ClusterFacts) -> Mapping[tuple[str, str], str]:
+        self.world.raise_fault("identities.annotated")
+        found = {account: item.role_annotations.get(ROLE_ANNOTATION) for account, item in self.world.clusters[facts.name].accounts.items()}
+        return {account: role for account, role in found.items() if role is not None}
+
+    def addons(self, cluster: str) -> list[str]:
+        return list(self.world.clusters[cluster].addons)
+
+    def associable(self, addon: str, version: str) -> frozenset[str]:
+        self.world.raise_fault("identities.associable")
+        return self.associable_accounts.get(addon, frozenset())
+
+
+@dataclass
 class FakeTriggerSources:
     """By default a trail logs, the audit log is written, and nothing else is on."""
 
@@ -193,6 +219,7 @@ class Fakes:
     events: FakeEvents
     callbacks: FakeApprovalCallbacks
     cluster_access: FakeClusterAccess
+    identities: FakeIdentityInventory
     role_policies: FakeRolePolicies
     trigger_sources: FakeTriggerSources
     pattern_tester: FakePatternTester
@@ -215,7 +242,7 @@ def fake_dependencies(world: World) -> Fakes:
     incidents, notifier, events = FakeIncidents(world), FakeNotifier(world), FakeEvents(world)
     callbacks, cluster_access, trigger_sources = FakeApprovalCallbacks(), FakeClusterAccess(), FakeTriggerSources()
     role_policies, pattern_tester = FakeRolePolicies(), FakePatternTester()
-    stack = FakeStack(ENVIRONMENT)
+    identities, stack = FakeIdentityInventory(world), FakeStack(ENVIRONMENT)
     dependencies = Dependencies(
         caller=CALLER,
         environment=ENVIRONMENT,
@@ -229,6 +256,7 @@ def fake_dependencies(world: World) -> Fakes:
         incident_list=FakeIncidentList(incidents),
         callbacks=callbacks,
         cluster_access=cluster_access,
+        identities=identities,
         role_policies=role_policies,
         trigger_sources=trigger_sources,
         pattern_tester=pattern_tester,
@@ -237,5 +265,16 @@ def fake_dependencies(world: World) -> Fakes:
         sleep=world.sleep,
     )
     return Fakes(
-        world, incidents, notifier, events, callbacks, cluster_access, role_policies, trigger_sources, pattern_tester, stack, dependencies
+        world,
+        incidents,
+        notifier,
+        events,
+        callbacks,
+        cluster_access,
+        identities,
+        role_policies,
+        trigger_sources,
+        pattern_tester,
+        stack,
+        dependencies,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -15,6 +15,7 @@ from cli.interactive.drill import NAMESPACE as NAMESPACE_OF_DRILL
 from lambdas.contract.access import GROUPS, BoundWorkload, manifests
 from lambdas.contract.admission import limit_policies
 from lambdas.contract.environment import Function
+from lambdas.contract.names import POD_IDENTITY_AGENT_ADDON, ROLE_ANNOTATION
 from lambdas.contract.parameters import ServiceAccountRef, binding_path
 from lambdas.contract.self_test import Answer
 from lambdas.contract.settings import settings_path
@@ -24,9 +25,11 @@ from lambdas.domain.errors import AccessDenied, Denial, TransientError
 from lambdas.domain.incidents.details import CountSample, IncidentDetails, TimelineEntry
 from lambdas.domain.incidents.incident import Incident, Outcome, PastIncident
 from lambdas.domain.snapshot.bindings import Parameter
+from lambdas.domain.snapshot.snapshot import AddonFacts, Association, RoleFacts, ServiceAccountFacts
 from tests.unit.cli.fake_dependencies import Fakes
 from tests.unit.notifications.snapshots import POD_IDENTITY_TRUST
-from tests.world import NAME, NAMESPACE, NOON, described, role_arn
+from tests.world import NAME, NAMESPACE, NOON, Pod, described, role_arn
+from tests.world.described import right_trust
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -110,6 +113,57 @@ def opened(**changes: Any) -> Incident:
 def _past_incidents(fakes: Fakes) -> None:
     row = fakes.incidents._row(TARGET)
     row.past += [past(), past("19aa03bb77cc", outcome=Outcome.NEEDS_ACTION, verdict="trust-other-issuer", changes=(), trigger="sweep")]
+
+
+def _mechanisms(fakes: Fakes) -> None:
+    """Three nodes, one of them with Windows and one without the agent, and ServiceAccounts of every state."""
+    here = fakes.world.clusters["demo"]
+    here.addons[POD_IDENTITY_AGENT_ADDON] = AddonFacts(
+        name=POD_IDENTITY_AGENT_ADDON, version="v1.3.10-eksbuild.2", status="ACTIVE", role_arn=None
+    )
+    first, second, third = sorted(here.nodes)
+    here.nodes[third] = replace(here.nodes[third], os="windows")
+    here.without_agent = {second}
+    both = {"Version": "2012-10-17", "Statement": [*POD_IDENTITY_TRUST["Statement"]]}
+    template = next(iter(here.pods.values())).facts
+    far, app = "arn:aws:iam::444455556666:role/audit", role_arn("team/reports")
+    accounts = {
+        ("shop", "cart"): (role_arn("cart"), "", [first]),
+        ("shop", "legacy"): (role_arn("legacy"), "", [first, third]),
+        ("shop", "audit"): (far, "", [second]),
+        ("shop", "reports"): (role_arn("old-reports"), app, [first, first, second]),
+        ("shop", "idle"): (role_arn("idle"), "", []),
+    }
+    for (namespace, name), (annotation, associated, nodes) in accounts.items():
+        here.accounts[namespace, name] = ServiceAccountFacts(resource_version="1", role_annotations={ROLE_ANNOTATION: annotation})
+        here.associations[namespace, name] = (Association(id=f"a-{name}", role_arn=associated),) if associated else ()
+        for number, node in enumerate(nodes):
+            is_old = bool(associated) and number == 0
+            facts = replace(
+                template,
+                name=f"{name}-{number}",
+                uid=f"{name}-{number}",
+                node=node,
+                role_arn=annotation if is_old or not associated else None,
+                container_credentials=bool(associated) and not is_old,
+            )
+            here.pods[facts.name] = Pod(facts, (namespace, name))
+    for arn in (role_arn("cart"), role_arn("idle"), app):
+        fakes.world.roles[arn] = RoleFacts(arn=arn, trust=both)
+    fakes.world.roles[role_arn("legacy")] = RoleFacts(arn=role_arn("legacy"), trust=right_trust(here.facts.issuer or ""))
+
+
+def _mechanisms_unread(fakes: Fakes) -> None:
+    fakes.world.fail("identities.annotated", AccessDenied("list ServiceAccounts: 403 Forbidden", denial=Denial.FORBIDDEN), times=None)
+    fakes.world.fail("cluster.agent_pods", AccessDenied("list pods of the agent: 403 Forbidden", denial=Denial.FORBIDDEN), times=None)
+    fakes.world.fail("identities.associable", TransientError("read the configuration: no answer"), times=None)
+
+
+def _auto_mode_nodes(fakes: Fakes) -> None:
+    """The nodes have a built-in agent, and the installed release of the add-on takes no associations."""
+    fakes.identities.associable_accounts = {}
+    nodes = fakes.world.clusters["demo"].nodes
+    nodes.update({name: replace(node, compute_type="auto") for name, node in nodes.items()})
 
 
 def _hostile_incident(fakes: Fakes) -> None:
@@ -337,6 +391,20 @@ SESSIONS: Final[Mapping[str, Session]] = {
     "check-open-incident": Session(("check",), BROKEN, prepare=_remediator_repairs),
     "check-without-history": Session(("check",), BROKEN, prepare=_history_denied),
     "check-pod-identity": Session(("check",), {"associations": [role_arn("demo-vpc-cni")]}),
+    "check-mechanisms": Session(
+        ("check --mechanisms", "check --mechanisms -s shop/reports -o json", "check --mechanisms --watch", "check gone --mechanisms"),
+        {"cluster": {"nodes": 3}},
+        prepare=_mechanisms,
+    ),
+    "check-mechanisms-unread": Session(("check --mechanisms",), {"cluster": {"nodes": 3}}, prepare=_mechanisms_unread),
+    "check-mechanisms-none": Session(
+        ("check --mechanisms",), {"binding": None, "annotation": None, "addon": {"role_arn": None}, "cluster": {"nodes": 1}}
+    ),
+    "check-mechanisms-auto-mode": Session(
+        ("check --mechanisms",),
+        {"cluster": {"nodes": 2, "auto_mode": True}, "role": {"trust": POD_IDENTITY_TRUST}},
+        prepare=_auto_mode_nodes,
+    ),
     "check-hostile-text": Session(("check",), {"annotation": HOSTILE}),
     "check-positional": Session(("check demo other", "plan demo", "fix demo --dry-run", "fix demo --cluster other"), prepare=_two_clusters),
     "check-usage-error": Session(("check --clutser demo", "check -s aws-node")),

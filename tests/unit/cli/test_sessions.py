@@ -11,7 +11,18 @@ from tests.unit.cli.sessions import SESSIONS, Session
 from tests.unit.cli.terminal import fakes_of, run, transcript
 
 GOLDEN = Path(__file__).parent / "golden"
-VIEWS = ("check-trust", "check-all", "plan", "history", "settings-describe", "access-check", "bindings-fleet", "adopt", "verify-faults")
+VIEWS = (
+    "check-trust",
+    "check-all",
+    "check-mechanisms",
+    "plan",
+    "history",
+    "settings-describe",
+    "access-check",
+    "bindings-fleet",
+    "adopt",
+    "verify-faults",
+)
 
 
 @pytest.mark.parametrize(("name", "session"), SESSIONS.items(), ids=SESSIONS)

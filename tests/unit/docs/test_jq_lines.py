@@ -21,7 +21,7 @@ PREPARE = {"history": SESSIONS["history-open"].prepare, "verify": SESSIONS["veri
 
 
 def test_the_page_has_lines_for_jq() -> None:
-    assert len(LINES) == 7
+    assert len(LINES) == 8
 
 
 @pytest.mark.skipif(shutil.which("jq") is None, reason="jq is not installed")
