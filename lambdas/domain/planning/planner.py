@@ -209,6 +209,8 @@ def _blocked_link(snapshot: Snapshot, diagnosis: Diagnosis, finding: Finding, wa
         return BlockedAction(link=finding.link, reason=BlockReason.PRECONDITION_UNKNOWN, sentence=sentence)
     if finding.verdict is Verdict.ADDON_ROLE_MISSING and (held := _blocked_record(snapshot)):
         return held
+    if finding.link is Link.PODS and finding.link in wanted and snapshot.has_identity_webhook is False:
+        return BlockedAction(link=finding.link, reason=BlockReason.PRECONDITION_FAILED, sentence=WITHOUT_WEBHOOK)
     if finding.verdict is Verdict.CLUSTER_INITIALIZING:
         return BlockedAction(
             link=finding.link, reason=BlockReason.GRACE_PERIOD, sentence="the cluster was created minutes ago; the next sweep checks it"
@@ -222,6 +224,9 @@ def _blocked_link(snapshot: Snapshot, diagnosis: Diagnosis, finding: Finding, wa
     if finding.link not in wanted and not _ends_by_itself(diagnosis, finding, wanted):
         return BlockedAction(link=finding.link, reason=BlockReason.NEEDS_PERSON, sentence="only a person can change this")
     return None
+
+
+WITHOUT_WEBHOOK: Final = "no identity webhook is registered, so a new pod would not get the role either"
 
 
 def _blocked_record(snapshot: Snapshot) -> BlockedAction | None:

@@ -121,6 +121,15 @@ def test_no_pod_is_replaced_where_a_new_pod_might_not_get_the_role(snapshot: Sna
     assert reasons(made)[Link.PODS] is reason
 
 
+def test_without_an_identity_webhook_no_pod_is_replaced_and_the_record_is_still_repaired() -> None:
+    made = planned(everything(service_account=service_account(), has_identity_webhook=False))
+    assert kinds(made) == ["update-addon-role"]
+    assert reasons(made)[Link.PODS] is BlockReason.PRECONDITION_FAILED
+    for registered in (True, UNREAD, NOT_READ):
+        made = planned(everything(service_account=service_account(), has_identity_webhook=registered))
+        assert "replace-canary-pod" in kinds(made), "only an absent webhook is shown to admit no pod with the role"
+
+
 def test_the_annotation_is_first_and_the_record_last() -> None:
     made = planned(everything(), RepairHistory(incident_id="7f3a", round=2))
     assert made.actions == (

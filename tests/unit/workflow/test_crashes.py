@@ -24,7 +24,7 @@ KILLED_ANYWHERE = ("addon-role-missing", "annotation-wiped", "latent-and-role-un
 """
 
 
-UNSTABLE_PODS = {"webhook-absent", "webhook-down", "webhook-lags", "repair-clock", "update-waited-for"}
+UNSTABLE_PODS = {"webhook-down", "webhook-lags", "repair-clock", "update-waited-for"}
 """Scenarios that admit pods without the role during the repair. The number of replaced pods depends on the time of assessment."""
 
 

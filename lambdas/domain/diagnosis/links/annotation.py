@@ -169,9 +169,9 @@ def _pods_with_role(snapshot: Snapshot, severity: Severity) -> Finding:
     is_absent = snapshot.has_identity_webhook is False
     remedies = (_RESTORE_WEBHOOK,) if is_absent else ()
     if len(skipped) == len(stale):
-        stale_share = f"{len(stale)} of {pluralize(pods, 'pod')}"
-        cause = "No identity webhook is registered, so it" if is_absent else "The identity webhook"
-        sentence = f"{cause} missed {stale_share}: created after the annotation, yet without the role{besides}."
+        without = f"{pluralize_share(len(stale), pods, 'pod', 'was', 'were')} created without the role"
+        missed = f"The identity webhook missed {len(stale)} of {pluralize(pods, 'pod')}: created after the annotation, yet without the role"
+        sentence = f"{f'No identity webhook is registered, so {without}' if is_absent else missed}{besides}."
         return broken(Link.PODS, Verdict.WEBHOOK_MISSED, sentence, *evidence, remedies=remedies)
     sentence = f"{pluralize_share(len(stale), pods, 'pod', 'was', 'were')} admitted without the right role{besides}."
     return broken(Link.PODS, Verdict.PODS_STALE, sentence, *evidence, remedies=remedies)
