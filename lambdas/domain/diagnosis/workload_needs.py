@@ -76,6 +76,13 @@ def release_warning(snapshot: Snapshot, version: str) -> str:
     return f"{bad.addon} {version} is known to fail: {bad.reason}{instead}"
 
 
+def undecided_bad_release(snapshot: Snapshot) -> BadRelease | None:
+    """Why the installed release may not start with the role: it needs an uncommon call that is not shown to be allowed or refused."""
+    bad = known_bad(snapshot, installed_version(snapshot))
+    decision = snapshot.simulated.get(bad.call) if bad and isinstance(snapshot.simulated, Mapping) else None
+    return bad if bad and bad.call and (decision is None or decision.allowed is None) else None
+
+
 def _addon(snapshot: Snapshot) -> AddonNeeds | None:
     workload = known(snapshot.target.namespace, snapshot.target.name)
     return workload.needs if workload else None

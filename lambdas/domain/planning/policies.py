@@ -8,13 +8,17 @@ from typing import Final
 from lambdas.contract.settings import Mode, Severity, WhenUnverified, Window
 from lambdas.domain.diagnosis.finding import PRECONDITIONS, READABLE_PRECONDITIONS, Finding, Link, State
 from lambdas.domain.diagnosis.identity_chain import Diagnosis
-from lambdas.domain.diagnosis.links.annotation import last_writer, uses_pod_identity
+from lambdas.domain.diagnosis.links.annotation import last_writer, stale_pods, uses_pod_identity
 from lambdas.domain.diagnosis.links.identity import role_name, trust_breadth
+from lambdas.domain.diagnosis.pod_credentials import has_right_role
 from lambdas.domain.diagnosis.verdict import ANNOTATION_VERDICTS, Verdict
+from lambdas.domain.diagnosis.workload_needs import installed_version, undecided_bad_release
 from lambdas.domain.incidents.incident import Outcome, PastIncident
 from lambdas.domain.planning.actions import AnnotateServiceAccount
 from lambdas.domain.planning.plan import BlockReason
 from lambdas.domain.planning.role_bounds import account_of, why_outside
+from lambdas.domain.plurals import pluralize
+from lambdas.domain.snapshot.node_reachability import reachable_pods
 from lambdas.domain.snapshot.snapshot import Binding, Missing, ServiceAccountFacts, Snapshot
 
 TUG_OF_WAR_REPAIRS: Final = 3
@@ -128,6 +132,22 @@ def _precondition_unknown(snapshot: Snapshot, diagnosis: Diagnosis, _past: Repai
     )
 
 
+def _release_may_not_start(snapshot: Snapshot, diagnosis: Diagnosis, _past: RepairHistory) -> Blocker | None:
+    # A node role often allows the call, so that pods without the role work. Where pods fail already, the canary shows whether the role
+    # helps. A ready pod with the role shows that the release starts with it.
+    bad, version = undecided_bad_release(snapshot), installed_version(snapshot)
+    working = sum(pod.ready for pod in stale_pods(snapshot))
+    is_seen_to_start = any(pod.ready and has_right_role(snapshot, pod) for pod in reachable_pods(snapshot))
+    is_accepted = snapshot.settings.when_unverified is WhenUnverified.RESTORE
+    if bad is None or not working or is_seen_to_start or is_accepted or diagnosis.severity is Severity.CRITICAL:
+        return None
+    return Blocker(
+        BlockReason.PRECONDITION_UNKNOWN,
+        f"whether {role_name(snapshot.desired_role or '')} allows {bad.call} is not known, and {bad.addon} {version} does not start without"
+        f" it; {pluralize(working, 'pod works', 'pods work')} without the role now",
+    )
+
+
 def _observe(snapshot: Snapshot, _diagnosis: Diagnosis, _past: RepairHistory) -> Blocker | None:
     return Blocker(BlockReason.OBSERVE_MODE, "mode is observe: notify only") if snapshot.settings.mode is Mode.OBSERVE else None
 
@@ -235,6 +255,7 @@ POLICIES: Final[tuple[Policy, ...]] = (
     _trusts_everyone,
     _mechanism_unread,
     _precondition_unknown,
+    _release_may_not_start,
     _observe,
     _circuit_breaker,
     _tug_of_war,
