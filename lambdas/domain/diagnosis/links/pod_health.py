@@ -6,6 +6,7 @@ from typing import Final
 
 from lambdas.contract.names import CNI_ADDON
 from lambdas.contract.settings import Severity
+from lambdas.contract.workloads import WorkloadKind, known
 from lambdas.domain.diagnosis.finding import Evidence, Finding, Link, Remedy, broken, object_name
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.plurals import pluralize
@@ -25,14 +26,19 @@ MOST_EVIDENCE: Final = 3
 
 
 def not_created(snapshot: Snapshot) -> Finding | None:
-    """The controller wants more pods than exist: it reports why, or no pod exists although a roll-out would keep some."""
+    """The controller wants more pods than exist: it reports why, or no pod exists although a roll-out would keep some.
+
+    A DaemonSet creates a pod at once when one is gone, so that a node without its pod is a finding in a cluster of one node, too.
+    Source: https://github.com/kubernetes/kubernetes/blob/HEAD/pkg/controller/daemon/daemon_controller.go (podsShouldBeOnNode)
+    """
     workload = snapshot.workload
     if not isinstance(workload, WorkloadFacts) or not isinstance(snapshot.pods, tuple) or len(snapshot.pods) >= workload.desired:
         return None
     if workload.service_account not in ("", snapshot.target.name):
         return None  # its pods run under another ServiceAccount
     errors = _recent_errors(snapshot)
-    if not errors and (snapshot.pods or workload.desired <= workload.max_unavailable):
+    may_replace_all = workload.kind is not WorkloadKind.DAEMON_SET and workload.desired <= workload.max_unavailable
+    if not errors and (snapshot.pods or may_replace_all):
         return None
     existing_pods, desired_pods = len(snapshot.pods), workload.desired
     reason = f": {errors[0].message[:200]}" if errors else ", and no event names the reason"
@@ -116,14 +122,16 @@ def _minutes(span: timedelta) -> str:
 def not_ready(snapshot: Snapshot, *, preconditions_known: bool) -> Finding | None:
     """Pods that do not become ready although no link explains it.
 
-    Every pod of the CNI counts, since its node depends on it. Pods of other workloads fail for many reasons, so they count only if none is
-    ready and the preconditions of the role could not be read.
+    Every pod of the CNI counts, since its node depends on it. Pods of other workloads count only if none is ready. Where the preconditions
+    of the role were read, these are the add-ons that need AWS and whose containers fail: without credentials, some releases exit.
     """
     pods = reachable_pods(snapshot)
     grace = timedelta(seconds=snapshot.settings.node_grace_s)
     late = _by_age(pod for pod in pods if not pod.ready and snapshot.began_at - pod.created_at >= grace)
     is_cni = snapshot.addon_name == CNI_ADDON
-    if not late or (not is_cni and (len(late) < len(pods) or preconditions_known)):
+    is_addon = known(snapshot.target.namespace, snapshot.target.name) is not None
+    is_failing_addon = is_addon and all(pod.waiting or pod.termination_message for pod in late)
+    if not late or (not is_cni and (len(late) < len(pods) or (preconditions_known and not is_failing_addon))):
         return None
     return broken(
         Link.PODS,

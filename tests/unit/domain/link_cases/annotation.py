@@ -1,18 +1,25 @@
 """Cases of where the role is put: annotation and pods."""
 
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 from lambdas.contract.names import FIELD_MANAGER, ROLE_ANNOTATION
 from lambdas.contract.settings import Claim, Settings
+from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.diagnosis.finding import Link
 from lambdas.domain.diagnosis.verdict import Verdict
-from lambdas.domain.snapshot.snapshot import (
-    Missing,
-    ServiceAccountFacts,
-)
+from lambdas.domain.snapshot.snapshot import NOT_READ, Missing, ServiceAccountFacts, Snapshot, Unknown
 from tests.unit.domain.link_cases.fixtures import BROKEN, NOT_APPLICABLE, OK, UNKNOWN, Case
 from tests.unit.domain.snapshot_fixtures import BORN, OTHER_ROLE, addon, errors, snapshot_with, some_pods, workload
-from tests.unit.notifications.snapshots import NOW, ROLE, pods, service_account
+from tests.unit.notifications.snapshots import EBS, NOW, ROLE, SHOP, healthy_snapshot, pods, service_account
+
+
+def driver(**changes: Any) -> Snapshot:
+    """The EBS CSI driver, with a change to each of its pods."""
+    base = snapshot_with(healthy_snapshot(EBS), addon_name="aws-ebs-csi-driver", addon=addon(name="aws-ebs-csi-driver"))
+    return replace(base, pods=tuple(replace(pod, **changes) for pod in pods(2, ROLE)))
+
 
 CASES: dict[str, Case] = {
     # 9 annotation
@@ -120,11 +127,43 @@ CASES: dict[str, Case] = {
     # 10 pods
     "pods: all right": (snapshot_with(), Link.PODS, OK, None),
     "pods: none, although all are wanted": (snapshot_with(pods=()), Link.PODS, BROKEN, Verdict.PODS_NOT_CREATED),
-    "pods: none, as during a restart of one": (
+    "pods: none of a DaemonSet that wants one": (
         snapshot_with(pods=(), workload=workload(desired=1, max_unavailable=1)),
+        Link.PODS,
+        BROKEN,
+        Verdict.PODS_NOT_CREATED,
+    ),
+    "pods: none of a Deployment, as during a restart of one": (
+        snapshot_with(pods=(), workload=workload(kind=WorkloadKind.DEPLOYMENT, desired=1, max_unavailable=1)),
         Link.PODS,
         UNKNOWN,
         None,
+    ),
+    "pods: all of an add-on crash": (driver(ready=False, waiting="CrashLoopBackOff"), Link.PODS, BROKEN, Verdict.PODS_NOT_READY),
+    "pods: all of an add-on end with an error": (
+        driver(ready=False, termination_message="Error, exit code 1"),
+        Link.PODS,
+        BROKEN,
+        Verdict.PODS_NOT_READY,
+    ),
+    "pods: all of an add-on are not ready, and nothing fails": (driver(ready=False), Link.PODS, OK, None),
+    "pods: all of another workload crash": (
+        snapshot_with(healthy_snapshot(SHOP), addon_name=None, addon=NOT_READ, pods=pods(2, ROLE, unready=2, waiting="CrashLoopBackOff")),
+        Link.PODS,
+        OK,
+        None,
+    ),
+    "pods: all of another workload crash, and the role is not read": (
+        snapshot_with(
+            healthy_snapshot(SHOP),
+            addon_name=None,
+            addon=NOT_READ,
+            role=Unknown("denied"),
+            pods=pods(2, ROLE, unready=2, waiting="CrashLoopBackOff"),
+        ),
+        Link.PODS,
+        BROKEN,
+        Verdict.PODS_NOT_READY,
     ),
     "pods: some without": (snapshot_with(pods=some_pods(ROLE, None, ROLE)), Link.PODS, BROKEN, Verdict.PODS_STALE),
     "pods: some with another": (snapshot_with(pods=some_pods(ROLE, OTHER_ROLE)), Link.PODS, BROKEN, Verdict.PODS_STALE),

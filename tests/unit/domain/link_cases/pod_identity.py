@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from lambdas.contract.parameters import Mechanism
+from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.diagnosis.finding import Link
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.snapshot.snapshot import NOT_READ, AgentFacts, Association, Binding, ComputeType, Missing, RoleFacts, Snapshot
@@ -373,5 +374,10 @@ CASES: dict[str, Case] = {
         NOT_APPLICABLE,
         None,
     ),
-    "credentials: no pod": (associated(pods=(), workload=workload(desired=1)), Link.PODS, UNKNOWN, None),
+    "credentials: no pod of a Deployment": (
+        associated(pods=(), workload=workload(kind=WorkloadKind.DEPLOYMENT, desired=1)),
+        Link.PODS,
+        UNKNOWN,
+        None,
+    ),
 }
