@@ -114,7 +114,7 @@ VERDICT_TEXTS: Final[Mapping[Verdict, VerdictText]] = {
     ),
     Verdict.PERMISSIONS_MISSING: VerdictText(
         title="the role of {workload} lacks permissions",
-        sentence="The role is the right one, but it does not allow every call that the installed release of {workload} needs.",
+        sentence="The role is the right one, and AWS refuses calls that the installed release of {workload} needs.",
     ),
     Verdict.UPDATE_IN_PROGRESS: VerdictText(
         title="an update has not finished",

@@ -146,6 +146,13 @@ def newest_policy(policy: str) -> PolicyVersion | None:
     return max((known for known in MANAGED_POLICIES if known.policy == name), key=lambda known: known.version, default=None)
 
 
+def only_newest(policy: str, needs: ReleaseNeeds) -> PolicyVersion | None:
+    """The newest version of a managed policy, where it grants every required call and the version before it does not."""
+    name, required = policy.rsplit("/", 1)[-1], set(needs.required)
+    known = sorted((version for version in MANAGED_POLICIES if version.policy == name), key=lambda version: version.version)
+    return known[-1] if len(known) > 1 and required <= known[-1].grants and not required <= known[-2].grants else None
+
+
 def policy_gap(policy: str, needs: ReleaseNeeds) -> tuple[str, ...]:
     """The required calls that the newest version of a managed policy does not grant, sorted; empty where the policy is not known."""
     newest = newest_policy(policy)

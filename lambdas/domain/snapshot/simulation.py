@@ -13,6 +13,7 @@ class RefusalCause(StrEnum):
     EXPLICIT_DENY = "explicit-deny"  # a policy of the role denies it; attaching a policy does not help
     PERMISSIONS_BOUNDARY = "permissions-boundary"
     ORGANIZATION = "organization"  # a service control policy of the organization
+    NOT_SIMULATED = "not-simulated"  # the simulation allows the call: an endpoint policy or a resource control policy refuses it
 
 
 @dataclass(frozen=True, kw_only=True)

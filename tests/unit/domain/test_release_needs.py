@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from lambdas.contract.call_needs import MANAGED_POLICIES
-from lambdas.contract.settings import Severity
+from lambdas.contract.settings import Severity, WhenUnverified
 from lambdas.contract.workloads import EBS_CSI_CONTROLLER
 from lambdas.domain.assessment.summary_builder import summarize
 from lambdas.domain.diagnosis.finding import Finding, Link, State
@@ -14,8 +14,8 @@ from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.diagnosis.workload_needs import installed_version
 from lambdas.domain.planning.plan import BlockReason
 from lambdas.domain.snapshot.simulation import NOT_KNOWN, CallDecision, RefusalCause
-from lambdas.domain.snapshot.snapshot import NOT_READ, ContainerFacts, HealthIssue, Missing, Snapshot, VersionAdvice
-from tests.unit.domain.snapshot_fixtures import addon, cluster, errors, kinds, planned, snapshot_with, some_pods, workload
+from lambdas.domain.snapshot.snapshot import NOT_READ, ContainerFacts, HealthIssue, Missing, Snapshot, Unknown, VersionAdvice
+from tests.unit.domain.snapshot_fixtures import addon, cluster, errors, kinds, planned, settings, snapshot_with, some_pods, workload
 from tests.unit.notifications.snapshots import EBS, healthy_snapshot, pods, service_account
 from tests.world.simulations import policy, simulation
 
@@ -73,7 +73,7 @@ def test_a_role_that_would_stop_working_pods_is_not_restored() -> None:
     assert {blocked.reason for blocked in made.blocked if blocked.link is Link.ANNOTATION} == {BlockReason.PRECONDITION_FAILED}
     assert found.sentence == (
         "prod-blue-vpc-cni may not call ec2:DescribeSecurityGroups, and vpc-cni v1.22.1 does not start without it."
-        " 15 pods run on the node role now and would stop with this role, so it is not put in."
+        " 15 pods run on the node role now and would not start with this role, so the remediator does not set it."
     )
     assert "--policy-arn arn:aws:iam::aws:policy/AmazonEKS_CNI_Policy" in changes(found)
     assert "or update vpc-cni from v1.22.1-eksbuild.1 to v1.22.2 or newer" in changes(found)
@@ -167,11 +167,76 @@ CAUSES = {
 }
 
 
-@pytest.mark.parametrize("cause", RefusalCause)
+@pytest.mark.parametrize("cause", CAUSES)
 def test_each_cause_of_a_refusal_has_its_own_remedy(cause: RefusalCause) -> None:
     decision = CallDecision(allowed=False, cause=cause, policies=("guard",))
     found = changes(permissions(release("v1.20.1", simulated=simulation(CreateTags=decision))))
     assert [name for name, text in CAUSES.items() if text in found] == [cause]
+
+
+def test_a_refusal_of_a_call_that_the_simulation_allows_names_the_policies_that_it_does_not_read() -> None:
+    snapshot = release("v1.20.1", simulated=simulation(), permission_errors=errors("aws-node-03", call="ec2:CreateTags"))
+    found = diagnose(snapshot)[Link.PERMISSION_ERRORS]
+    assert found.sentence.startswith("AWS refused ec2:CreateTags to prod-blue-vpc-cni, whose policies allow it")
+    assert "VPC endpoints and the resource control policies" in changes(found)
+    assert "attach-role-policy" not in changes(found)
+    assert set(CAUSES) | {RefusalCause.NOT_SIMULATED} == set(RefusalCause)
+
+
+@pytest.mark.parametrize(
+    ("partition", "remedy"),
+    [
+        ("aws", "attach AmazonEKS_CNI_Policy, which grants the calls since version 6 of 2026-03-04"),
+        ("aws-cn", "allow the calls in a policy"),
+    ],
+)
+def test_a_version_of_a_managed_policy_is_known_in_the_commercial_partition_alone(partition: str, remedy: str) -> None:
+    found = permissions(release("v1.22.1", partition=partition))
+    assert found.remedies[0].text.startswith(remedy)
+    assert GROUPS in found.remedies[0].command or partition == "aws"
+
+
+def test_a_role_that_would_take_calls_from_working_pods_is_not_restored() -> None:
+    lacks = simulation("ec2:CreateNetworkInterface")
+    found = permissions(release("v1.20.1", simulated=lacks, service_account=service_account(None), pods=pods(3, None)))
+    assert "3 pods run on the node role now and would not make this call with this role" in found.sentence
+
+
+def wiped(version: str = "v1.22.1", **changes: object) -> Snapshot:
+    """The annotation is gone, pods run on the node role, and the permissions of the role are not known."""
+    facts = {"service_account": service_account(None), "pods": pods(15, None), "simulated": Unknown("not granted")}
+    return release(version, **{**facts, **changes})
+
+
+UNDECIDED = {
+    "IPv4": wiped(),
+    "one pod": wiped(pods=pods(1, None), workload=workload(desired=1)),
+    "IPv6": wiped("v1.23.1", cluster=IPV6),
+    "call not simulated": wiped(simulated={call: decision for call, decision in simulation().items() if call != GROUPS}),
+    "call not decided": wiped(simulated=simulation(DescribeSecurityGroups=NOT_KNOWN)),
+}
+
+
+@pytest.mark.parametrize("snapshot", UNDECIDED.values(), ids=UNDECIDED)
+def test_a_role_that_a_known_bad_release_may_not_start_with_is_not_set_while_pods_work(snapshot: Snapshot) -> None:
+    made = planned(snapshot)
+    assert made.actions == ()
+    [sentence] = {blocked.sentence for blocked in made.blocked if blocked.reason is BlockReason.PRECONDITION_UNKNOWN}
+    assert "does not start without it" in sentence
+
+
+DECIDED = {
+    "other release": wiped("v1.22.2"),
+    "call allowed": wiped(simulated=simulation()),
+    "a pod has started with the role": wiped(pods=(*pods(1, "arn:aws:iam::111122223333:role/prod-blue-vpc-cni"), *pods(15, None)[1:])),
+    "pods fail on the node role": wiped(pods=pods(15, None, unready=3)),
+    "accepted by the settings": wiped(settings=settings(when_unverified=WhenUnverified.RESTORE)),
+}
+
+
+@pytest.mark.parametrize("snapshot", DECIDED.values(), ids=DECIDED)
+def test_a_known_bad_release_blocks_no_repair_where_the_call_is_shown_or_pods_fail(snapshot: Snapshot) -> None:
+    assert kinds(planned(snapshot))[0] == "annotate-service-account"
 
 
 def test_two_causes_have_two_remedies_and_one_document_allows_the_rest() -> None:

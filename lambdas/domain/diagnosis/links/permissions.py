@@ -14,6 +14,7 @@ from lambdas.domain.diagnosis.call_needs import (
     fixing_release,
     lacking,
     newest_policy,
+    only_newest,
     policy_gap,
     release_text,
     unproven,
@@ -28,6 +29,8 @@ from lambdas.domain.plurals import pluralize
 from lambdas.domain.snapshot.simulation import RefusalCause, allowed_by
 from lambdas.domain.snapshot.snapshot import NotRead, Snapshot, Unknown
 
+COMMERCIAL: Final = "aws"
+"""The partition whose versions of managed policies are known. Other partitions get a version at another time."""
 MOST_CALLS: Final = 4
 """Maximum number of calls in a sentence. The remedies name all of them."""
 
@@ -89,10 +92,13 @@ def missing_permissions(snapshot: Snapshot, calls: Sequence[str], link: Link = L
     found = needs(snapshot)
     records = _records(found, calls)
     fatal = tuple(need.call for need in records if need.effect is Effect.FATAL)
+    is_simulated_as_allowed = set(_by_cause(snapshot, tuple(calls))) == {RefusalCause.NOT_SIMULATED}
+    allowed = f", whose policies allow {'it' if len(calls) == 1 else 'them'}"
+    refused = f"AWS refused {_listed(calls)} to {name}{allowed}" if is_simulated_as_allowed else f"{name} may not call {_listed(calls)}"
     return broken(
         link,
         Verdict.PERMISSIONS_MISSING,
-        f"{name} may not call {_listed(calls)}{_effect(found, calls, fatal)}.{_risk(snapshot, link, fatal)}",
+        f"{refused}{_effect(found, calls, fatal)}.{_risk(snapshot, link, calls, fatal)}",
         *(Evidence(f"role {name}", "action", f"{call} refused") for call in calls),
         severity=identity_severity(snapshot) if records and not fatal else Severity.CRITICAL,
         remedies=tuple(_remedies(snapshot, name, tuple(calls))),
@@ -117,12 +123,14 @@ def _effect(found: ReleaseNeeds | NeedsNotKnown, calls: Sequence[str], fatal: Se
     return f", and {release} does not start without {pronoun}"
 
 
-def _risk(snapshot: Snapshot, link: Link, fatal: Sequence[str]) -> str:
-    """Why the role is not put in where pods work without it, as a further sentence."""
+def _risk(snapshot: Snapshot, link: Link, calls: Sequence[str], fatal: Sequence[str]) -> str:
+    """Why the role is not set where pods work without it, as a further sentence."""
     working = sum(pod.ready and pod.role_arn is None for pod in stale_pods(snapshot))
-    if link is not Link.PERMISSIONS or not fatal or not working:
+    if link is not Link.PERMISSIONS or not working:
         return ""
-    return f" {pluralize(working, 'pod runs', 'pods run')} on the node role now and would stop with this role, so it is not put in."
+    loss = "start" if fatal else f"make {'this call' if len(calls) == 1 else 'these calls'}"
+    running = f"{pluralize(working, 'pod runs', 'pods run')} on the node role now and would not {loss} with this role"
+    return f" {running}, so the remediator does not set it."
 
 
 def _remedies(snapshot: Snapshot, role: str, calls: tuple[str, ...]) -> Iterator[Remedy]:
@@ -143,7 +151,8 @@ def _by_cause(snapshot: Snapshot, calls: tuple[str, ...]) -> dict[RefusalCause, 
     policies: defaultdict[RefusalCause, dict[str, None]] = defaultdict(dict)
     for call in calls:
         decision = simulation.get(call)
-        cause = (decision.cause if decision else None) or RefusalCause.NO_STATEMENT
+        is_allowed = decision is not None and decision.allowed is True
+        cause = RefusalCause.NOT_SIMULATED if is_allowed else (decision.cause if decision else None) or RefusalCause.NO_STATEMENT
         refused[cause].append(call)
         policies[cause] |= dict.fromkeys(decision.policies if decision else ())
     return {cause: (tuple(refused[cause]), tuple(policies[cause])) for cause in RefusalCause if cause in refused}
@@ -166,6 +175,11 @@ def _changes(snapshot: Snapshot, role: str, cause: RefusalCause, calls: tuple[st
                 f"ask the administrators of the AWS organization to allow {', '.join(calls)}: "
                 "a service control policy refuses it, and no policy of the role overrides that"
             )
+        case RefusalCause.NOT_SIMULATED:
+            yield Remedy(
+                f"the policies of {role} allow {', '.join(calls)} now. If they were changed after the refusal, it is outdated. Otherwise "
+                "check what no simulation reads: the policies of VPC endpoints and the resource control policies of the organization"
+            )
 
 
 def _allow(snapshot: Snapshot, role: str, calls: tuple[str, ...]) -> Iterator[Remedy]:
@@ -174,14 +188,19 @@ def _allow(snapshot: Snapshot, role: str, calls: tuple[str, ...]) -> Iterator[Re
     addon = ADDON_NEEDS[found.addon] if isinstance(found, ReleaseNeeds) else None
     policy = addon.managed_policy if addon else ""
     newest = newest_policy(policy)
-    if isinstance(found, ReleaseNeeds) and policy and not policy_gap(policy, found):
+    is_version_known = snapshot.partition == COMMERCIAL
+    if isinstance(found, ReleaseNeeds) and policy and is_version_known and not policy_gap(policy, found):
         arn = f"arn:{snapshot.partition}:iam::aws:policy/{policy}"
+        newest_only = only_newest(policy, found)
+        since = f" since version {newest_only.version} of {newest_only.date}" if newest_only else ""
         yield Remedy(
-            "attach the policy that grants the calls", f"aws iam attach-role-policy --role-name {quote(role)} --policy-arn {quote(arn)}"
+            f"attach {policy.rsplit('/', 1)[-1]}, which grants the calls{since}",
+            f"aws iam attach-role-policy --role-name {quote(role)} --policy-arn {quote(arn)}",
         )
         return
     text = "allow the calls in a policy of the role"
-    if isinstance(found, ReleaseNeeds) and newest and (gap := tuple(call for call in policy_gap(policy, found) if call in calls)):
+    gap = policy_gap(policy, found) if isinstance(found, ReleaseNeeds) and is_version_known else ()
+    if isinstance(found, ReleaseNeeds) and newest and (gap := tuple(call for call in gap if call in calls)):
         release = release_text(found.release)
         does_not_suffice = f"{newest.policy} v{newest.version} does not suffice for {release}: it does not allow {', '.join(gap)}"
         text = f"{does_not_suffice}. Allow the calls in another policy"
