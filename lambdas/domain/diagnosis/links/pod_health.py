@@ -6,7 +6,7 @@ from typing import Final
 
 from lambdas.contract.names import CNI_ADDON
 from lambdas.contract.settings import Severity
-from lambdas.contract.workloads import WorkloadKind, known
+from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.diagnosis.finding import Evidence, Finding, Link, Remedy, broken, object_name
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.plurals import pluralize
@@ -123,22 +123,21 @@ def not_ready(snapshot: Snapshot, *, preconditions_known: bool) -> Finding | Non
     """Pods that do not become ready although no link explains it.
 
     Every pod of the CNI counts, since its node depends on it. Pods of other workloads count only if none is ready. Where the preconditions
-    of the role were read, these are the add-ons that need AWS and whose containers fail: without credentials, some releases exit.
+    of the role were read, their containers must have run and failed: some programs exit where STS gives them no credentials.
     """
     pods = reachable_pods(snapshot)
     grace = timedelta(seconds=snapshot.settings.node_grace_s)
     late = _by_age(pod for pod in pods if not pod.ready and snapshot.began_at - pod.created_at >= grace)
     is_cni = snapshot.addon_name == CNI_ADDON
-    is_addon = known(snapshot.target.namespace, snapshot.target.name) is not None
-    is_failing_addon = is_addon and all(pod.waiting or pod.termination_message for pod in late)
-    if not late or (not is_cni and (len(late) < len(pods) or (preconditions_known and not is_failing_addon))):
+    have_failed = all(pod.has_run and (pod.waiting or pod.termination_message) for pod in late)
+    if not late or (not is_cni and (len(late) < len(pods) or (preconditions_known and not have_failed))):
         return None
     return broken(
         Link.PODS,
         Verdict.PODS_NOT_READY,
         f"{len(late)} of {pluralize(len(pods), 'pod')} {'does' if len(late) == 1 else 'do'} not become ready.",
         *(Evidence(f"Pod {pod.name}", "state", _state(pod), pod.created_at) for pod in late[:MOST_EVIDENCE]),
-        severity=Severity.CRITICAL if is_cni or len(late) == len(pods) else Severity.WARNING,
+        severity=Severity.CRITICAL if is_cni or not preconditions_known else Severity.WARNING,
     )
 
 

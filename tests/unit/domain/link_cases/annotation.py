@@ -147,20 +147,21 @@ CASES: dict[str, Case] = {
         Verdict.PODS_NOT_READY,
     ),
     "pods: all of an add-on are not ready, and nothing fails": (driver(ready=False), Link.PODS, OK, None),
-    "pods: all of another workload crash": (
-        snapshot_with(healthy_snapshot(SHOP), addon_name=None, addon=NOT_READ, pods=pods(2, ROLE, unready=2, waiting="CrashLoopBackOff")),
+    "pods: no image for those of an add-on": (driver(ready=False, waiting="ImagePullBackOff", has_run=False), Link.PODS, OK, None),
+    "pods: no image, and the role is not read": (
+        replace(driver(ready=False, waiting="ImagePullBackOff", has_run=False), role=Unknown("denied")),
+        Link.PODS,
+        BROKEN,
+        Verdict.PODS_NOT_READY,
+    ),
+    "pods: one of an add-on crashes": (
+        replace(driver(), pods=pods(2, ROLE, unready=1, waiting="CrashLoopBackOff")),
         Link.PODS,
         OK,
         None,
     ),
-    "pods: all of another workload crash, and the role is not read": (
-        snapshot_with(
-            healthy_snapshot(SHOP),
-            addon_name=None,
-            addon=NOT_READ,
-            role=Unknown("denied"),
-            pods=pods(2, ROLE, unready=2, waiting="CrashLoopBackOff"),
-        ),
+    "pods: all of another workload crash": (
+        snapshot_with(healthy_snapshot(SHOP), addon_name=None, addon=NOT_READ, pods=pods(2, ROLE, unready=2, waiting="CrashLoopBackOff")),
         Link.PODS,
         BROKEN,
         Verdict.PODS_NOT_READY,
