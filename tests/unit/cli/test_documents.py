@@ -58,7 +58,7 @@ def _commands(kind: dict[str, Any]) -> list[str]:
 def test_the_schema_covers_every_command() -> None:
     Draft202012Validator.check_schema(SCHEMA)
     described = {command for kind in SCHEMA["oneOf"] for command in _commands(kind)}
-    assert described == set(COMMANDS) - {"preflight"}  # has its own page
+    assert described == set(COMMANDS) - {"preflight", "mcp"}  # a page of its own, and a protocol of its own
 
 
 def test_the_page_names_every_command_option_and_exit_code() -> None:
