@@ -6,9 +6,11 @@ import json
 import os
 import re
 import sys
+from collections import Counter
 from contextlib import nullcontext
 from enum import StrEnum
-from typing import IO, TYPE_CHECKING, Any, Final, cast
+from threading import Lock
+from typing import IO, TYPE_CHECKING, Any, Final, Self, cast
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -75,6 +77,46 @@ def progress(text: str) -> AbstractContextManager[Any]:
     """Show a spinner while the block runs. Nothing is shown where standard error is not a terminal."""
     console = error_console()
     return console.status(text) if console.is_terminal else nullcontext()
+
+
+class CountingBar:
+    """A progress bar with counts by state, such as `checking 12/51 · 2 broken`. Silent where standard error is not a terminal."""
+
+    def __init__(self, text: str, total: int | None = None) -> None:
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+
+        console = error_console()
+        columns = (
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(20),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[counts]}"),
+        )
+        self._progress = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+        self._task = self._progress.add_task(text, total=total, counts="")
+        self._counts: Counter[str] = Counter()
+        self._lock = Lock()
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def expect(self, more: int) -> None:
+        """Add to the total, which is known only when lists have arrived."""
+        with self._lock:
+            total = self._progress.tasks[0].total or 0
+            self._progress.update(self._task, total=total + more)
+
+    def advance(self, state: str = "") -> None:
+        """Count one that is done, with its state."""
+        with self._lock:
+            self._counts.update([state] if state else [])
+            counts = " · ".join(f"{count} {name}" for name, count in self._counts.items())
+            self._progress.update(self._task, advance=1, counts=counts)
 
 
 def write(form: Format, document: dict[str, Any], *views: RenderableType) -> None:

@@ -12,7 +12,7 @@ from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.domain.errors import RemediatorError
 from lambdas.domain.snapshot.snapshot import Unknown
 from preflight import rules
-from preflight.cluster import Upgrade, VersionsPort, assess, kubernetes_after
+from preflight.cluster import ClusterReport, Upgrade, VersionsPort, assess, kubernetes_after
 from preflight.context import NAMESPACE, SERVICE_ACCOUNT, AddonRole, Context, Declarations
 from preflight.finding import Finding, MalformedFile, by_severity
 from preflight.formats import FORMATS
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from lambdas.application.readers import Readers
-    from lambdas.domain.snapshot.snapshot import OfferedVersion
-    from preflight.cluster import ClusterReport
+    from lambdas.domain.diagnosis.identity_chain import Diagnosis
+    from lambdas.domain.snapshot.snapshot import OfferedVersion, Snapshot
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,9 +116,18 @@ def compare_with_cluster(declared: AddonRole, clusters: Sequence[ClusterReport])
 def assess_cluster(cluster: str, upgrade: Upgrade, readers: Readers, now: datetime) -> ClusterReport:
     """Read aws-node in one cluster, and report what the upgrade would do to its role."""
     target = ServiceAccountRef(cluster, NAMESPACE, SERVICE_ACCOUNT)
-    snapshot, diagnosis = collect_and_diagnose(target, readers, now, Hints(), symptoms=True)
+    return assess_snapshot(*collect_and_diagnose(target, readers, now, Hints(), symptoms=True), upgrade, readers)
+
+
+def assess_snapshot(snapshot: Snapshot, diagnosis: Diagnosis, upgrade: Upgrade, readers: Readers) -> ClusterReport:
+    """Report what the upgrade would do to the role of aws-node, whose snapshot includes nodes and events."""
     after = kubernetes_after(snapshot, upgrade)
     return assess(snapshot, diagnosis, upgrade, _offered_versions(cast("VersionsPort", readers.eks), after))
+
+
+def unread_cluster(cluster: str, reason: str) -> ClusterReport:
+    """Return the report on a cluster that could not be read: whether aws-node keeps its role is not known."""
+    return ClusterReport(cluster=cluster, findings=(Finding(rule=rules.CHAIN_UNREADABLE, resource="cluster", message=reason),))
 
 
 def _offered_versions(eks: VersionsPort, kubernetes_version: str) -> tuple[OfferedVersion, ...] | Unknown:

@@ -10,11 +10,12 @@ import typer
 from cli.errors import CommandError, ExitCode, worst
 from cli.options import GlobalOptions
 from cli.output import Format, error_console, write
+from cli.queries.fleet_state import FleetState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cli.queries.assessment import TargetAssessment
+    from cli.queries.fleet_member import FleetMember
     from cli.queries.targets import TargetSelection
 
 Clusters = Annotated[
@@ -29,6 +30,12 @@ ServiceAccount = Annotated[
         "--service-account", "-s", metavar="NAMESPACE/NAME", help="Select one ServiceAccount instead of all bound ones.", show_default=False
     ),
 ]
+Only = Annotated[
+    list[FleetState],
+    typer.Option(
+        "--only", help="List only these states (repeatable). With --all, sound ones are counted and not listed.", show_default=False
+    ),
+]
 
 
 def check(
@@ -38,6 +45,7 @@ def check(
     cluster: Clusters = [],  # noqa: B006  # typer copies it
     all_clusters: AllClusters = False,
     service_account: ServiceAccount = "",
+    only: Only = [],  # noqa: B006
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Show each change, until Ctrl-C.")] = False,
     wait: Annotated[int, typer.Option("--wait", help="Repeat until no fault is found, for this many seconds at most.", min=0)] = 0,
     mechanisms: Annotated[
@@ -52,10 +60,12 @@ def check(
     Read-only. Exit code 0: no fault found, 1: broken, 2: unknown. With --mechanisms, the code is 0, or 2 where a part was not read.
 
     Example: irsa-remediator check --cluster prod-blue
+
+    Example: irsa-remediator check --all --only broken
     """
     from cli.clients import connection
     from cli.interactive.repetition import assess_until_sound, assessment_changes
-    from cli.queries.assessment import assess_targets
+    from cli.queries.fleet import assess_members
     from cli.queries.targets import TargetSelection
     from lambdas.notifications.time_text import clock
 
@@ -66,12 +76,13 @@ def check(
         if watch or wait:
             raise CommandError("--mechanisms excludes --watch and --wait", next_step="give one of them")
         return _write_mechanisms(options, selection)
-    connect, assess = partial(connection.connect, options), partial(assess_targets, selection)
+    connect, assess = partial(connection.connect, options), partial(assess_members, selection)
+    show = partial(_write, options, only, is_fleet=all_clusters)
     if not watch:
-        return _write(options, assess_until_sound(connect, assess, wait_s=wait))
+        return show(assess_until_sound(connect, assess, wait_s=wait))
     try:
-        for now, assessments in assessment_changes(connect, assess):
-            _write(options, assessments)
+        for now, members in assessment_changes(connect, assess):
+            show(members)
             error_console().print(f"{clock(now)} · watching for changes; Ctrl-C ends this", style="dim")
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
@@ -90,22 +101,27 @@ def _write_mechanisms(options: GlobalOptions, selection: TargetSelection) -> Exi
     return code
 
 
-def _write(options: GlobalOptions, assessments: Sequence[TargetAssessment]) -> ExitCode:
-    """Write the assessments as one document, or for people: chains, then with several clusters a line for each and the counts."""
-    from cli.views.documents import assessment_document
+def _write(options: GlobalOptions, only: Sequence[FleetState], members: Sequence[FleetMember], *, is_fleet: bool) -> ExitCode:
+    """Write the members as one document, or for people: one chain, or a summary and a line for each, worst first."""
+    from cli.queries.fleet_member import listed_members
+    from cli.views.documents import member_document, summary_document
 
-    code = worst(assessment.exit_code for assessment in assessments)
-    document = {"command": "check", "exitCode": code, "checks": [assessment_document(assessment) for assessment in assessments]}
+    code = worst(member.assessment.exit_code for member in members)
+    listed = listed_members(members, only, with_sound=not is_fleet)
+    documents = [member_document(member) for member in (listed if only else members)]
+    document = {"command": "check", "exitCode": code, "summary": summary_document(members), "checks": documents}
     if options.output is not Format.TABLE:
         write(options.output, document)
         return code
     from cli.views.chain import chain_view
-    from cli.views.fleet_table import count_line, fleet_table, unbound_clusters, unbound_hint
+    from cli.views.fleet_table import fleet_table, next_check, summary_lines, unbound_clusters, unbound_hint, unlisted_hint
 
-    if len(assessments) == 1:
-        write(options.output, document, chain_view(assessments[0]))
+    if len(members) == 1 and not is_fleet:
+        write(options.output, document, *(chain_view(member.assessment) for member in listed))
     else:
-        chains = [chain_view(assessment) for assessment in assessments if assessment.exit_code]
-        hint = unbound_hint(unbound_clusters(assessments))
-        write(options.output, document, *chains, fleet_table(assessments), *hint, count_line(assessments))
+        table = [fleet_table(listed)] if listed else []
+        faulty = [member for member in listed if member.assessment.exit_code]
+        details = next_check(faulty) if is_fleet else (chain_view(member.assessment) for member in faulty)
+        hints = *unlisted_hint(members, listed), *unbound_hint(unbound_clusters(members)), *details
+        write(options.output, document, *summary_lines(members), *table, *hints)
     return code

@@ -1,9 +1,15 @@
 """`irsa-remediator plan`."""
 
-from cli.commands.check import AllClusters, ClusterNames, Clusters, ServiceAccount
+from itertools import islice
+from typing import Final
+
+from cli.commands.check import AllClusters, ClusterNames, Clusters, Only, ServiceAccount
 from cli.errors import worst
 from cli.options import GlobalOptions
 from cli.output import Format, write
+
+MOST_COMMANDS: Final = 5
+"""Next commands below the table of all clusters: the worst ones."""
 
 
 def plan(
@@ -13,6 +19,7 @@ def plan(
     cluster: Clusters = [],  # noqa: B006  # typer copies it
     all_clusters: AllClusters = False,
     service_account: ServiceAccount = "",
+    only: Only = [],  # noqa: B006
 ) -> int:
     """Show what a repair would change, and which actions are blocked.
 
@@ -21,23 +28,32 @@ def plan(
     Example: irsa-remediator plan --cluster prod-blue
     """
     from cli.clients import connection
-    from cli.queries.assessment import assess_targets
+    from cli.queries.fleet import assess_members
+    from cli.queries.fleet_member import listed_members
     from cli.queries.targets import TargetSelection
-    from cli.views.documents import assessment_document, plan_document
+    from cli.views.documents import member_document, plan_document, summary_document
 
     selection = TargetSelection(clusters=(*(clusters or ()), *cluster), all_clusters=all_clusters, service_account=service_account)
-    assessments = assess_targets(selection, connection.connect(options))
-    code = worst(assessment.exit_code for assessment in assessments)
+    members = assess_members(selection, connection.connect(options))
+    code = worst(member.assessment.exit_code for member in members)
+    listed = listed_members(members, only, with_sound=not all_clusters)
     plans = [
-        assessment_document(assessment) | {"plan": plan_document(assessment.summary) if assessment.summary else None}
-        for assessment in assessments
+        member_document(member) | {"plan": plan_document(member.assessment.summary) if member.assessment.summary else None}
+        for member in (listed if only else members)
     ]
-    document = {"command": "plan", "exitCode": code, "plans": plans}
+    document = {"command": "plan", "exitCode": code, "summary": summary_document(members), "plans": plans}
     if options.output is not Format.TABLE:
         write(options.output, document)
         return code
+    from cli.views.fleet_table import plan_table, summary_lines, unlisted_hint
     from cli.views.plan_steps import next_command, plan_view
 
-    next_commands = [next_command(assessment) for assessment in assessments if assessment.summary and not assessment.summary.is_healthy]
-    write(options.output, document, *map(plan_view, assessments), *next_commands)
+    planned = [member.assessment for member in listed if member.assessment.summary and not member.assessment.summary.is_healthy]
+    next_commands = map(next_command, planned)
+    if all_clusters:
+        table = [plan_table(listed)] if listed else []
+        commands = islice(next_commands, MOST_COMMANDS)
+        write(options.output, document, *summary_lines(members), *table, *unlisted_hint(members, listed), "", *commands)
+    else:
+        write(options.output, document, *(plan_view(member.assessment) for member in listed), *next_commands)
     return code

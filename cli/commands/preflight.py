@@ -14,8 +14,7 @@ from cli.errors import CommandError
 from cli.options import GlobalOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
+    from cli.queries.targets import TargetSelection
     from preflight.cluster import ClusterReport, Upgrade
     from preflight.report import PreflightReport
 
@@ -53,6 +52,7 @@ def _kubernetes_version(text: str) -> str:
 _FILES = "Files"
 _PATHS = typer.Argument(help="Files, folders or globs. The kind of each file is recognized by its content.", metavar="[PATH]...")
 _CLUSTER = typer.Option("--cluster", "-c", help="A cluster to check; may be repeated.")
+_ALL = typer.Option("--all", help="Check every cluster of the region, and every bound cluster: one line each, worst first.")
 _ADDON = typer.Option("--addon-version", metavar="VERSION", help="The vpc-cni version to update to; the default of EKS if left out.")
 _KUBERNETES = typer.Option(
     "--kubernetes-version", metavar="VERSION", help="The Kubernetes version to upgrade to, such as 1.33.", callback=_kubernetes_version
@@ -80,6 +80,7 @@ def preflight(
     *,
     paths: Annotated[list[str], _PATHS] = [],  # noqa: B006  # typer copies it
     cluster: Annotated[list[str], _CLUSTER] = [],  # noqa: B006
+    all_clusters: Annotated[bool, _ALL] = False,
     addon_version: Annotated[str, _ADDON] = "",
     kubernetes_version: Annotated[str, _KUBERNETES] = "",
     terraform_plan: Annotated[list[str], _PLAN] = [],  # noqa: B006
@@ -103,7 +104,10 @@ def preflight(
     Example: irsa-remediator preflight --terraform-plan plan.json --output sarif
 
     Example: irsa-remediator preflight infra/ --fail-on warning
+
+    Example: irsa-remediator preflight --all --kubernetes-version 1.33
     """
+    from cli.queries.targets import TargetSelection
     from preflight.cluster import Upgrade
     from preflight.configuration import load_configuration
     from preflight.inputs import STDIN, discover, read_inputs
@@ -127,7 +131,8 @@ def preflight(
         raise CommandError(f"{threshold!r} is not a level", next_step="use error, warning, note or never")
     files = parse_files([*read_inputs(named), *discover(paths, skip_unknown=skip_unknown)])
     upgrade = Upgrade(addon_version=addon_version, kubernetes_version=kubernetes_version)
-    clusters = _cluster_reports(options, tuple(cluster), upgrade, has_files=bool(named or paths))
+    selection = TargetSelection(clusters=tuple(cluster), all_clusters=all_clusters)
+    clusters = _cluster_reports(options, selection, upgrade, has_files=bool(named or paths))
     reports = check_files(files, clusters, source=terraform_source)
     report = PreflightReport(
         clusters=clusters,
@@ -135,34 +140,32 @@ def preflight(
         fail_on=FailOn(threshold),
         detailed_exit_code=detailed_exit_code or settings.detailed_exit_code,
     )
-    _write(options, report)
+    _write(options, report, is_fleet=all_clusters)
     return report.exit_code
 
 
-def _cluster_reports(options: PreflightOptions, names: Sequence[str], upgrade: Upgrade, *, has_files: bool) -> tuple[ClusterReport, ...]:
+def _cluster_reports(
+    options: PreflightOptions, selection: TargetSelection, upgrade: Upgrade, *, has_files: bool
+) -> tuple[ClusterReport, ...]:
     """Return a report for each cluster. The name may be left out where the region has one cluster and no file is given."""
     from preflight.cluster import Upgrade
 
-    if has_files and not names:
+    if has_files and not selection.clusters and not selection.all_clusters:
         if upgrade != Upgrade():
             message = "--addon-version and --kubernetes-version describe the upgrade of a cluster, and no cluster is named"
             raise CommandError(message, next_step="add --cluster, or leave the versions out")
         return ()
     from cli.clients import connection
-    from cli.output import progress
-    from cli.queries.targets import TargetSelection, clusters
-    from preflight.run import assess_cluster
+    from cli.queries.fleet import upgrade_reports
 
-    dependencies = connection.connect(options)
-    with progress("reading the cluster"):
-        found = clusters(TargetSelection(clusters=tuple(names)), dependencies)
-        return tuple(assess_cluster(name, upgrade, dependencies.readers, dependencies.now()) for name in found)
+    return upgrade_reports(selection, upgrade, connection.connect(options))
 
 
-def _write(options: PreflightOptions, report: PreflightReport) -> None:
+def _write(options: PreflightOptions, report: PreflightReport, *, is_fleet: bool) -> None:
     import sys
 
     from cli.output import Format, to_json, write
+    from cli.views.upgrade_table import fleet_views
     from preflight.outputs.document import document
     from preflight.outputs.github import workflow_commands
     from preflight.outputs.junit import junit
@@ -176,4 +179,4 @@ def _write(options: PreflightOptions, report: PreflightReport) -> None:
     elif options.output is PreflightFormat.GITHUB:
         sys.stdout.write("".join(f"{line}\n" for line in workflow_commands(report)))
     else:
-        write(Format(options.output.value), document(report), *views(report))
+        write(Format(options.output.value), document(report), *(fleet_views(report) if is_fleet else views(report)))

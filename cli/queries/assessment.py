@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from cli.queries.targets import TargetSelection
     from lambdas.contract.parameters import ServiceAccountRef
     from lambdas.domain.assessment.summary import AssessmentSummary
+    from lambdas.domain.diagnosis.identity_chain import Diagnosis
     from lambdas.domain.incidents.incident import Incident
     from lambdas.domain.ports import IncidentsPort
     from lambdas.domain.snapshot.snapshot import Snapshot
@@ -51,6 +52,7 @@ class TargetAssessment:
 
     target: ServiceAccountRef
     summary: AssessmentSummary | None = None
+    diagnosis: Diagnosis | None = None
     snapshot: Snapshot | None = None
     incident: Incident | None = None
     failure: str = ""
@@ -108,7 +110,9 @@ def assess_target(
     except RemediatorError as error:
         return TargetAssessment(target=target, failure=str(error))
     summary = summarize(snapshot, result.diagnosis, result.plan)
-    return TargetAssessment(target=target, summary=summary, snapshot=snapshot, incident=incident, notes=tuple(notes))
+    return TargetAssessment(
+        target=target, summary=summary, diagnosis=result.diagnosis, snapshot=snapshot, incident=incident, notes=tuple(notes)
+    )
 
 
 def current_verdicts(incidents: Sequence[Incident], dependencies: Dependencies) -> Mapping[str, str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
+from cli.errors import ExitCode
 from cli.queries.admission_policies import PolicyState, RequiredPolicies, read_policies, without_patch
 from cli.queries.surplus import groups_of_role, surplus_rules, surplus_statements, surplus_subjects
 from lambdas.contract.access import GROUPS
@@ -13,7 +14,7 @@ from lambdas.contract.parameters import KUBERNETES_NAME
 from lambdas.domain.errors import NotFound, RemediatorError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from cli.clients.dependencies import Dependencies
     from cli.clients.ports import GroupBinding
@@ -72,6 +73,14 @@ class RequiredAccess:
     def namespaces_without_workload(self) -> frozenset[str]:
         """The namespaces of those ServiceAccounts. Rules and bindings in them may be needed."""
         return frozenset(name.partition("/")[0] for name in self.without_workload)
+
+
+def exit_code_of(grants: Iterable[Grant]) -> ExitCode:
+    """Return 1 where access is missing or surplus, 2 where a grant is unknown, else 0."""
+    states = {grant.state for grant in grants}
+    if states & {GrantState.MISSING, GrantState.SURPLUS}:
+        return ExitCode.BROKEN
+    return ExitCode.UNKNOWN if GrantState.UNKNOWN in states else ExitCode.OK
 
 
 _MAY_BE_NEEDED: Final = "it may serve a bound ServiceAccount whose workload is unknown"

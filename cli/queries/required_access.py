@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from cli.clients.deployed_stack import roles
 from cli.errors import CommandError
-from cli.queries.admission_policies import RequiredPolicies, is_role, reason_to_omit
+from cli.queries.admission_policies import RequiredPolicies, apply_policies, is_role, reason_to_omit
 from cli.queries.grants import RequiredAccess
 from cli.queries.targets import TargetSelection, targets
 from lambdas.application.snapshot_collection import workload_name
-from lambdas.contract.access import BoundWorkload, manifests
+from lambdas.contract.access import GROUPS, BoundWorkload, manifests
 from lambdas.contract.names import ROLE_ANNOTATION
 from lambdas.contract.settings import RestartBy, read_settings
 from lambdas.domain.errors import RemediatorError
@@ -45,6 +45,17 @@ def required_access(cluster: str, dependencies: Dependencies, *, with_policies: 
         without_workload=[f"{target.namespace}/{target.name}" for target, workload in workloads.items() if workload is None],
         has_access_entries=facts.authentication_mode != "CONFIG_MAP",
     )
+
+
+def grant_access(required: RequiredAccess, dependencies: Dependencies) -> None:
+    """Apply the limits, then grant the access, with the caller's own rights. Every write is idempotent."""
+    # The limits come before the access that they limit.
+    apply_policies(required.cluster, required.policies.manifests if required.has_policies else (), dependencies.cluster_access)
+    for manifest in required.objects:
+        dependencies.cluster_access.apply(required.cluster, manifest)
+    for function, group in GROUPS.items():
+        if required.has_access_entries and function in required.roles:
+            dependencies.cluster_access.put_entry(required.cluster, required.roles[function], group)
 
 
 def _workload(target: ServiceAccountRef, facts: ClusterFacts, dependencies: Dependencies) -> BoundWorkload | None:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
 from cli.errors import ExitCode
+from cli.queries.fleet_state import FleetState
 from lambdas.domain.diagnosis.finding import State
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.planning.actions import to_json
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from cli.queries.assessment import TargetAssessment
+    from cli.queries.fleet_member import FleetMember
     from lambdas.contract.parameters import ServiceAccountRef
     from lambdas.domain.assessment.summary import AddonSummary, AssessmentSummary, LinkSummary
     from lambdas.domain.incidents.incident import Incident, PastIncident
@@ -42,6 +47,18 @@ def assessment_document(assessment: TargetAssessment) -> Json:
         "incident": {"id": incident.id, "openedAt": incident.opened_at.isoformat(), "holder": incident.holder} if incident else None,
     }
     return document if summary is None else document | _summary_document(summary) | {"notes": [*assessment.notes, *summary.warnings]}
+
+
+def member_document(member: FleetMember) -> Json:
+    """Return one assessment with the place of its cluster, and with what the next update of the add-on does to the role."""
+    risk = {"risk": str(member.risk), "reason": member.risk_sentence or None} if member.risk else None
+    return assessment_document(member.assessment) | {"account": member.account, "region": member.region, "nextUpdate": risk}
+
+
+def summary_document(members: Iterable[FleetMember]) -> Json:
+    """Return the number of ServiceAccounts in each state."""
+    counts = Counter(member.state for member in members)
+    return {str(state): counts[state] for state in FleetState}
 
 
 def _result(assessment: TargetAssessment) -> str:

@@ -1,71 +1,202 @@
-"""Several assessments, one line each."""
+"""Several ServiceAccounts as a table: a summary first, then one row each, worst first."""
 
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from cli.errors import ExitCode
+from cli.queries.fleet_member import UpgradeRisk
+from cli.queries.fleet_state import FleetState
+from lambdas.contract.workloads import AWS_NODE
 from lambdas.domain.diagnosis.verdict import WITHOUT_FAULT
+from lambdas.domain.planning.plan import BlockReason
 from lambdas.domain.plurals import pluralize
 from lambdas.notifications.escape import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from cli.queries.assessment import TargetAssessment
+    from rich.console import Console, ConsoleOptions, RenderResult
 
-_MARKS = {ExitCode.BROKEN: ("✗", "bold red"), ExitCode.OK: ("✓", "green"), ExitCode.UNKNOWN: ("?", "yellow")}
-"""In the order of the table."""
+    from cli.queries.fleet_member import FleetMember
 
-
-def fleet_table(assessments: Sequence[TargetAssessment]) -> Table:
-    """Return cluster, ServiceAccount, verdict and counts of each assessment, the broken ones first."""
-    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-    table.add_column("")
-    table.add_column("cluster", overflow="fold")
-    table.add_column("service account", overflow="fold")
-    table.add_column("verdict", overflow="fold")
-    table.add_column("pods with the role", justify="right")
-    table.add_column("nodes Ready", justify="right")
-    order = list(_MARKS)
-    for assessment in sorted(assessments, key=lambda assessment: (order.index(assessment.exit_code), assessment.target)):
-        mark, style = _MARKS[assessment.exit_code]
-        target = assessment.target
-        table.add_row(Text(mark, style=style), target.cluster, f"{target.namespace}/{target.name}", *_columns(assessment))
-    return table
+MARKS: Final = {FleetState.BROKEN: ("✗", "bold red"), FleetState.UNKNOWN: ("?", "yellow"), FleetState.SOUND: ("✓", "green")}
+STATE_NAMES: Final = {FleetState.BROKEN: "broken", FleetState.UNKNOWN: "unknown", FleetState.SOUND: "without a fault"}
+RISK_NAMES: Final = {
+    UpgradeRisk.LOSES_ROLE: "loses the role",
+    UpgradeRisk.FAILS: "fails",
+    UpgradeRisk.UNKNOWN: "unknown",
+    UpgradeRisk.NO_ROLE: "has no role",
+    UpgradeRisk.KEEPS_ROLE: "keeps the role",
+}
+RISK_STYLES: Final = {UpgradeRisk.LOSES_ROLE: "bold red", UpgradeRisk.FAILS: "red", UpgradeRisk.UNKNOWN: "yellow"}
+_MOST_OPTIONS: Final = 5
+"""Clusters that a command names. For more, it says `--all`."""
+_AWS_NODE: Final = f"{AWS_NODE.namespace}/{AWS_NODE.service_account}"
 
 
-def _columns(assessment: TargetAssessment) -> tuple[str, str, str]:
-    summary = assessment.summary
+@dataclass(frozen=True)
+class Column:
+    """One column: its header, its cells, and whether numbers are aligned on the right."""
+
+    header: str
+    cells: Sequence[Text]
+    is_number: bool = False
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no cell has a value."""
+        return not any(cell.plain for cell in self.cells)
+
+
+class AdaptiveTable:
+    """A table that stacks two columns in one where a terminal is too narrow for one line a row. No word is cut."""
+
+    def __init__(self, marks: Sequence[Text], columns: Iterable[Column]) -> None:
+        self._marks = marks
+        self._columns = [column for column in columns if not column.is_empty]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        wide = self._table([[column] for column in self._columns])
+        fits = Measurement.get(console, options.update(max_width=10_000), wide).maximum <= options.max_width
+        yield wide if fits else self._table([self._columns[start : start + 2] for start in range(0, len(self._columns), 2)])
+
+    def _table(self, groups: Sequence[Sequence[Column]]) -> Table:
+        table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+        table.add_column("")
+        for group in groups:
+            is_number = len(group) == 1 and group[0].is_number
+            table.add_column("\n".join(column.header for column in group), overflow="fold", justify="right" if is_number else "left")
+        for index, mark in enumerate(self._marks):
+            table.add_row(mark, *(Text("\n").join(column.cells[index] for column in group) for group in groups))
+        return table
+
+
+def fleet_table(members: Sequence[FleetMember], *, with_place: bool = False) -> AdaptiveTable:
+    """Return one row for each member, in their order. Account and region are columns where they differ or are asked for."""
+    has_others = any(member.service_account != _AWS_NODE for member in members)
+    columns = [
+        *_names(members, with_place=with_place),
+        Column("Kubernetes", [Text(plain(member.kubernetes)) for member in members]),
+        Column("add-on" if has_others else "vpc-cni", [Text(plain(member.addon)) for member in members]),
+        Column("mode", [Text(member.mode) for member in members]),
+        Column("pods with the role", [Text(_pods(member)) for member in members], is_number=True),
+        Column("nodes Ready", [Text(_nodes(member)) for member in members], is_number=True),
+        Column("next update", [risk_text(member.risk) for member in members]),
+    ]
+    return AdaptiveTable(_marks(members), columns)
+
+
+def plan_table(members: Sequence[FleetMember]) -> AdaptiveTable:
+    """Return one row for each member with its actions, or with the reasons that block them."""
+    columns = [
+        *_names(members, with_place=False),
+        Column("mode", [Text(member.mode) for member in members]),
+        Column("plan", [Text(_plan(member)) for member in members]),
+    ]
+    return AdaptiveTable(_marks(members), columns)
+
+
+def _names(members: Sequence[FleetMember], *, with_place: bool) -> Iterator[Column]:
+    yield Column("cluster", [Text(plain(member.cluster)) for member in members])
+    if with_place or len({(member.account, member.region) for member in members}) > 1:
+        yield Column("account and region", [Text(f"{member.account} {member.region}") for member in members])
+    if any(member.service_account != _AWS_NODE for member in members):
+        yield Column("service account", [Text(plain(member.service_account)) for member in members])
+    yield Column("verdict", [Text(plain(member.verdict or member.sentence)) for member in members])
+
+
+def _marks(members: Iterable[FleetMember]) -> list[Text]:
+    return [Text(mark, style=style) for mark, style in (MARKS[member.state] for member in members)]
+
+
+def _plan(member: FleetMember) -> str:
+    summary = member.assessment.summary
     if summary is None:
-        return plain(assessment.failure), "", ""
-    counts = summary.counts
-    pods = f"{counts.pods_right}/{counts.pods}" if counts.pods and summary.desired_role else ""
-    nodes = f"{counts.nodes_ready}/{counts.nodes}" if counts.nodes else ""
-    return str(summary.verdict), pods, nodes
+        return ""
+    if summary.is_healthy:
+        return "nothing to do"
+    actions = ", ".join(action.kind for action in summary.actions)
+    reasons = dict.fromkeys(str(item.reason) for item in summary.blocked if item.reason != BlockReason.CONSEQUENCE)
+    return actions or (f"blocked: {', '.join(reasons)}" if reasons else summary.wait and f"waits: {plain(summary.wait)}") or "no actions"
 
 
-def count_line(assessments: Sequence[TargetAssessment]) -> Text:
-    """Return how many assessments are broken, unknown and without a fault."""
-    counts = Counter(assessment.exit_code for assessment in assessments)
-    names = {ExitCode.BROKEN: "broken", ExitCode.UNKNOWN: "unknown", ExitCode.OK: "without a fault"}
-    parts = Text(" · ").join(Text(f"{counts[code]} {name}", style=_MARKS[code][1]) for code, name in names.items() if counts[code])
-    return Text(f"\n{pluralize(len(assessments), 'ServiceAccount')}: ").append(parts)
+def risk_text(risk: UpgradeRisk | None) -> Text:
+    """Return the risk of the next update in words; empty where it is not known for this workload."""
+    return Text(RISK_NAMES[risk], style=RISK_STYLES.get(risk, "")) if risk else Text()
 
 
-def unbound_clusters(assessments: Sequence[TargetAssessment]) -> list[str]:
+def _pods(member: FleetMember) -> str:
+    summary = member.assessment.summary
+    return f"{summary.counts.pods_right}/{summary.counts.pods}" if summary and summary.counts.pods and summary.desired_role else ""
+
+
+def _nodes(member: FleetMember) -> str:
+    summary = member.assessment.summary
+    return f"{summary.counts.nodes_ready}/{summary.counts.nodes}" if summary and summary.counts.nodes else ""
+
+
+def summary_lines(members: Sequence[FleetMember]) -> Iterator[Text]:
+    """Return how many members are broken, unknown and without a fault, then the place, open incidents and the next update."""
+    states = Counter(member.state for member in members)
+    parts = Text(" · ").join(Text(f"{states[state]} {name}", style=MARKS[state][1]) for state, name in STATE_NAMES.items() if states[state])
+    clusters = len({(member.account, member.region, member.cluster) for member in members})
+    text = Text(pluralize(clusters, "cluster"), style="bold")
+    text.append(f", {pluralize(len(members), 'ServiceAccount')}" if len(members) != clusters else "")
+    yield text.append(": ").append(parts) if members else text
+    yield Text(" · ".join(_facts(members)), style="dim")
+
+
+def _facts(members: Sequence[FleetMember]) -> Iterator[str]:
+    places = {(member.account, member.region) for member in members}
+    if len(places) == 1:
+        account, region = next(iter(places))
+        yield f"account {account}"
+        yield region
+    elif places:
+        yield pluralize(len({account for account, _ in places}), "account")
+        yield pluralize(len({region for _, region in places}), "region")
+    incidents = sum(member.assessment.incident is not None for member in members)
+    if incidents:
+        yield f"{pluralize(incidents, 'incident')} open"
+    risks = Counter(member.risk for member in members)
+    if risks[UpgradeRisk.LOSES_ROLE]:
+        yield f"{risks[UpgradeRisk.LOSES_ROLE]} would lose the role at the next update of vpc-cni"
+    if risks[UpgradeRisk.FAILS]:
+        yield f"the next update would fail in {risks[UpgradeRisk.FAILS]}"
+
+
+def unlisted_hint(members: Sequence[FleetMember], listed: Sequence[FleetMember]) -> Iterator[Text]:
+    """Return how many members the table leaves out, and the option that lists them; nothing where it leaves out none."""
+    shown = {member.state for member in listed}
+    left = Counter(member.state for member in members if member.state not in shown)
+    if left:
+        counts = ", ".join(f"{left[state]} {name}" for state, name in STATE_NAMES.items() if left[state])
+        options = " ".join(f"--only {state}" for state in STATE_NAMES if left[state])
+        yield Text(f"Not listed: {counts}. {options} lists them.", style="dim")
+
+
+def next_check(faulty: Sequence[FleetMember]) -> Iterator[Text]:
+    """Return the command that shows the links of the first faulty cluster; nothing where no cluster is faulty."""
+    if faulty:
+        command = Text(f"\nirsa-remediator check {plain(faulty[0].cluster)}", style="bold")
+        yield command.append("   shows every link, the evidence and the next step", style="not bold dim")
+
+
+def unbound_clusters(members: Iterable[FleetMember]) -> list[str]:
     """Return the clusters without a fault and without a binding."""
-    summaries = [(assessment.target.cluster, assessment.summary) for assessment in assessments if assessment.summary]
+    summaries = [(member.cluster, member.assessment.summary) for member in members if member.assessment.summary]
     return [cluster for cluster, summary in summaries if not summary.binding_path and summary.verdict in WITHOUT_FAULT]
 
 
 def unbound_hint(clusters: Sequence[str]) -> Iterator[Text]:
     """Return the command that binds these clusters, or nothing where the list is empty."""
     if clusters:
-        options = " ".join(f"--cluster {name}" for name in clusters)
+        options = " ".join(f"--cluster {name}" for name in clusters) if len(clusters) <= _MOST_OPTIONS else "--all"
         text = Text(f"\n{pluralize(len(clusters), 'cluster')} without a binding: the remediator writes nothing there. ", style="dim")
         yield text.append(f"irsa-remediator adopt {options}", style="bold").append("   binds the current role")

@@ -43,7 +43,7 @@ class Eks:
     def __init__(self, session: AwsSession, *, ttl_s: float = 0) -> None:
         self._session = session
         self._clusters: TtlCache[ClusterFacts | Missing] = TtlCache(ttl_s)
-        self._advice: TtlCache[VersionAdvice] = TtlCache(_KEEP_ADVICE_S)
+        self._offered: TtlCache[tuple[OfferedVersion, ...]] = TtlCache(_KEEP_ADVICE_S)
         self._support_dates: TtlCache[SupportDates] = TtlCache(_KEEP_ADVICE_S)
 
     def clusters(self) -> tuple[str, ...]:
@@ -83,9 +83,6 @@ class Eks:
         Raises:
             NotFound: EKS does not offer the add-on for this version.
         """
-        return self._advice.get((addon, kubernetes_version), lambda: self._advise(addon, kubernetes_version))
-
-    def _advise(self, addon: str, kubernetes_version: str) -> VersionAdvice:
         offered = self.offered_versions(addon, kubernetes_version)
         if not offered:
             raise NotFound(f"EKS does not offer add-on {addon} for Kubernetes {kubernetes_version}")
@@ -117,7 +114,8 @@ class Eks:
 
     def offered_versions(self, addon: str, kubernetes_version: str) -> tuple[OfferedVersion, ...]:
         """Every version that EKS offers for a Kubernetes version, newest first. Empty if there is none."""
-        return tuple(self._offers(f"list the versions of add-on {addon} for Kubernetes {kubernetes_version}", addon, kubernetes_version))
+        attempt = f"list the versions of add-on {addon} for Kubernetes {kubernetes_version}"
+        return self._offered.get((addon, kubernetes_version), lambda: tuple(self._offers(attempt, addon, kubernetes_version)))
 
     def set_addon_role(self, cluster: str, addon: str, role_arn: str, token: str) -> str:
         """Call `UpdateAddon` with the role and PRESERVE alone: version, configuration and associations stay unchanged.

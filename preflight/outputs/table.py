@@ -42,14 +42,24 @@ def views(report: PreflightReport) -> Iterator[RenderableType]:
     """Return the parts of the report: clusters, files, and the result."""
     for cluster in report.clusters:
         yield from _cluster(cluster)
+    yield from file_views(report)
+    yield ending(report)
+
+
+def file_views(report: PreflightReport) -> Iterator[RenderableType]:
+    """Return the findings of the files."""
     for file in report.files:
         yield from _file(file)
+
+
+def ending(report: PreflightReport) -> Text:
+    """Return the last line: the result, the counts of findings, and the exit code."""
     words, style = _ENDINGS[report.result]
     counts = [(str(level), sum(finding.level is level for finding in report.active)) for level in Level]
     parts = [f"{number} {name}{'s' if number > 1 else ''}" for name, number in counts if number]
     suppressed = len(report.findings) - len(report.active)
     summary = ", ".join(parts + [f"{suppressed} suppressed"] * bool(suppressed))
-    yield Text(words, style=style).append(f" {summary + ' · ' if summary else ''}exit code {report.exit_code}", style="not bold dim")
+    return Text(words, style=style).append(f" {summary + ' · ' if summary else ''}exit code {report.exit_code}", style="not bold dim")
 
 
 def _cluster(report: ClusterReport) -> Iterator[RenderableType]:
@@ -69,13 +79,14 @@ def _cluster(report: ClusterReport) -> Iterator[RenderableType]:
 def _header(report: ClusterReport) -> Text:
     parts = [report.cluster, report.region]
     if report.kubernetes:
-        parts.append(f"Kubernetes {_becomes(report.kubernetes, report.kubernetes_target)}")
+        parts.append(f"Kubernetes {becomes(report.kubernetes, report.kubernetes_target)}")
     if report.addon:
-        parts.append(f"vpc-cni {_becomes(report.addon, report.addon_target)}{_default(report)}")
+        parts.append(f"vpc-cni {becomes(report.addon, report.addon_target)}{_default(report)}")
     return Text(" · ").join(Text(plain(item), style="bold" if i == 0 else "") for i, item in enumerate(parts) if item)
 
 
-def _becomes(now: str, after: str) -> str:
+def becomes(now: str, after: str) -> str:
+    """Return a version, and the one after the upgrade where it differs."""
     return f"{now} → {after}" if after and after != now else now
 
 

@@ -15,6 +15,7 @@ from lambdas.domain.snapshot.snapshot import (
     ClusterFacts,
     Missing,
     NodeRepair,
+    OfferedVersion,
     OidcProvider,
     RoleFacts,
     SupportDates,
@@ -82,6 +83,11 @@ class FakeEks:
         if found is None:
             raise NotFound(f"no version of {addon} for {kubernetes_version}")
         return found
+
+    def offered_versions(self, addon: str, kubernetes_version: str) -> tuple[OfferedVersion, ...]:
+        self._world.raise_fault("eks.offered_versions")
+        found = self._world.advised_versions.get((addon, kubernetes_version))
+        return (OfferedVersion(version=found.latest), OfferedVersion(version=found.default, default=True)) if found else ()
 
     def support(self, kubernetes_version: str) -> SupportDates:
         if kubernetes_version not in self._world.supported:

@@ -46,6 +46,10 @@ BROKEN: Final[Mapping[str, Any]] = {
 HOSTILE: Final = "\x1b[31m[bold]red[/bold] <script>alert(1)</script>\u202e"
 
 
+_LOSING: Final = 3
+"""Number of the cluster whose add-on record lacks the role."""
+
+
 @dataclass(frozen=True)
 class Session:
     """`commands` run one after the other. `answer` is the input at a prompt; None: standard input is not a terminal."""
@@ -192,6 +196,20 @@ def _remediator_watches(fakes: Fakes) -> None:
 
 def _two_clusters(fakes: Fakes) -> None:
     fakes.world.clusters["other"] = described({"binding": None, "cluster": {"name": "other", "nodes": 3}}).clusters["other"]
+
+
+def _many_clusters(fakes: Fakes) -> None:
+    """A broken one, one whose record lacks the role, a bound one that does not exist, and five sound ones."""
+    fakes.world.advised_versions["vpc-cni", "1.33"] = fakes.world.advised_versions["vpc-cni", "1.28"]
+    for number in range(6):
+        name = f"prod-eu-{number}"
+        record = {"addon": {"role_arn": None}} if number == _LOSING else {}
+        world = described({"cluster": {"name": name, "nodes": 3, "version": "1.33"}, **record})
+        fakes.world.clusters[name] = world.clusters[name]
+        fakes.world.parameters |= world.parameters
+        fakes.world.roles |= world.roles
+    fakes.world.parameters[binding_path("last-year", NAMESPACE, NAME)] = Parameter(value=role_arn("demo-vpc-cni"))
+    fakes.world.parameters[settings_path("prod-eu-1", "mode")] = Parameter(value="observe")
 
 
 def _login_rejected(fakes: Fakes) -> None:
@@ -381,6 +399,25 @@ SESSIONS: Final[Mapping[str, Session]] = {
     "check-no-access": Session(("check",), prepare=_login_rejected),
     "check-throttled": Session(("check",), prepare=_throttled),
     "check-all": Session(("check --all",), BROKEN, prepare=_two_clusters),
+    "fleet-check": Session(
+        (
+            "check --all",
+            "check --all --only sound",
+            "check --all --only unknown",
+            "check --all --only healthy",
+            "check --all --only sound -o json",
+        ),
+        BROKEN,
+        prepare=_many_clusters,
+    ),
+    "fleet-plan": Session(("plan --all", "plan --all --only sound"), BROKEN, prepare=_many_clusters),
+    "fleet-preflight": Session(
+        ("preflight --all", "preflight --all --cluster demo", "preflight --all -o yaml"), BROKEN, prepare=_many_clusters
+    ),
+    "fleet-access": Session(
+        ("access --all", "access --all --cluster demo", "access --all --check", "access --all --apply", "access --all --check -o json"),
+        prepare=_two_clusters,
+    ),
     "check-several-clusters": Session(("check", "check --all --cluster demo", "check --cluster 'no name'"), prepare=_two_clusters),
     "check-cluster-gone": Session(
         ("check --cluster gone", "check --cluster last-year", "plan --cluster gone", "fix --cluster gone"), prepare=_fleet

@@ -22,6 +22,10 @@ VIEWS = (
     "bindings-fleet",
     "adopt",
     "verify-faults",
+    "fleet-check",
+    "fleet-plan",
+    "fleet-preflight",
+    "fleet-access",
 )
 
 
