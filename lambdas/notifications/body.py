@@ -18,7 +18,7 @@ from lambdas.notifications import version_advice
 from lambdas.notifications.facts import auto_repair_deadline, broken_links, counts, evidence, healthy_links
 from lambdas.notifications.kind import NotificationKind
 from lambdas.notifications.message_context import MessageContext
-from lambdas.notifications.next_steps import differences
+from lambdas.notifications.next_steps import differences, has_harmful_remedy
 from lambdas.notifications.owners import recognize, short_name
 from lambdas.notifications.time_text import clock, duration, moment, seconds_between
 from lambdas.notifications.title import values, verdict_text
@@ -33,6 +33,8 @@ def paragraphs(context: MessageContext) -> tuple[Phrase, ...]:
 
 
 def _fault(context: MessageContext) -> Phrase:
+    if context.is_fault_former:
+        return join([_former_fault(context), sentence(context.current.sentence)], " ")
     sentences = dict.fromkeys(link.sentence for link in broken_links(context)) or {context.fault.sentence: None}
     return join([sentence(text) for text in sentences], " ")
 
@@ -45,6 +47,19 @@ def consequence(context: MessageContext) -> Phrase:
     """What fails now and what still works, or what would fail later."""
     text = verdict_text(context)
     return phrase(text.sentence if context.is_failing or not text.latent_sentence else text.latent_sentence, **values(context))
+
+
+def _present_consequence(context: MessageContext) -> Phrase | None:
+    """The consequence of a fault that still exists. After a replacement without a successor, none says that replacing pods is the fix."""
+    return None if context.is_fault_former or has_harmful_remedy(context) else consequence(context)
+
+
+def _present_evidence(context: MessageContext) -> Phrase | None:
+    return None if context.is_fault_former else evidence(context)
+
+
+def _present_change(context: MessageContext) -> Phrase | None:
+    return None if context.is_fault_former else _last_change(context)
 
 
 UNKNOWN_REMOVER: Final = (
@@ -254,7 +269,13 @@ _PARAGRAPHS: Final[Mapping[NotificationKind, tuple[Paragraph, ...]]] = {
     NotificationKind.NEEDS_ACTION: (
         _deleted_pod,
         _trouble,
-        *_DIAGNOSIS,
+        _fault,
+        _present_consequence,
+        _present_change,
+        _present_evidence,
+        _refused_calls,
+        counts,
+        auto_repair_deadline,
         differences,
         healthy_links,
         _changes,

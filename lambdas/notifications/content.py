@@ -43,6 +43,7 @@ class Content:
 
 
 _HEADINGS: Final[Mapping[NotificationKind, str]] = {
+    NotificationKind.REPAIRING: "Left for a person:",
     NotificationKind.APPROVAL_REQUESTED: "Your answer:",
     NotificationKind.VERIFIED: "To keep it from coming back:",
 }

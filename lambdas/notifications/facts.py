@@ -5,7 +5,7 @@ from typing import Final
 
 from lambdas.domain.assessment.summary import LinkSummary
 from lambdas.domain.diagnosis.finding import Link, State
-from lambdas.domain.diagnosis.verdict import Verdict
+from lambdas.domain.diagnosis.verdict import REPAIRABLE, Verdict
 from lambdas.domain.planning.plan import BlockReason
 from lambdas.domain.plurals import pluralize
 from lambdas.notifications.message_context import MessageContext
@@ -16,7 +16,8 @@ from lambdas.notifications.wording import Phrase, join, phrase
 def broken_links(context: MessageContext) -> tuple[LinkSummary, ...]:
     """The broken links to report, in the order of the chain. Symptoms after the first link are left out: the counts report them.
 
-    Refused calls of pods with the role are no symptom of an earlier link: they are evidence against the role.
+    Pods that are not created or stuck are no symptom of an earlier link, since no new role creates or ends them. Refused calls of pods
+    with the role are no symptom either: they are evidence against the role.
     """
     broken = [link for link in context.fault.links if link.state == State.BROKEN]
     has_other_node_fault = context.fault.counts.nodes_waiting == 0 and any(
@@ -27,6 +28,7 @@ def broken_links(context: MessageContext) -> tuple[LinkSummary, ...]:
         for i, link in enumerate(broken)
         if i == 0
         or link.link < Link.PODS
+        or (link.link == Link.PODS and link.verdict not in REPAIRABLE)
         or (link.link == Link.PERMISSION_ERRORS and link.verdict == Verdict.PERMISSIONS_MISSING)
         or (link.link == Link.NODES and has_other_node_fault)
     )
@@ -35,7 +37,8 @@ def broken_links(context: MessageContext) -> tuple[LinkSummary, ...]:
 def counts(context: MessageContext) -> Phrase | None:
     """The counts of pods, nodes and permission errors, without those that the sentence of the first broken link contains."""
     summary = context.current if context.is_over else context.fault
-    first = None if context.is_over else next((link.link for link in broken_links(context)), None)
+    broken = None if context.is_over else next(iter(broken_links(context)), None)
+    first = broken.link if broken and broken.verdict != Verdict.SERVICE_ACCOUNT_MISMATCH else None
     errors = summary.counts.errors_with_role + summary.counts.errors_without_role
     parts = (
         (_pods(context), (Link.PODS, Link.CLUSTER)),
@@ -110,12 +113,16 @@ _WITH_HEALTHY_LINKS: Final = frozenset(
 )
 
 
+_CORRECT: Final = {Link.PODS: "role of each pod", Link.PERMISSION_ERRORS: "events (no refused call)"}
+"""What a correct link shows, where its title says more: pods with the right role need not be ready."""
+
+
 def healthy_links(context: MessageContext) -> Phrase | None:
     """The links that were read and hold, for verdicts that no broken link explains."""
-    titles = [link.title for link in context.fault.links if link.state == State.OK and link.link > Link.MECHANISM]
-    if context.fault.verdict not in _WITH_HEALTHY_LINKS or not titles:
+    correct = [link for link in context.fault.links if link.state == State.OK and link.link > Link.MECHANISM]
+    if context.fault.verdict not in _WITH_HEALTHY_LINKS or not correct:
         return None
-    return phrase("Checked and healthy: {titles}.", titles=", ".join(titles))
+    return phrase("Checked and correct: {titles}.", titles=", ".join(_CORRECT.get(link.link, link.title) for link in correct))
 
 
 def auto_repair_deadline(context: MessageContext) -> Phrase | None:

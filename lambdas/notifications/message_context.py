@@ -56,6 +56,16 @@ class MessageContext:
         return self.first if self.current.is_healthy or self.is_over else self.current
 
     @property
+    def is_fault_former(self) -> bool:
+        """Whether the fault is gone from the latest assessment, though the incident is not over: it was not verified."""
+        return self.current.is_healthy and not self.is_over
+
+    @property
+    def is_part_left(self) -> bool:
+        """Whether a person has to change a part that the repair does not change."""
+        return any(blocked.reason == BlockReason.NEEDS_PERSON for blocked in self.current.blocked)
+
+    @property
     def cluster(self) -> str:
         """The name of the cluster."""
         return self.incident.target.cluster
@@ -85,7 +95,8 @@ class MessageContext:
         """Whether something fails now. A fault can also be latent: it fails with the next pod or the next add-on update."""
         counts = self.fault.counts
         nodes = counts.nodes_ready + counts.nodes_lost < counts.nodes  # no role brings a lost node back
-        symptoms = (counts.pods_ready < counts.pods, nodes, counts.errors_with_role, counts.errors_without_role)
+        absent = Verdict.PODS_NOT_CREATED in self.fault.verdicts
+        symptoms = (counts.pods_ready < counts.pods, nodes, counts.errors_with_role, counts.errors_without_role, absent)
         return self.deleted_pod is not None or (self.fault.severity is Severity.CRITICAL and any(symptoms))
 
     @property

@@ -9,6 +9,7 @@ from lambdas.contract.parameters import KUBERNETES_NAME, binding_path
 from lambdas.contract.workloads import AWS_NODE, service_account_option
 from lambdas.domain.assessment.aws_commands import in_region
 from lambdas.domain.diagnosis.finding import Link, State
+from lambdas.domain.diagnosis.links.symptoms import NO_POD
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.planning.actions import AnnotateServiceAccount, UpdateAddonRole
 from lambdas.domain.planning.plan import BlockReason
@@ -47,6 +48,8 @@ def steps(context: MessageContext) -> tuple[Phrase, ...]:
 
 def _steps(context: MessageContext) -> Iterator[Phrase]:
     match context.kind:
+        case NotificationKind.REPAIRING if context.is_part_left:
+            yield from _remedies(context, MOST_STEPS)
         case NotificationKind.REPAIRING | NotificationKind.RECOVERED:
             return
         case NotificationKind.APPROVAL_REQUESTED:
@@ -111,22 +114,25 @@ def _precondition(reason: str, context: MessageContext) -> Iterator[Phrase]:
 
 def _inspect_nodes(context: MessageContext) -> Iterator[Phrase]:
     nodes_links = [link for link in context.current.links if link.link == Link.NODES and link.state == State.BROKEN]
-    names = (fact[0].removeprefix("Node ") for link in nodes_links for fact in link.evidence)
+    facts = [fact for link in nodes_links for fact in link.evidence]
+    with_log = [fact for fact in facts if fact[1] != NO_POD]
+    names = (fact[0].removeprefix("Node ") for fact in with_log or facts)
     name = next((name for name in names if KUBERNETES_NAME.match(name)), "<node>")
     if context.current.verdict is Verdict.NODES_WAITING_FOR_CNI:
-        yield _read_cni_log(name)
+        yield from (_read_cni_log(name, "a waiting node"),) if with_log else ()
     else:
         yield _command("See the conditions of a node:", f"kubectl describe node {name}")
 
 
-def _read_cni_log(node: str) -> Phrase:
+def _read_cni_log(node: str, place: str) -> Phrase:
     """The log file on the node. The CNI writes no cause to its standard output.
 
     Sources: https://github.com/aws/amazon-vpc-cni-k8s/blob/HEAD/docs/troubleshooting.md (ipamd debugging commands)
     https://kubernetes.io/docs/tasks/debug/debug-cluster/kubectl-node-debug/
     """
     return phrase(
-        "Read the log of the CNI on a waiting node: {debug}. To explain its lines, save them to a file and run {explain}",
+        "Read the log of the CNI on {place}: {debug}. To explain its lines, save them to a file and run {explain}",
+        place=place,
         debug=Code(f"kubectl debug node/{node} -it --image={DEBUG_IMAGE} -- cat {CNI_LOG}"),
         explain=Code("irsa-remediator explain-log ipamd.log"),
     )
@@ -157,7 +163,7 @@ def _inspect_pods(context: MessageContext) -> Iterator[Phrase]:
         yield _command("Read what it wrote before it ended:", f"kubectl -n {namespace} logs {name} --all-containers --previous --tail=50")
     else:
         node = next((fact[2].rpartition("node ")[2] for link in pods_links for fact in link.evidence if "node " in fact[2]), "")
-        yield _read_cni_log(node if KUBERNETES_NAME.match(node) else "<node>")
+        yield _read_cni_log(node if KUBERNETES_NAME.match(node) else "<node>", "the node of this pod")
 
 
 def _command(text: str, command: str) -> Phrase:
@@ -221,8 +227,13 @@ def _writer(context: MessageContext) -> Tool | None:
 # --- the remedies of the diagnosis -------------------------------------------------------------------------------------------------------
 
 
+def has_harmful_remedy(context: MessageContext) -> bool:
+    """Whether the remedies would delete further pods, though a deleted pod has no successor."""
+    return context.deleted_pod is not None and context.current.verdict is Verdict.PODS_WITHOUT_CREDENTIALS
+
+
 def _remedies(context: MessageContext, most: int) -> Iterator[Phrase]:
-    for remedy in context.current.remedies[:most]:
+    for remedy in () if has_harmful_remedy(context) else context.current.remedies[:most]:
         text = sentence(remedy.text)
         if remedy.command:
             is_shown = remedy.diff and context.kind is not NotificationKind.REMINDER  # a reminder repeats the command alone

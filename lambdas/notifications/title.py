@@ -120,7 +120,7 @@ def _state(context: MessageContext) -> tuple[Phrase, Phrase | None]:
     result = phrase("the repair failed") if context.changes else _NOTHING_CHANGED
     match context.kind:
         case NotificationKind.REPAIRING:
-            return phrase("repair in progress"), phrase("no action needed yet")
+            return phrase("repair in progress"), phrase("a part needs a person" if context.is_part_left else "no action needed yet")
         case NotificationKind.APPROVAL_REQUESTED:
             return phrase("approval needed"), _NOTHING_CHANGED
         case NotificationKind.NOT_APPROVED:

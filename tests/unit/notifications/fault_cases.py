@@ -359,6 +359,21 @@ FAULT_CASES: Final[Mapping[str, FaultCase]] = {
             ),
         ),
     ),
+    "annotation-missing-and-pods-not-created": FaultCase(
+        verdict=Verdict.ANNOTATION_MISSING,
+        build=lambda: _no_annotation(
+            "eks",
+            pods=(),
+            nodes=nodes(15, unready=15),
+            controller_errors=(
+                ControllerError(message='failed calling webhook "validate.kyverno.svc": timeout', at=NOW - timedelta(minutes=1)),
+            ),
+        ),
+    ),
+    "nodes-without-cni-pod": FaultCase(
+        verdict=Verdict.NODES_WAITING_FOR_CNI,
+        build=lambda: _snapshot(nodes=nodes(15, unready=3), pods=pods(15, ROLE)[:13], workload=_workload(desired=13, updated=13)),
+    ),
     "pods-without-credentials": FaultCase(
         verdict=Verdict.PODS_WITHOUT_CREDENTIALS,
         build=lambda: with_pod_identity(healthy_snapshot(), bare=3),

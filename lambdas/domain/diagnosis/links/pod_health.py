@@ -1,13 +1,14 @@
 """Faults of pods that no role explains: not created, with a role in the template, stuck, or not ready."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
 from lambdas.contract.names import CNI_ADDON
 from lambdas.contract.settings import Severity
 from lambdas.contract.workloads import WorkloadKind
-from lambdas.domain.diagnosis.finding import Evidence, Finding, Link, Remedy, broken, object_name
+from lambdas.domain.diagnosis.finding import Evidence, Finding, Link, Remedy, broken, object_name, unknown
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.plurals import pluralize
 from lambdas.domain.snapshot.node_reachability import reachable_pods
@@ -54,6 +55,12 @@ def not_created(snapshot: Snapshot) -> Finding | None:
             ),
         ),
     )
+
+
+def no_pod(snapshot: Snapshot) -> Finding:
+    """Pods were read, and there is none, which shows nothing about the role."""
+    pods = Evidence(f"ServiceAccount {snapshot.target.namespace}/{snapshot.target.name}", "pods", "0")
+    return replace(unknown(Link.PODS, "no pod exists"), evidence=(pods,))
 
 
 def _recent_errors(snapshot: Snapshot) -> tuple[ControllerError, ...]:

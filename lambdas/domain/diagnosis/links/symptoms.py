@@ -16,6 +16,7 @@ from lambdas.domain.diagnosis.links.addon_record import permission_issues
 from lambdas.domain.diagnosis.links.annotation import identity_severity, sort_by_age, stale_pods, uses_pod_identity
 from lambdas.domain.diagnosis.links.identity import audience, oidc_link, provider_arn, role_name, trust_link
 from lambdas.domain.diagnosis.links.permissions import missing_permissions
+from lambdas.domain.diagnosis.links.pod_health import not_created
 from lambdas.domain.diagnosis.links.pod_identity import without_credentials
 from lambdas.domain.diagnosis.links.refusals import event_history_note, refusal_finding, survived_refusal, verdict_of_sts
 from lambdas.domain.diagnosis.node_readiness import NodeCause, cause, is_within_grace, not_ready_otherwise, waiting_for_cni
@@ -167,13 +168,38 @@ def nodes_link(snapshot: Snapshot) -> Finding:
         besides = f", {joining} just starting" if joining else ""
         besides += f", {silent} without a recent heartbeat" if silent else ""
         return ok(Link.NODES, f"{total - joining - silent} of {total} Ready{besides}")
-    return _waiting(total, waiting) if (waiting := waiting_for_cni(late)) else _not_ready(total, not_ready_otherwise(late))
+    waiting = waiting_for_cni(late)
+    return _waiting(snapshot, total, waiting) if waiting else _not_ready(total, not_ready_otherwise(late))
 
 
-def _waiting(total: int, nodes: tuple[NodeFacts, ...]) -> Finding:
+NO_POD: Final = "aws-node pod"
+"""The field of the evidence that a waiting node has no pod of the CNI."""
+
+
+def _waiting(snapshot: Snapshot, total: int, nodes: tuple[NodeFacts, ...]) -> Finding:
+    served = {pod.node or pod.intended_node for pod in snapshot.pods} if isinstance(snapshot.pods, tuple) else None
+    bare = [node for node in nodes if served is not None and node.name not in served]
     sentence = f"{pluralize_share(len(nodes), total, 'node', 'waits', 'wait')} for the CNI."
-    found = broken(Link.NODES, Verdict.NODES_WAITING_FOR_CNI, sentence, *map(_evidence, nodes[:3]))
-    return replace(found, ends_with_identity=True)
+    evidence = (*map(_evidence, [node for node in nodes if node not in bare]), *map(_without_pod, bare))
+    found = broken(Link.NODES, Verdict.NODES_WAITING_FOR_CNI, sentence, *evidence[:3])
+    if not bare or not_created(snapshot):
+        return replace(found, ends_with_identity=True)
+    where = "it" if len(nodes) == 1 else f"{len(bare)} of them"
+    return replace(
+        found,
+        sentence=f"{sentence} No aws-node pod exists on {where}.",
+        ends_with_identity=len(bare) < len(nodes),
+        remedies=(
+            Remedy(
+                "compare node selector, affinity and tolerations of the DaemonSet with the labels and taints of the node",
+                "kubectl -n kube-system describe daemonset aws-node",
+            ),
+        ),
+    )
+
+
+def _without_pod(node: NodeFacts) -> Evidence:
+    return Evidence(f"Node {node.name}", NO_POD, "absent")
 
 
 def _not_ready(total: int, nodes: tuple[NodeFacts, ...]) -> Finding:

@@ -12,7 +12,7 @@ from lambdas.domain.snapshot.snapshot import (
     Snapshot,
 )
 from tests.unit.domain.link_cases.fixtures import BROKEN, NOT_APPLICABLE, OK, UNKNOWN, UNREAD, Case
-from tests.unit.domain.snapshot_fixtures import errors, snapshot_with, some_pods
+from tests.unit.domain.snapshot_fixtures import errors, snapshot_with, some_pods, workload
 from tests.unit.notifications.snapshots import NOW, ROLE, nodes, pods
 
 STS = "WebIdentityErr: failed to retrieve credentials: RequestError: dial tcp: i/o timeout"
@@ -42,6 +42,12 @@ TOKEN = "sts:AssumeRoleWithWebIdentity"
 
 
 CASES: dict[str, Case] = {
+    "nodes: without a pod of the CNI": (
+        snapshot_with(nodes=nodes(3, unready=1), pods=pods(2, ROLE), workload=workload(desired=2, updated=2)),
+        Link.NODES,
+        BROKEN,
+        Verdict.NODES_WAITING_FOR_CNI,
+    ),
     # 11 refusals that CloudTrail recorded
     "refused: a call that the release needs": (refused(), Link.PERMISSION_ERRORS, BROKEN, Verdict.PERMISSIONS_MISSING),
     "refused: a quarter of an hour ago": (refused(minutes=15), Link.PERMISSION_ERRORS, BROKEN, Verdict.PERMISSIONS_MISSING),
