@@ -41,7 +41,7 @@ _YEARS: Final = range(1970, 2200)
 """Years of a valid time. A delay added to a time outside these years could exceed the range of a datetime."""
 _FINISHED: Final = frozenset({"Succeeded", "Failed"})
 _READY: Final = "Ready"
-_FAULT_WHEN_FALSE: Final = frozenset(
+_OF_MONITORING_AGENT: Final = frozenset(
     {"NetworkingReady", "KernelReady", "StorageReady", "ContainerRuntimeReady", "AcceleratedHardwareReady"}
 )
 """Conditions of the EKS node monitoring agent that report a fault when False. All others but Ready report one when True.
@@ -333,6 +333,7 @@ def node(item: Json) -> NodeFacts:
         since=_time(ready, "lastTransitionTime"),
         created_at=_time(metadata, "creationTimestamp"),
         pressures=tuple(_required(condition, "type") for condition in _children(status, "conditions") if _is_pressure(condition)),
+        is_monitored=any(condition["type"] in _OF_MONITORING_AGENT for condition in _children(status, "conditions")),
         nodegroup=_text(labels, "eks.amazonaws.com/nodegroup"),
         os=_text(labels, "kubernetes.io/os", "linux"),
         compute_type=_text(labels, "eks.amazonaws.com/compute-type"),
@@ -343,7 +344,7 @@ def node(item: Json) -> NodeFacts:
 def _is_pressure(condition: Json) -> bool:
     if condition["type"] == _READY:
         return False
-    return bool(condition["status"] == ("False" if condition["type"] in _FAULT_WHEN_FALSE else "True"))
+    return bool(condition["status"] == ("False" if condition["type"] in _OF_MONITORING_AGENT else "True"))
 
 
 def nodes_in_table(table: Json) -> Iterator[NodeFacts]:

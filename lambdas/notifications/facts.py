@@ -1,6 +1,6 @@
 """The facts of a message: broken links, evidence, counts of pods and nodes, healthy links, and the deadline of node auto repair."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from lambdas.domain.assessment.summary import LinkSummary
@@ -113,7 +113,7 @@ _WITH_HEALTHY_LINKS: Final = frozenset(
 )
 
 
-_CORRECT: Final = {Link.PODS: "role of each pod", Link.PERMISSION_ERRORS: "events (no refused call)"}
+_CORRECT: Final[Mapping[int, str]] = {Link.PODS: "role of each pod", Link.PERMISSION_ERRORS: "events (no refused call)"}
 """What a correct link shows, where its title says more: pods with the right role need not be ready."""
 
 

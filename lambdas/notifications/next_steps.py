@@ -9,7 +9,7 @@ from lambdas.contract.parameters import KUBERNETES_NAME, binding_path
 from lambdas.contract.workloads import AWS_NODE, service_account_option
 from lambdas.domain.assessment.aws_commands import in_region
 from lambdas.domain.diagnosis.finding import Link, State
-from lambdas.domain.diagnosis.links.symptoms import NO_POD
+from lambdas.domain.diagnosis.links.symptoms import MONITORING_AGENT, NO_POD
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.planning.actions import AnnotateServiceAccount, UpdateAddonRole
 from lambdas.domain.planning.plan import BlockReason
@@ -115,11 +115,12 @@ def _precondition(reason: str, context: MessageContext) -> Iterator[Phrase]:
 def _inspect_nodes(context: MessageContext) -> Iterator[Phrase]:
     nodes_links = [link for link in context.current.links if link.link == Link.NODES and link.state == State.BROKEN]
     facts = [fact for link in nodes_links for fact in link.evidence]
-    with_log = [fact for fact in facts if fact[1] != NO_POD]
+    with_log = [fact for fact in facts if fact[1] not in (NO_POD, MONITORING_AGENT)]
     names = (fact[0].removeprefix("Node ") for fact in with_log or facts)
     name = next((name for name in names if KUBERNETES_NAME.match(name)), "<node>")
     if context.current.verdict is Verdict.NODES_WAITING_FOR_CNI:
         yield from (_read_cni_log(name, "a waiting node"),) if with_log else ()
+        yield from (_collect_bundle() for fact in facts if fact[1] == MONITORING_AGENT)
     else:
         yield _command("See the conditions of a node:", f"kubectl describe node {name}")
 
@@ -135,6 +136,17 @@ def _read_cni_log(node: str, place: str) -> Phrase:
         place=place,
         debug=Code(f"kubectl debug node/{node} -it --image={DEBUG_IMAGE} -- cat {CNI_LOG}"),
         explain=Code("irsa-remediator explain-log ipamd.log"),
+    )
+
+
+def _collect_bundle() -> Phrase:
+    """The way without a shell on the node. The remediator may create no object of this kind.
+
+    Source: https://docs.aws.amazon.com/eks/latest/userguide/auto-get-logs.html
+    """
+    return phrase(
+        "Or let the EKS node monitoring agent collect the log: the runbook has the NodeDiagnostic. To explain the bundle: {explain}",
+        explain=Code("irsa-remediator explain-log bundle.tar.gz"),
     )
 
 

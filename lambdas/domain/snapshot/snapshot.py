@@ -318,6 +318,7 @@ class NodeFacts:
     since: datetime | None
     created_at: datetime | None
     pressures: tuple[str, ...] = ()  # types of conditions that are bad; the node may be Ready
+    is_monitored: bool = False  # whether the EKS node monitoring agent has set its conditions
     nodegroup: str = ""
     os: str = "linux"
     shut_down: bool = False

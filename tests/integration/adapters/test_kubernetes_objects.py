@@ -160,7 +160,8 @@ def test_a_node_with_the_shutdown_taint_is_shut_down() -> None:
 def test_conditions_of_the_node_monitoring_agent_report_a_fault_when_false() -> None:
     item = node("n", "True")
     item["status"]["conditions"] += [{"type": "NetworkingReady", "status": "False"}, {"type": "KernelReady", "status": "True"}]
-    assert kubernetes_objects.node(item).pressures == ("DiskPressure", "NetworkingReady")
+    found = kubernetes_objects.node(item)
+    assert (found.pressures, found.is_monitored) == (("DiskPressure", "NetworkingReady"), True)
 
 
 def test_a_table_is_read_by_its_column_names() -> None:

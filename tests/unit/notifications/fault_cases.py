@@ -372,7 +372,9 @@ FAULT_CASES: Final[Mapping[str, FaultCase]] = {
     ),
     "nodes-without-cni-pod": FaultCase(
         verdict=Verdict.NODES_WAITING_FOR_CNI,
-        build=lambda: _snapshot(nodes=nodes(15, unready=3), pods=pods(15, ROLE)[:13], workload=_workload(desired=13, updated=13)),
+        build=lambda: _snapshot(
+            nodes=nodes(15, unready=3, is_monitored=True), pods=pods(15, ROLE)[:13], workload=_workload(desired=13, updated=13)
+        ),
     ),
     "pods-without-credentials": FaultCase(
         verdict=Verdict.PODS_WITHOUT_CREDENTIALS,

@@ -174,14 +174,17 @@ def nodes_link(snapshot: Snapshot) -> Finding:
 
 NO_POD: Final = "aws-node pod"
 """The field of the evidence that a waiting node has no pod of the CNI."""
+MONITORING_AGENT: Final = "EKS node monitoring agent"
+"""The field of the evidence that this agent runs on a waiting node, so that it can collect the logs of the node."""
 
 
 def _waiting(snapshot: Snapshot, total: int, nodes: tuple[NodeFacts, ...]) -> Finding:
     served = {pod.node or pod.intended_node for pod in snapshot.pods} if isinstance(snapshot.pods, tuple) else None
     bare = [node for node in nodes if served is not None and node.name not in served]
     sentence = f"{pluralize_share(len(nodes), total, 'node', 'waits', 'wait')} for the CNI."
+    monitored = tuple(Evidence(f"Node {node.name}", MONITORING_AGENT, "runs") for node in nodes if node.is_monitored)[:1]
     evidence = (*map(_evidence, [node for node in nodes if node not in bare]), *map(_without_pod, bare))
-    found = broken(Link.NODES, Verdict.NODES_WAITING_FOR_CNI, sentence, *evidence[:3])
+    found = broken(Link.NODES, Verdict.NODES_WAITING_FOR_CNI, sentence, *evidence[: 3 - len(monitored)], *monitored)
     if not bare or not_created(snapshot):
         return replace(found, ends_with_identity=True)
     where = "it" if len(nodes) == 1 else f"{len(bare)} of them"
