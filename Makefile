@@ -12,6 +12,8 @@ export PYTHONDONTWRITEBYTECODE :=
 
 $(VENV)/ready: requirements-dev.txt
 	@echo "setting up $(VENV) (once)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed, for example: make setup PYTHON=python3.13"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r <(sed -n '/^uv==/,/[^\]$$/p' requirements-dev.txt)
 	@$(BIN)/uv pip sync --quiet --require-hashes --python $(BIN)/python requirements-dev.txt
@@ -35,9 +37,9 @@ lock: $(VENV)/ready ## compile the requirements files from pyproject.toml and re
 # Those run one after the other, fastest failure first. Concurrent output carries the name of its lane.
 PYTEST = $(BIN)/python -m pytest -q
 SAY = echo "--- $@"
-LABELLED = $(if $(PARALLEL),2>&1 | sed -u 's/^/$@: /')
+# Works with make 3.81, bash 3.2 and BSD tools, which macOS has: no .SHELLFLAGS, so the exit status is that of the first command of the pipe.
+LABELLED = $(if $(PARALLEL),2>&1 | awk '{ print "$@: " $$0; fflush() }'; exit $${PIPESTATUS[0]})
 SHELL := bash
-.SHELLFLAGS := -o pipefail -c
 
 .PHONY: test
 test: lint side-by-side e2e ## run every check

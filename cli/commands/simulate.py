@@ -14,7 +14,7 @@ from cli.output import Format, progress, write
 if TYPE_CHECKING:
     from sandbox.simulation.scenario_result import ScenarioResult
 
-_REQUIRED_MODULES: Final = ("moto", "werkzeug", "jsonpatch", "trustme", "uv", "awslambdaric", "aws_durable_execution_sdk_python_testing")
+_REQUIRED_MODULES: Final = ("moto", "werkzeug", "jsonpatch", "trustme", "uv", "psutil", "aws_durable_execution_sdk_python_testing")
 _INSTALL: Final = "install the command line with its extra, from the checkout: uv tool install --force '.[sandbox]'"
 
 

@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
+
 REAPER_SCRIPT = Path(__file__).with_name("process_reaper.py")
 LOG_LINES_SHOWN = 15
 
@@ -69,10 +71,11 @@ class Program:
         self.process.wait()
 
     def resident_mib(self) -> float:
-        """Memory in use (Linux; 0 elsewhere)."""
-        status = Path(f"/proc/{self.process.pid}/status")
-        lines = status.read_text().splitlines() if status.exists() else []
-        return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS:")), 0.0)
+        """Memory in use."""
+        try:
+            return float(psutil.Process(self.process.pid).memory_info().rss / 2**20)
+        except psutil.NoSuchProcess:
+            return 0.0
 
 
 @dataclass

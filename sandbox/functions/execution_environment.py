@@ -1,4 +1,4 @@
-"""One execution environment: a function with `awslambdaric` in the Lambda Runtime Interface Emulator."""
+"""One execution environment: a function with `awslambdaric` in the Lambda Runtime Interface Emulator, or with their stand-ins."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from sandbox.functions import preloaded_runtime, process_reaper
 from sandbox.functions.function import variables
-from sandbox.functions.rie import emulator_binary
+from sandbox.functions.rie import client_module, emulator_command
 from sandbox.loopback import reserved_port
 
 if TYPE_CHECKING:
@@ -91,12 +91,12 @@ class Environment:
     def _spawn(self) -> None:
         self._port, api_port = reserved_port(), reserved_port()
         address, api = f"127.0.0.1:{self._port}", f"127.0.0.1:{api_port}"
-        command = [str(emulator_binary()), "--runtime-interface-emulator-address", address, "--runtime-api-address", api]
+        command = [*emulator_command(), "--runtime-interface-emulator-address", address, "--runtime-api-address", api]
         variables_of_function = variables(self.function)
         if self.function.preloaded:
             command += preloaded_runtime.command(self.function.handler, self.function.asset, variables_of_function)
         else:  # -S: no site-packages, so that a package that is missing from the asset is missing here too
-            command += [sys.executable, "-S", "-m", "awslambdaric", self.function.handler]
+            command += [sys.executable, "-S", "-m", client_module(), self.function.handler]
         self._process = subprocess.Popen(
             command,
             cwd=self.function.asset,

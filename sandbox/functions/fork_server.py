@@ -13,9 +13,9 @@ import sys
 _MOST_BYTES = 1 << 16
 
 
-def ask(address: str, handler: str) -> None:
+def ask(address: str, handler: str, client: str) -> None:
     """Let a fork run the handler with the variables, output and process group of this process, and end when the fork ends."""
-    request = {"handler": handler, "variables": dict(os.environ), "group": os.getpgrp()}
+    request = {"handler": handler, "client": client, "variables": dict(os.environ), "group": os.getpgrp()}
     with socket.socket(socket.AF_UNIX) as connection:
         connection.connect(address)
         socket.send_fds(connection, [json.dumps(request).encode()], [sys.stdout.fileno()])
@@ -53,12 +53,12 @@ def serve(listening: int, module: str) -> None:
     os.environ.clear()
     os.environ.update(request["variables"])
     time.tzset()
-    sys.argv = ["awslambdaric", request["handler"]]
-    runpy.run_module("awslambdaric", run_name="__main__", alter_sys=True)
+    sys.argv = [request["client"], request["handler"]]
+    runpy.run_module(request["client"], run_name="__main__", alter_sys=True)
 
 
 if __name__ == "__main__":
     if sys.argv[1] == "serve":
         serve(int(sys.argv[2]), sys.argv[3])
     else:
-        ask(sys.argv[2], sys.argv[3])
+        ask(*sys.argv[2:])

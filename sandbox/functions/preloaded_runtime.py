@@ -18,6 +18,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from sandbox.functions import fork_server, process_reaper
+from sandbox.functions.rie import client_module
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,7 +32,7 @@ def command(handler: str, asset: Path, variables: Mapping[str, str]) -> list[str
     """The command that runs this handler of this asset; the first call starts the process to fork from, which ends with this one."""
     with _starting:
         folder = _serving(handler.rpartition(".")[0], asset, variables["PYTHONPATH"], os.getpid())
-    return [*_PROGRAM, "ask", f"{folder.name}/socket", handler]
+    return [*_PROGRAM, "ask", f"{folder.name}/socket", handler, client_module()]
 
 
 @cache

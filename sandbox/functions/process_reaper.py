@@ -12,8 +12,9 @@ import subprocess
 import sys
 import threading
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
+
+import psutil
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -49,19 +50,16 @@ def kill(pid: int) -> None:
 
 def children_of(pid: int) -> list[int]:
     """Process ids of the children; empty if the process has ended."""
-    found: list[int] = []
-    with suppress(FileNotFoundError, ProcessLookupError):
-        for task in Path(f"/proc/{pid}/task").iterdir():
-            with suppress(FileNotFoundError, ProcessLookupError):
-                found += [int(child) for child in (task / "children").read_text().split()]
-    return found
+    with suppress(psutil.NoSuchProcess):
+        return [child.pid for child in psutil.Process(pid).children()]
+    return []
 
 
 def _send(line: str) -> None:
     with _lock:
         own = os.getpid()  # a forked program needs a reaper of its own
         if own not in _reapers:
-            command = [sys.executable, "-I", "-S", __file__]
+            command = [sys.executable, "-I", __file__]
             _reapers[own] = subprocess.Popen(command, stdin=subprocess.PIPE, text=True, start_new_session=True)
         stdin = _reapers[own].stdin
         assert stdin is not None  # noqa: S101  # requested above

@@ -29,6 +29,7 @@ from sandbox.event_bus.event_bus import EventBus
 from sandbox.functions.dead_letters import DeadLetters
 from sandbox.functions.function import Function as LocalFunction
 from sandbox.functions.lambda_api import LambdaApi
+from sandbox.functions.rie import stand_in_reason
 from sandbox.resource_stack import ResourceStack
 from sandbox.simulation import aws_account, seed_data
 from sandbox.simulation.aws_account import CHECKER, CLUSTER, NAMESPACE, NODE_ROLE, REMEDIATOR, TABLE, resolve_role, role_arn
@@ -45,6 +46,9 @@ if TYPE_CHECKING:
 
 SWEEP_RULE: Final = "Sweep"
 """The rule of the schedule. The local bus runs no schedule; `announce` sends its event."""
+
+
+WITHOUT_EMULATOR: Final = "functions from the built asset, in processes of their own under a Lambda Runtime API in Python"
 
 
 class SandboxEnvironment(ResourceStack):
@@ -247,7 +251,8 @@ class SandboxEnvironment(ResourceStack):
     # --- the functions -----------------------------------------------------------------------------------------------------------
 
     def _start_functions(self) -> None:
-        self._on_step("functions from the built asset, in the Lambda emulator")
+        reason = stand_in_reason()
+        self._on_step("functions from the built asset, in the Lambda emulator" if not reason else f"{WITHOUT_EMULATOR} ({reason})")
         self.dead_letters = DeadLetters(self.aws.client)
         self.functions = self._stack.enter_context(
             LambdaApi(region=REGION, skip_time=self._skip_time, on_line=self._line, on_dead_letter=self.dead_letters)

@@ -21,6 +21,16 @@ def plain(event, context):
     return {"pid": os.getpid(), "name": context.function_name, "site_packages": where, "environment": sorted(os.environ)}
 
 
+def context(event, context):
+    return {
+        "id": context.aws_request_id,
+        "remaining_ms": context.get_remaining_time_in_millis(),
+        "memory": context.memory_limit_in_mb,
+        "group": context.log_group_name,
+        "text": event["text"],
+    }
+
+
 def imports(event, _context):
     import importlib
 
