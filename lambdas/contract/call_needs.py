@@ -43,6 +43,7 @@ class Feature(StrEnum):
     CUSTOM_NETWORKING = "custom-networking"
     IMDS_ONLY = "imds-only"
     NO_SUBNET_DISCOVERY = "no-subnet-discovery"
+    NO_PROVISIONING = "no-provisioning"
     VOLUME_INITIALIZATION = "volume-initialization"
     FAST_SNAPSHOT_RESTORE = "fast-snapshot-restore"
     MUTUAL_TLS = "mutual-tls"
@@ -56,8 +57,10 @@ FEATURE_VARIABLES: Final = {
     "AWS_VPC_K8S_CNI_CUSTOM_NETWORK_CFG": ("true", Feature.CUSTOM_NETWORKING),
     "ENABLE_IMDS_ONLY_MODE": ("true", Feature.IMDS_ONLY),
     "ENABLE_SUBNET_DISCOVERY": ("false", Feature.NO_SUBNET_DISCOVERY),
+    "DISABLE_NETWORK_RESOURCE_PROVISIONING": ("true", Feature.NO_PROVISIONING),
 }
-"""Environment variable of the VPC CNI -> (value, the feature that the value switches on).
+"""Environment variable of the VPC CNI -> (value, the feature that the value switches on). Security groups for pods (`ENABLE_POD_ENI`) are
+not here: the VPC resource controller makes their calls, with the role of the cluster.
 
 Source: https://github.com/aws/amazon-vpc-cni-k8s/blob/HEAD/README.md (CNI Configuration Variables)
 """
@@ -137,6 +140,11 @@ _IPV6: Final = frozenset({Feature.IPV6})
 _CUSTOM: Final = frozenset({Feature.IPV4, Feature.CUSTOM_NETWORKING})
 _NO_DISCOVERY: Final = frozenset({Feature.NO_SUBNET_DISCOVERY})
 _IMDS: Final = frozenset({Feature.IMDS_ONLY})
+_NOT_PROVISIONED: Final = _IMDS | {Feature.NO_PROVISIONING}
+"""Configurations in which the VPC CNI attaches no network interfaces and changes no pool of addresses.
+
+Source: https://github.com/aws/amazon-vpc-cni-k8s/blob/HEAD/pkg/ipamd/ipamd.go (disableENIProvisioning, nodeInit, StartNodeIPPoolManager)
+"""
 
 
 def _cni(
@@ -181,12 +189,13 @@ VPC_CNI: Final = AddonNeeds(
             unless=_IMDS,
             log="failed to retrieve attached ENIs info",
         ),
-        _cni("CreateTags", Effect.FATAL, EventDelivery.SENT, since=(1, 8), log="failed to tag managed ENI"),
+        _cni("CreateTags", Effect.FATAL, EventDelivery.SENT, since=(1, 8), unless=_NOT_PROVISIONED, log="failed to tag managed ENI"),
         _cni(
             "AssignPrivateIpAddresses",
             Effect.FATAL,
             EventDelivery.SENT,
             requires=_IPV4,
+            unless=_NOT_PROVISIONED,
             log="error while trying to increase datastore pool",
         ),
         _cni("DescribeInstanceTypes", Effect.FATAL, EventDelivery.SENT, log="Failed calling DescribeInstanceTypes"),
@@ -260,6 +269,7 @@ VPC_CNI: Final = AddonNeeds(
             Effect.DEGRADED,
             EventDelivery.SENT,
             requires=_IPV4,
+            unless=_NOT_PROVISIONED,
             phase=Phase.POOL_CHANGE,
             log="giving up trying to retrieve ENIs from metadata service",
         ),
@@ -276,6 +286,7 @@ VPC_CNI: Final = AddonNeeds(
             Effect.DEGRADED,
             EventDelivery.SENT,
             requires=_IPV4,
+            unless=_NOT_PROVISIONED,
             phase=Phase.POOL_CHANGE,
             log="Failed to CreateNetworkInterface",
         ),
@@ -285,16 +296,24 @@ VPC_CNI: Final = AddonNeeds(
             EventDelivery.LOST,
             since=(1, 13),
             requires=_CUSTOM,
+            unless=_NOT_PROVISIONED,
             log="Failed to attach any ENIs for custom networking",
         ),
         _cni(
-            "DescribeInstances", Effect.DEGRADED, EventDelivery.SENT, requires=_IPV4, phase=Phase.POOL_CHANGE, log="awsGetFreeDeviceNumber"
+            "DescribeInstances",
+            Effect.DEGRADED,
+            EventDelivery.SENT,
+            requires=_IPV4,
+            unless=_NOT_PROVISIONED,
+            phase=Phase.POOL_CHANGE,
+            log="awsGetFreeDeviceNumber",
         ),
         _cni(
             "AttachNetworkInterface",
             Effect.DEGRADED,
             EventDelivery.SENT,
             requires=_IPV4,
+            unless=_NOT_PROVISIONED,
             phase=Phase.POOL_CHANGE,
             log="Failed to attach ENI",
         ),
@@ -303,6 +322,7 @@ VPC_CNI: Final = AddonNeeds(
             Effect.DEGRADED,
             EventDelivery.SENT,
             requires=_IPV4,
+            unless=_IMDS,
             phase=Phase.POOL_CHANGE,
             log="Failed to deallocate a private IP",
         ),
@@ -311,6 +331,7 @@ VPC_CNI: Final = AddonNeeds(
             Effect.DEGRADED,
             EventDelivery.SENT,
             requires=_IPV4,
+            unless=_NOT_PROVISIONED,
             phase=Phase.POOL_CHANGE,
             log="Not able to delete ENI",
         ),
@@ -319,6 +340,7 @@ VPC_CNI: Final = AddonNeeds(
             Effect.DEGRADED,
             EventDelivery.NEVER,
             requires=_IPV4,
+            unless=_NOT_PROVISIONED,
             phase=Phase.POOL_CHANGE,
             log="Failed to detach ENI",
             measured=False,

@@ -96,8 +96,16 @@ def _features(snapshot: Snapshot, addon: AddonNeeds) -> frozenset[Feature] | Non
         return None
     container = _container(snapshot)
     variables = container.environment if container else {}
-    switched_on = {feature for name, (value, feature) in FEATURE_VARIABLES.items() if variables.get(name, "").lower() == value}
+    switched_on = {feature for name, (value, feature) in FEATURE_VARIABLES.items() if _truth(variables.get(name, "")) == value}
     return frozenset({_FAMILIES[snapshot.cluster.ip_family], *switched_on})
+
+
+def _truth(value: str) -> str:
+    """`true` or `false` as the plug-in reads a variable, or another text, for which it takes its default.
+
+    Source: https://pkg.go.dev/strconv#ParseBool
+    """
+    return {"1": "true", "t": "true", "0": "false", "f": "false"}.get(value.lower(), value.lower())
 
 
 def _container(snapshot: Snapshot) -> ContainerFacts | None:

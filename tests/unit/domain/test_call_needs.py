@@ -10,6 +10,10 @@ IPV6 = (Feature.IPV6,)
 CUSTOM = (Feature.IPV4, Feature.CUSTOM_NETWORKING)
 
 
+PROVISIONING = ("CreateTags", "AssignPrivateIpAddresses", "CreateNetworkInterface", "AttachNetworkInterface", "DeleteNetworkInterface")
+"""Calls of a plug-in that attaches network interfaces itself."""
+
+
 @pytest.mark.parametrize(
     ("text", "release"),
     [
@@ -52,6 +56,11 @@ def test_a_release_parses_to_numbers(text: str, release: tuple[int, ...] | None)
         ("v1.15.1", IPV6, "AssignPrivateIpv6Addresses", Effect.DEGRADED),
         ("v1.15.1", IPV6, "AssignPrivateIpAddresses", None),
         ("v1.19.6", (*IPV4, Feature.IMDS_ONLY), "DescribeNetworkInterfaces", None),
+        *(("v1.20.5", (*IPV4, Feature.IMDS_ONLY), call, None) for call in PROVISIONING),
+        *(("v1.20.5", (*IPV4, Feature.NO_PROVISIONING), call, None) for call in PROVISIONING),
+        ("v1.20.5", (*IPV4, Feature.NO_PROVISIONING), "DescribeNetworkInterfaces", Effect.FATAL),
+        ("v1.23.1", (*IPV4, Feature.CUSTOM_NETWORKING, Feature.NO_PROVISIONING), "CreateNetworkInterface", None),
+        ("v1.23.1", (*IPV4, Feature.IMDS_ONLY), "DescribeSubnets", Effect.DEGRADED),
     ],
 )
 def test_the_vpc_cni_needs_a_call_by_release_and_configuration(

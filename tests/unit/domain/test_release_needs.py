@@ -146,12 +146,21 @@ def test_the_version_of_a_self_managed_plug_in_is_the_tag_of_its_image(tag: str,
     ("environment", "state"),
     [
         ({"ENABLE_SUBNET_DISCOVERY": "false"}, State.OK),
+        ({"ENABLE_SUBNET_DISCOVERY": "F"}, State.OK),
         ({"ENABLE_SUBNET_DISCOVERY": "true"}, State.BROKEN),
+        ({"ENABLE_SUBNET_DISCOVERY": "1"}, State.BROKEN),
         ({"AWS_VPC_K8S_CNI_CUSTOM_NETWORK_CFG": "true"}, State.OK),
     ],
 )
 def test_the_environment_of_the_plug_in_decides_what_it_needs(environment: dict[str, str], state: State) -> None:
     assert permissions(self_managed(":v1.22.1", **environment)).state is state
+
+
+@pytest.mark.parametrize("variable", ["DISABLE_NETWORK_RESOURCE_PROVISIONING", "ENABLE_IMDS_ONLY_MODE"])
+def test_a_role_is_not_accused_of_calls_that_a_plug_in_without_provisioning_does_not_make(variable: str) -> None:
+    found = replace(self_managed(":v1.20.1", **{variable: "true"}), simulated=simulation("ec2:CreateTags", "ec2:CreateNetworkInterface"))
+    assert permissions(found).state is State.OK
+    assert permissions(replace(found, workload=workload(containers=(container(":v1.20.1"),)))).state is State.BROKEN
 
 
 def test_the_severity_of_a_missing_call_follows_its_effect() -> None:
