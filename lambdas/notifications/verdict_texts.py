@@ -168,8 +168,8 @@ VERDICT_TEXTS: Final[Mapping[Verdict, VerdictText]] = {
         sentence="The annotation of {workload} has no effect on its pods. Whether they have AWS permissions was not checked.",
     ),
     Verdict.ROLE_IN_POD_TEMPLATE: VerdictText(
-        title="the pod template of {workload} sets another role",
-        sentence="Every new pod gets that role, so neither the annotation nor a restart changes it.",
+        title="the pod template of {workload} sets the role itself",
+        sentence="Every new pod is created like this, so neither the annotation nor a restart changes it.",
     ),
     Verdict.PODS_NOT_CREATED: VerdictText(
         title="pods of {workload} are not created",

@@ -75,6 +75,8 @@ class ScenarioWorld(World):
         self.replaced[name] = cluster.pods[name].facts.role_arn
         super().replace_pod(cluster, name)
         for pod in (cluster.pods[item] for item in set(cluster.pods) - before):
+            if self.scenario.template_role:  # the webhook sets no variable where the template sets one of its own
+                pod.facts = replace(pod.facts, role_arn=resolve_role(self.scenario.template_role), has_token_file=False)
             if not self.is_plugin:
                 continue
             refused = self.scenario.refused_calls(self.version, of_node_role=pod.facts.role_arn is None)

@@ -20,7 +20,7 @@ def credential_source(pod: PodFacts) -> CredentialSource:
     """The first provider of the chain that the pod's variables configure.
 
     With both mechanisms in one pod, web identity wins, so the association has no effect there. A role ARN without a token file is not
-    enough for web identity.
+    enough for web identity: the SDKs then try the next provider.
 
     Sources: https://github.com/aws/aws-sdk-go-v2/blob/main/config/resolve_credentials.go (resolveCredentialChain)
     https://github.com/aws/aws-sdk-go/blob/main/aws/session/credentials.go (resolveCredentials)
@@ -28,7 +28,7 @@ def credential_source(pod: PodFacts) -> CredentialSource:
     """
     if pod.has_static_keys:
         return CredentialSource.STATIC_KEYS
-    if pod.role_arn is not None and (pod.has_token_file or not pod.container_credentials):
+    if pod.role_arn is not None and pod.has_token_file:
         return CredentialSource.WEB_IDENTITY
     return CredentialSource.ASSOCIATION if pod.container_credentials else CredentialSource.NODE_ROLE
 
@@ -49,7 +49,7 @@ def was_admitted_with(pod: PodFacts, role_arn: str, mechanism: Mechanism) -> boo
     With `pod-identity`, the association gives the role, which is compared separately. A pod that has the role by web identity keeps it.
     """
     if mechanism is Mechanism.IRSA:
-        return pod.role_arn == role_arn
+        return pod.role_arn == role_arn and pod.has_token_file
     source = credential_source(pod)
     return source is CredentialSource.ASSOCIATION or (source is CredentialSource.WEB_IDENTITY and pod.role_arn == role_arn)
 

@@ -164,7 +164,7 @@ def _pods_with_role(snapshot: Snapshot, severity: Severity) -> Finding:
     skipped = _skipped_by_webhook(snapshot, stale)
     evidence = (
         *_webhook_evidence(snapshot),
-        *(Evidence(f"Pod {pod.name}", "AWS_ROLE_ARN", pod.role_arn or "none", pod.created_at) for pod in stale[:3]),
+        *map(_admitted_with, stale[:3]),
     )
     is_absent = snapshot.has_identity_webhook is False
     remedies = (_RESTORE_WEBHOOK,) if is_absent else ()
@@ -175,6 +175,12 @@ def _pods_with_role(snapshot: Snapshot, severity: Severity) -> Finding:
         return broken(Link.PODS, Verdict.WEBHOOK_MISSED, sentence, *evidence, remedies=remedies)
     sentence = f"{pluralize_share(len(stale), pods, 'pod', 'was', 'were')} admitted without the right role{besides}."
     return broken(Link.PODS, Verdict.PODS_STALE, sentence, *evidence, remedies=remedies)
+
+
+def _admitted_with(pod: PodFacts) -> Evidence:
+    if pod.role_arn and not pod.has_token_file:
+        return Evidence(f"Pod {pod.name}", "AWS_WEB_IDENTITY_TOKEN_FILE", "none", pod.created_at)
+    return Evidence(f"Pod {pod.name}", "AWS_ROLE_ARN", pod.role_arn or "none", pod.created_at)
 
 
 _RESTORE_WEBHOOK: Final = Remedy(

@@ -70,18 +70,23 @@ def _recent_errors(snapshot: Snapshot) -> tuple[ControllerError, ...]:
 
 
 def role_in_template(snapshot: Snapshot, severity: Severity) -> Finding | None:
-    """The pod template sets another role itself. The identity webhook keeps such a value, so new pods would have it, too.
+    """The pod template sets the role itself: another one, which new pods would have, too, or the right one without a token.
 
+    The identity webhook keeps such a value, and sets no variable for the token file then.
     Source: https://github.com/aws/amazon-eks-pod-identity-webhook/blob/HEAD/pkg/handler/handler.go (reservedKeysDefined)
     """
     workload = snapshot.workload
-    if not isinstance(workload, WorkloadFacts) or workload.template_role_arn in (None, snapshot.desired_role):
+    if not isinstance(workload, WorkloadFacts) or workload.template_role_arn is None:
+        return None
+    is_right = workload.template_role_arn == snapshot.desired_role
+    if is_right and all(pod.has_token_file for pod in reachable_pods(snapshot)):
         return None
     subject = f"{workload.kind} {workload.name}"
+    effect = "adds no token file then, so pods cannot use the role" if is_right else "keeps that value"
     return broken(
         Link.PODS,
         Verdict.ROLE_IN_POD_TEMPLATE,
-        f"The pod template of {subject} sets AWS_ROLE_ARN to {workload.template_role_arn}, and the identity webhook keeps that value.",
+        f"The pod template of {subject} sets AWS_ROLE_ARN to {workload.template_role_arn}, and the identity webhook {effect}.",
         Evidence(subject, "AWS_ROLE_ARN", workload.template_role_arn or ""),
         severity=severity,
         remedies=(
