@@ -13,6 +13,7 @@ from lambdas.contract.events import SUBSCRIPTIONS, SWEEP_RATE_MINUTES
 from lambdas.contract.names import CNI_ADDON, POD_IDENTITY_AGENT_ADDON
 from lambdas.contract.workloads import known
 from sandbox.aws.eks_clusters import ClusterSpec
+from sandbox.aws.eks_pod_identity import PASSED_TO
 from sandbox.aws.local_aws import ACCOUNT, REGION, LocalAws
 from sandbox.cluster import aws_node
 from sandbox.controllers.vpc_cni import (
@@ -202,7 +203,7 @@ class SandboxEnvironment(ResourceStack):
         return (role, action) not in self.refused_actions and (role != resolve_role(BOUND) or action not in self.world.role_lacks)
 
     def _may_pass(self, principal: str, role: str, service: str) -> bool:
-        return principal != CHECKER and service == "eks.amazonaws.com" and role.startswith(f"arn:aws:iam::{ACCOUNT}:role/")
+        return principal != CHECKER and service in ("eks.amazonaws.com", PASSED_TO) and role.startswith(f"arn:aws:iam::{ACCOUNT}:role/")
 
     def _access_entries(self) -> list[dict[str, Any]]:
         cluster = self.aws.eks.state.clusters.get(CLUSTER)
