@@ -127,8 +127,10 @@ class FakeSteps:
 
     def block_sts(self) -> str:
         self.replace_pods()
+        # the container of the plug-in runs, and its log is a file on the node; other programs exit
+        waiting = "" if self.run.world.is_plugin else "CrashLoopBackOff"
         for pod in self.run.world.cluster.pods.values():
-            pod.facts = replace(pod.facts, ready=False)  # the container runs, and its log is a file on the node
+            pod.facts = replace(pod.facts, ready=False, waiting=waiting)
         return ""
 
     def refuse_tokens(self, code: str) -> str:

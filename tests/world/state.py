@@ -198,21 +198,23 @@ class World:
     # --- the cluster's own behaviour
 
     def set_annotation(self, cluster: InCluster, key: tuple[str, str], role: str | None, manager: str) -> None:
-        """The key is set (None: removed) by someone; the version moves, and the webhook learns of it later."""
+        """The key is set (None: removed) by someone; the version moves, and the webhook learns of it later.
+
+        Field managers own existing fields: a removal leaves no trace of its author.
+        Source: https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-management
+        """
         old = cluster.accounts[key]
         annotations = {**old.role_annotations, ROLE_ANNOTATION: role} if role is not None else dict(old.role_annotations)
         if role is None:
             annotations.pop(ROLE_ANNOTATION, None)
-        kept = tuple(
-            replace(writer, owns_annotation=False) for writer in old.writers if writer.manager != manager and not writer.owns_annotation
-        )
-        wrote = FieldWriter(manager=manager, at=self.now, owns_annotation=role is not None)
+        kept = tuple(replace(writer, owns_annotation=False) for writer in old.writers if role is None or writer.manager != manager)
+        wrote = () if role is None else (FieldWriter(manager=manager, at=self.now, owns_annotation=True),)
         cluster.former_annotations[key] = (self.now, old.role_annotations)
         cluster.accounts[key] = replace(
             old,
             role_annotations={name: value for name, value in annotations.items() if value is not None},
             resource_version=self.number(),
-            writers=(*kept, wrote),
+            writers=(*kept, *wrote),
         )
 
     def replace_pod(self, cluster: InCluster, name: str) -> None:
