@@ -89,7 +89,7 @@ def _deployed(item: Mapping[str, Any]) -> DeployedFunction:
         arn=item["FunctionArn"],
         role_arn=item["Role"],
         modified_at=moment(item.get("LastModified")),
-        environment_bytes=sum(len(name.encode()) + len(value.encode()) for name, value in variables.items()),
+        environment_bytes=len(json.dumps(dict(variables), separators=(",", ":"))),
         dead_letters=str(item.get("DeadLetterConfig", {}).get("TargetArn", "")),
     )
 
