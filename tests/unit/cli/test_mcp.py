@@ -6,11 +6,12 @@ import asyncio
 import json
 import os
 import sys
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mcp import Client, StdioServerParameters, stdio_client
 
@@ -18,13 +19,14 @@ from cli.commands.mcp import server
 from cli.queries.agent_tools import NOTICE, AgentTools
 from lambdas.contract.settings import settings_path
 from lambdas.domain.diagnosis.verdict import Verdict
+from lambdas.domain.errors import RemediatorError
 from lambdas.domain.snapshot.bindings import Parameter
 from tests.unit.cli.fake_dependencies import CALLER, Fakes, fake_dependencies
 from tests.unit.cli.sessions import BROKEN, HOSTILE
 from tests.world import NOON, described
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 ROOT: Final = Path(__file__).parents[3]
 TOOLS: Final = ("diagnose", "plan", "preflight", "history", "explain", "propose")
@@ -46,7 +48,7 @@ def call(fakes: Fakes, folder: Path, tool: str, **arguments: Any) -> tuple[bool,
     """Whether the call failed, and its text."""
 
     async def ask() -> tuple[bool, str]:
-        async with Client(server(AgentTools(connect=lambda: fakes.dependencies, folder=folder))) as client:
+        async with Client(server(tools_of(fakes, folder))) as client:
             result = await client.call_tool(tool, arguments)
             return bool(result.is_error), "".join(block.text for block in result.content if block.type == "text")
 
@@ -73,7 +75,7 @@ def test_the_command_speaks_the_protocol_on_standard_output(tmp_path: Path) -> N
 
 def test_only_propose_is_not_read_only(tmp_path: Path) -> None:
     async def listed() -> dict[str, bool]:
-        async with Client(server(AgentTools(connect=lambda: broken().dependencies, folder=tmp_path))) as client:
+        async with Client(server(tools_of(broken(), tmp_path))) as client:
             return {tool.name: tool.annotations.read_only_hint for tool in (await client.list_tools()).tools}
 
     assert asyncio.run(listed()) == dict.fromkeys(TOOLS, True) | {"propose": False}
@@ -167,33 +169,45 @@ ARGUMENTS: Final[Mapping[str, st.SearchStrategy[dict[str, Any]]]] = {
 CALLS = st.sampled_from(TOOLS).flatmap(lambda tool: st.tuples(st.just(tool), ARGUMENTS[tool]))
 
 
-def _assert_no_call_writes(calls: list[tuple[str, dict[str, Any]]], mode: str, folder: Path) -> None:
+@given(calls=st.lists(CALLS, min_size=5, max_size=10), mode=st.sampled_from(["observe", "approve", "enforce"]))
+@settings(max_examples=60, deadline=None)
+def test_no_call_writes(calls: list[tuple[str, dict[str, Any]]], mode: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     fakes = broken(mode)
-    before = dict(fakes.world.parameters)
-    tools = AgentTools(connect=lambda: fakes.dependencies, folder=folder)
 
     async def ask() -> None:
-        async with Client(server(tools)) as client:
+        async with Client(server(tools_of(fakes, tmp_path_factory.getbasetemp()))) as client:
             for tool, arguments in calls:
                 await client.call_tool(tool, arguments)
 
-    asyncio.run(ask())
+    with nothing_written(fakes, mode):
+        asyncio.run(ask())
+
+
+@pytest.mark.long
+@pytest.mark.timeout(4 * 3600)
+@given(calls=st.lists(CALLS, min_size=100, max_size=100), mode=st.sampled_from(["observe", "approve", "enforce"]))
+@settings(max_examples=1000, deadline=None, suppress_health_check=list(HealthCheck))
+def test_a_hundred_thousand_calls_write_nothing(
+    calls: list[tuple[str, dict[str, Any]]], mode: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """The tools without the protocol around them."""
+    fakes = broken(mode)
+    tools = tools_of(fakes, tmp_path_factory.getbasetemp())
+    with nothing_written(fakes, mode):
+        for tool, arguments in calls:
+            with suppress(RemediatorError):
+                getattr(tools, tool)(**arguments)
+
+
+@contextmanager
+def nothing_written(fakes: Fakes, mode: str) -> Iterator[None]:
+    before = dict(fakes.world.parameters)
+    yield
     assert fakes.world.writes == []
     assert fakes.world.parameters == before
     assert {kind for kind, _ in fakes.events.sent} <= {"Check Requested"}
     assert mode == "approve" or fakes.events.sent == []
 
 
-@given(calls=st.lists(CALLS, min_size=5, max_size=10), mode=st.sampled_from(["observe", "approve", "enforce"]))
-@settings(max_examples=60, deadline=None)
-def test_no_call_writes(calls: list[tuple[str, dict[str, Any]]], mode: str, tmp_path_factory: pytest.TempPathFactory) -> None:
-    _assert_no_call_writes(calls, mode, tmp_path_factory.getbasetemp())
-
-
-@pytest.mark.long
-@given(calls=st.lists(CALLS, min_size=100, max_size=100), mode=st.sampled_from(["observe", "approve", "enforce"]))
-@settings(max_examples=1000, deadline=None)
-def test_a_hundred_thousand_calls_write_nothing(
-    calls: list[tuple[str, dict[str, Any]]], mode: str, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    _assert_no_call_writes(calls, mode, tmp_path_factory.getbasetemp())
+def tools_of(fakes: Fakes, folder: Path) -> AgentTools:
+    return AgentTools(connect=lambda: fakes.dependencies, folder=folder)
