@@ -14,6 +14,7 @@ from cli.commands.bundle import bundle
 from cli.commands.check import check
 from cli.commands.explain_log import explain_log
 from cli.commands.fix import fix
+from cli.commands.fleet import fleet
 from cli.commands.history import history
 from cli.commands.mcp import mcp
 from cli.commands.notify import notify
@@ -68,7 +69,7 @@ def _register_group(name: str, help_: str, commands: Mapping[str, Any]) -> None:
     app.add_typer(group)
 
 
-for _command in check, plan, fix, preflight, adopt, history, approve, reject, access, verify, notify, bundle, replay, simulate, mcp:
+for _command in check, plan, fix, fleet, preflight, adopt, history, approve, reject, access, verify, notify, bundle, replay, simulate, mcp:
     _register(app, _command)
 _register(app, explain_log, "explain-log")
 _register_group("bindings", "Manage bindings: the role that a ServiceAccount must use.", bindings.COMMANDS)

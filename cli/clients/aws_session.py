@@ -32,6 +32,14 @@ class UserSession(AwsSession):
         super().__init__(region, profile=profile)
         self._role_arn = role_arn
 
+    def in_region(self, region: str) -> UserSession:
+        """Return a session for another region, with the credentials of this one: a role is assumed once for all regions."""
+        other = UserSession(region, profile=self._profile, role_arn=self._role_arn)
+        with self._lock:
+            other._session = self._boto3()
+        other._lock = self._lock
+        return other
+
     def _new_botocore(self) -> Session:
         session = super()._new_botocore()
         if self._role_arn:

@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING
 from cli.clients.dependencies import Dependencies
 
 if TYPE_CHECKING:
+    from cli.clients.aws_session import CallerIdentity, UserSession
+    from cli.clients.cluster_login import ClusterLogin
     from cli.options import GlobalOptions
+    from lambdas.contract.environment import Environment
 
 
 def connect(options: GlobalOptions) -> Dependencies:
@@ -19,11 +22,27 @@ def connect(options: GlobalOptions) -> Dependencies:
     Raises:
         RemediatorError: there are no credentials, or AWS rejects them.
     """
+    from cli.clients import deployed_stack
+    from cli.clients.aws_session import UserSession, caller_identity, region_of
+    from cli.clients.cluster_login import KubeconfigLogin
+    from cli.output import progress
+
+    with progress("reading the AWS identity"):
+        session = UserSession(region_of(options.profile, options.region), profile=options.profile, role_arn=options.role_arn)
+        caller = caller_identity(session)
+        stack = deployed_stack.find(session, options.stack)
+    login = KubeconfigLogin(options.kubeconfig, options.context) if options.kubeconfig else None
+    return dependencies_of(session, caller, stack, login)
+
+
+def dependencies_of(
+    session: UserSession, caller: CallerIdentity, stack: Environment | None, login: ClusterLogin | None = None
+) -> Dependencies:
+    """Return the dependencies for the account and region of the session. Without `login`, its credentials log in to clusters."""
     from cli.clients import deployed_stack, incident_table
     from cli.clients.aws_calls import EventBridgePatternTester, LambdaCallbacks, ParameterStoreWriter
-    from cli.clients.aws_session import UserSession, caller_identity, region_of
     from cli.clients.cluster_access import UserClusterAccess
-    from cli.clients.cluster_login import AwsLogin, KubeconfigLogin, UserClusters
+    from cli.clients.cluster_login import AwsLogin, UserClusters
     from cli.clients.identity_inventory import AwsIdentityInventory
     from cli.clients.local_incidents import LocalIncidents
     from cli.clients.role_policies import IamRolePolicies
@@ -32,7 +51,6 @@ def connect(options: GlobalOptions) -> Dependencies:
     from cli.clients.stack_operation import CloudWatchAndSqs, IamPolicySimulator, SnsTopics
     from cli.clients.stack_ports import StackClients
     from cli.clients.trigger_source_reader import AwsTriggerSources
-    from cli.output import progress
     from lambdas.adapters.change_calendar import Calendar
     from lambdas.adapters.eks import Eks
     from lambdas.adapters.eks_token import Tokens
@@ -44,13 +62,8 @@ def connect(options: GlobalOptions) -> Dependencies:
     from lambdas.application.readers import Readers
     from lambdas.contract.settings import parse_floor
 
-    with progress("reading the AWS identity"):
-        session = UserSession(region_of(options.profile, options.region), profile=options.profile, role_arn=options.role_arn)
-        caller = caller_identity(session)
-        stack = deployed_stack.find(session, options.stack)
     environment = stack or deployed_stack.without_stack(caller, session.region)
-    login = KubeconfigLogin(options.kubeconfig, options.context) if options.kubeconfig else AwsLogin(Tokens(session, caller.partition))
-    clusters = UserClusters(login)
+    clusters = UserClusters(login or AwsLogin(Tokens(session, caller.partition)))
     eks = Eks(session, ttl_s=60)
     return Dependencies(
         caller=caller.arn,

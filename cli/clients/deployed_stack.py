@@ -13,6 +13,8 @@ from lambdas.contract.settings import UNKNOWN_FLOOR
 from lambdas.domain.errors import AccessDenied, NotFound
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from cli.clients.aws_session import CallerIdentity
     from lambdas.adapters.aws_session import AwsSession
 
@@ -20,18 +22,18 @@ if TYPE_CHECKING:
 FLOOR_VARIABLE: Final = variable("settings_floor")
 
 
-def find(session: AwsSession, name: str) -> Environment | None:
+def find(session: AwsSession, name: str, shell: Mapping[str, str] = os.environ) -> Environment | None:
     """Return the environment of the deployed functions, or None where no stack of this name is found or it may not be read.
 
-    Variables of this shell take precedence, for callers who may not read functions. A function without the variable of the floor has no
+    Variables of the `shell` take precedence, for callers who may not read functions. A function without the variable of the floor has no
     floor; a shell without it does not say.
     """
     try:
-        shell = Environment.read(os.environ)
+        written = Environment.read(shell)
     except MissingEnvironment:
         pass
     else:
-        return shell if FLOOR_VARIABLE in os.environ else replace(shell, settings_floor=UNKNOWN_FLOOR)
+        return written if FLOOR_VARIABLE in shell else replace(written, settings_floor=UNKNOWN_FLOOR)
     function = PROJECT + (f"-{name}" if name else "")
     try:
         with translated(f"read the configuration of function {function}"):

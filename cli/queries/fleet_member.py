@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 from cli.errors import ExitCode
 from cli.queries.fleet_state import FleetState
-from lambdas.domain.diagnosis.workload_needs import installed_version, release_warning
+from lambdas.domain.diagnosis.call_needs import ReleaseNeeds
+from lambdas.domain.diagnosis.workload_needs import installed_version, needs, release_warning
 from preflight import rules
 from preflight.rules import Level
 
@@ -48,17 +49,27 @@ def upgrade_risk(report: ClusterReport) -> UpgradeRisk:
 
 @dataclass(frozen=True, kw_only=True)
 class FleetMember:
-    """One ServiceAccount of a fleet. `upgrade` is None for other workloads than aws-node, and where nothing could be read."""
+    """One ServiceAccount of a fleet. `upgrade` is None for other workloads than aws-node, and where nothing could be read.
+
+    `options` are those that another command needs to work on this account and region.
+    """
 
     account: str
     region: str
     assessment: TargetAssessment
     upgrade: ClusterReport | None = None
+    options: str = ""
 
     @property
     def cluster(self) -> str:
         """The name of the cluster."""
         return self.assessment.target.cluster
+
+    @property
+    def next_command(self) -> str:
+        """The command that shows what a repair would change, or every link where the state is not known."""
+        verb = "plan" if self.state is FleetState.BROKEN else "check"
+        return " ".join(filter(None, (f"irsa-remediator {verb} {self.cluster}", self.options)))
 
     @property
     def service_account(self) -> str:
@@ -90,6 +101,18 @@ class FleetMember:
         """The version in the add-on record; empty where there is none, or where it is not known."""
         addon = self.assessment.summary.addon if self.assessment.summary else None
         return addon.version if addon else ""
+
+    @property
+    def addon_name(self) -> str:
+        """The name of the add-on; empty where there is none, or where it is not known."""
+        addon = self.assessment.summary.addon if self.assessment.summary else None
+        return addon.name if addon else ""
+
+    @property
+    def needed_calls(self) -> tuple[str, ...]:
+        """The AWS calls that the installed release requires in this cluster; empty where they are not known."""
+        found = needs(self.assessment.snapshot) if self.assessment.snapshot else None
+        return found.required if isinstance(found, ReleaseNeeds) else ()
 
     @property
     def mode(self) -> str:

@@ -182,9 +182,10 @@ def unlisted_hint(members: Sequence[FleetMember], listed: Sequence[FleetMember])
 
 
 def next_check(faulty: Sequence[FleetMember]) -> Iterator[Text]:
-    """Return the command that shows the links of the first faulty cluster; nothing where no cluster is faulty."""
+    """Return the commands that show the links of the first faulty cluster and its repair; nothing where no cluster is faulty."""
     if faulty:
-        command = Text(f"\nirsa-remediator check {plain(faulty[0].cluster)}", style="bold")
+        options = plain(" ".join(filter(None, (faulty[0].cluster, faulty[0].options))))
+        command = Text(f"\nirsa-remediator check {options}", style="bold", no_wrap=True, overflow="ignore")
         yield command.append("   shows every link, the evidence and the next step", style="not bold dim")
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from cli.queries.incidents import incident_timeline
 from cli.views.chart import draw_chart
-from cli.views.page_style import STYLE
+from cli.views.html_page import html_page, to_html
 from lambdas.domain.incidents.details import TimelineEvent
 from lambdas.domain.incidents.incident import Outcome
 from lambdas.domain.planning.actions import DONE
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from lambdas.domain.incidents.incident import PastIncident
     from lambdas.notifications.timeline import TimelineRow
 
-CONTENT_SECURITY_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
 _OBSERVATIONS: Final = frozenset(TimelineEvent)
 _OUTCOMES: Final = {
     Outcome.VERIFIED: "repaired and verified",
@@ -38,18 +37,14 @@ _OUTCOMES: Final = {
 }
 
 
-def to_html(value: object) -> str:
-    """Return a value as escaped text on one line."""
-    return escape(plain(value), quote=True)
-
-
 def incident_page(incident: PastIncident, environment: Environment) -> str:
     """Return the page as HTML."""
     rows = incident_timeline(incident)
     numbers = _number_actions(rows)
     took = duration(seconds_between(incident.opened_at, incident.closed_at) or 0)
     title = f"{incident.target.cluster}: {incident.target.name} {_OUTCOMES[incident.outcome]}"
-    body = "".join(
+    return html_page(
+        title,
         (
             f'<p class="eyebrow">Incident {to_html(incident.id)} · {to_html(environment.account)} {to_html(environment.region)}</p>',
             f"<h1>{to_html(title)}</h1>",
@@ -60,12 +55,7 @@ def incident_page(incident: PastIncident, environment: Environment) -> str:
             _timeline_section(rows, numbers),
             *_manual_changes(incident),
             _footer(incident, environment),
-        )
-    )
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">'
-        f'<meta http-equiv="Content-Security-Policy" content="{CONTENT_SECURITY_POLICY}"><title>{to_html(title)}</title>'
-        f"<style>{STYLE}</style></head><body><main>{body}</main></body></html>\n"
+        ),
     )
 
 

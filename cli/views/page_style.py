@@ -1,4 +1,4 @@
-"""Style sheet of the incident page: light, dark and print."""
+"""Style sheet of all pages: light, dark, print, and narrow screens, where the rows of a table become cards."""
 
 from typing import Final
 
@@ -10,6 +10,7 @@ STYLE: Final = """
 *{box-sizing:border-box}
 body{margin:0;background:var(--bg);color:var(--text);font:16px/1.55 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
 main{max-width:56rem;margin:0 auto;padding:2.5rem 1.25rem 4rem}
+main.wide{max-width:76rem}.unbroken{white-space:nowrap}
 h1{font-size:1.7rem;line-height:1.25;margin:.2rem 0 .6rem;overflow-wrap:anywhere}
 h2{font-size:1.05rem;margin:2.4rem 0 .8rem}
 p{margin:.4rem 0;overflow-wrap:anywhere}
@@ -39,6 +40,21 @@ td{overflow-wrap:anywhere}td.time{white-space:nowrap;color:var(--dim)}
 font-weight:600;text-align:center}
 pre{white-space:pre-wrap;overflow-wrap:anywhere;background:var(--card);border:1px solid var(--line);border-radius:.6rem;padding:.8rem 1rem;
 font:.85rem/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;margin:.5rem 0}
+.figures{grid-template-columns:repeat(auto-fit,minmax(8.5rem,1fr));gap:.6rem;padding:.9rem 1rem}
+.figures div{display:flex;flex-direction:column}.figures dd{font-size:1.9rem;line-height:1.2;font-weight:600}
+.broken{color:var(--bad)}.unknown{color:var(--warn)}.sound{color:var(--ok)}
+small{color:var(--dim)}code{font:.85em/1.4 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;overflow-wrap:anywhere}
+.cards td{font-size:.92rem}summary{cursor:pointer}
 footer{margin-top:2.5rem;color:var(--dim);font-size:.85rem}
-@media print{body{font-size:11pt}main{max-width:none;padding:0}figure,dl,tr,pre{break-inside:avoid}a{color:inherit}}
+@media screen and (max-width:44rem){main{padding:1.25rem .9rem 3rem}h1{font-size:1.35rem}
+.cards thead{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}.cards,.cards tbody{display:block}
+.cards tr{display:block;padding:.5rem 0;border-bottom:1px solid var(--line)}.cards td.empty{display:none}
+.cards td{display:grid;grid-template-columns:7.5rem minmax(0,1fr);gap:.6rem;padding:.15rem 0;border:0}
+.cards td::before{content:attr(data-label);color:var(--dim);font-size:.82rem}.cards td[data-label=""]{display:inline-block;float:right}
+.cards td[data-label=""]::before{content:none}.cards td>*{min-width:0}}
+@media print{:root{color-scheme:light;--bg:#fff;--card:#fff;--text:#000;--dim:#444;--line:#bbb;--link:#000;--ok:#1a7f37;--warn:#7a5200;
+--bad:#b3001e;--pods:#1f6feb;--nodes:#9a6700}
+body{font-size:10pt}main{max-width:none;padding:0}h1{font-size:16pt}h2{font-size:12pt;margin:1.2rem 0 .4rem;break-after:avoid}
+figure,dl,tr,pre{break-inside:avoid}thead{display:table-header-group}.table{overflow:visible}a{color:inherit}
+.cards td{font-size:8.5pt;padding:.25rem .5rem .25rem 0}}
 """

@@ -2,6 +2,7 @@
 
 import gzip
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -36,6 +37,7 @@ class _Models(Loader):
         )
 
 
+@cache
 def model_loader() -> Loader:
-    """A loader for `Session.register_component("data_loader", ...)`."""
+    """The loader for `Session.register_component("data_loader", ...)`. Sessions share it, so that each model is read once."""
     return _Models(file_loader=_JsonFiles())

@@ -410,6 +410,25 @@ SESSIONS: Final[Mapping[str, Session]] = {
         BROKEN,
         prepare=_many_clusters,
     ),
+    "fleet": Session(
+        (
+            "fleet --organization --role-name reader",
+            "fleet --organization --role-name reader --only sound -o yaml",
+            "fleet --account-profile lab --in-region eu-west-1 -o csv",
+        ),
+        BROKEN,
+        prepare=_many_clusters,
+    ),
+    "fleet-bad-input": Session(
+        (
+            "fleet --config /nowhere/deploy.yaml",
+            "fleet --organization",
+            "fleet --organization --account-profile lab",
+            "fleet --account-role reader",
+            "fleet --account-profile lab --role-arn arn:aws:iam::111122223333:role/reader",
+            "fleet --organization --role-name reader --only healthy",
+        )
+    ),
     "fleet-plan": Session(("plan --all", "plan --all --only sound"), BROKEN, prepare=_many_clusters),
     "fleet-preflight": Session(
         ("preflight --all", "preflight --all --cluster demo", "preflight --all -o yaml"), BROKEN, prepare=_many_clusters

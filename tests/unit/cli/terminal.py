@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from cli.main import app
 from lambdas.domain.snapshot.snapshot import SupportDates, VersionAdvice
 from tests.unit.cli.fake_dependencies import Fakes, fake_dependencies
+from tests.unit.cli.fake_fleet import FakeFleet
 from tests.unit.cli.sessions import EVENTS, NODE_LOGS, Session, log_file, on_demo
 from tests.world import NOON, described
 
@@ -38,6 +39,7 @@ def run(command: str, fakes: Fakes, session: Session, folder: Path, *, columns: 
     arguments = [_argument(part, folder) for part in shlex.split(command)]
     with ExitStack() as stack:
         stack.enter_context(patch("cli.clients.connection.connect", lambda _: fakes.dependencies))
+        stack.enter_context(patch("cli.clients.fleet_connection.connect_fleet", lambda _: FakeFleet(fakes)))
         stack.enter_context(patch("cli.interactive.incident_lease.uuid4", lambda: UUID("0badc0de-0000-4000-8000-000000000000")))
         stack.enter_context(patch("cli.commands.verify.monotonic", lambda: fakes.dependencies.now().timestamp()))
         for module in ("fix", "adopt", "approval", "verify"):

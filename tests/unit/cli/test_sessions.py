@@ -22,6 +22,7 @@ VIEWS = (
     "bindings-fleet",
     "adopt",
     "verify-faults",
+    "fleet",
     "fleet-check",
     "fleet-plan",
     "fleet-preflight",
