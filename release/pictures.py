@@ -24,7 +24,6 @@ from unittest.mock import patch
 
 from rich.console import Console
 from rich.padding import Padding
-from rich.terminal_theme import TerminalTheme
 from rich.text import Text
 
 from cli.clients.incident_table import IncidentTable
@@ -38,6 +37,7 @@ from sandbox.controllers.kubelet import Timings
 from sandbox.simulation.aws_account import CLUSTER, NAMESPACE, TABLE, role_arn
 from sandbox.simulation.cluster_backend import EmbeddedBackend, nodes_ready
 from sandbox.simulation.sandbox_steps import SandboxSteps
+from sandbox.simulation.terminal_recording import THEME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -51,12 +51,6 @@ _CHROMIUM: Final = ("chromium", "chromium-browser", "google-chrome")
 _FLAGS: Final = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
     *("--disable-component-update", "--disable-sync", "--hide-scrollbars", "--force-device-scale-factor=1.5"),
-)
-THEME: Final = TerminalTheme(
-    (13, 17, 23),
-    (230, 237, 243),
-    [(72, 79, 88), (255, 123, 114), (63, 185, 80), (227, 179, 65), (88, 166, 255), (188, 140, 255), (57, 197, 207), (177, 186, 196)],
-    [(110, 118, 129), (255, 161, 152), (86, 211, 100), (227, 179, 65), (121, 192, 255), (210, 168, 255), (86, 212, 221), (240, 246, 252)],
 )
 ONCALL: Final = "oncall"
 SLOW: Final = Timings(pod_start_s=2.0, pod_stop_s=0.3)

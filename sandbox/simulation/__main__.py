@@ -6,7 +6,7 @@ import argparse
 import signal
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
 from rich.table import Table
@@ -48,14 +48,32 @@ def _interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
 
+_HEADINGS: Final = {
+    "verified": "Repaired and verified",
+    "recovered": "Recovered without a repair",
+    "needs-action": "Reported with the steps that a person has to do",
+    "blocked": "Reported, and not repaired because of a setting or a policy",
+    "no-message": "Broken for a known reason: nothing is sent yet",
+    "no-incident": "No fault, or none that the remediator handles",
+}
+
+
 def _list() -> None:
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column("scenario", no_wrap=True)
-    table.add_column("failure mode", justify="right")
-    table.add_column("title", overflow="fold")
-    for scenario in map(load, names()):
-        table.add_row(scenario.name, scenario.failure_mode, scenario.title)
-    Console().print(table)
+    """Print the scenarios by their outcome. The numbers are the failure modes of docs/failure-modes.md."""
+    scenarios = [load(name) for name in names()]
+    width = max(len(scenario.name) for scenario in scenarios)
+    console = Console(highlight=False, markup=False)
+    for outcome, heading in _HEADINGS.items():
+        found = [scenario for scenario in scenarios if scenario.expect.outcome == outcome]
+        console.print(f"{heading} ({len(found)})", style="bold")
+        table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 2))
+        table.add_column(no_wrap=True, min_width=width)
+        table.add_column(justify="right", style="dim", no_wrap=True)
+        table.add_column(overflow="fold")
+        for scenario in found:
+            table.add_row(scenario.name, scenario.failure_mode, scenario.title)
+        console.print(table, "")
+    console.print("make demo SCENARIO=name plays one, SCENARIO=all plays all; numbers: docs/failure-modes.md", style="dim")
 
 
 def _run(scenario: Scenario | None, cluster: str, *, keep: bool, plays: bool) -> int:
