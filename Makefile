@@ -11,7 +11,7 @@ export PYTHONDONTWRITEBYTECODE :=
 .DEFAULT_GOAL := help
 
 $(VENV)/ready: requirements-dev.txt
-	@echo "setting up $(VENV) (once)"
+	@echo "setting up $(VENV) (once): downloads about 260 MB, needs 900 MB, takes a minute with a fast connection"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Python 3.11 or newer is needed, for example: make setup PYTHON=python3.13"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -31,6 +31,7 @@ lock: $(VENV)/ready ## compile the requirements files from pyproject.toml and re
 	$(LOCK_FOR_311) --group function -o lambdas/requirements.txt
 	$(LOCK_FOR_311) --group deploy -o requirements.txt
 	$(LOCK_FOR_311) --group dev -o requirements-dev.txt
+	$(LOCK_FOR_311) release/site-requirements.in -o release/site-requirements.txt
 	$(LOCK) --python-version 3.13 sandbox/local_deployment/requirements.in -o sandbox/local_deployment/requirements.txt
 
 # All checks. Two lanes run at a time: the `sandbox` lane waits a third of its time and runs at low priority beside the other lanes.
@@ -138,6 +139,15 @@ pictures: $(VENV)/ready ## redraw the pictures of the documentation
 	@$(BIN)/python -m sandbox.simulation.terminal_recording docs/pictures/demo.svg
 	@$(BIN)/python -m release.pictures
 
+.venv-site/ready: release/site-requirements.txt $(VENV)/ready
+	@test -x .venv-site/bin/python || $(BIN)/uv venv --quiet .venv-site
+	@$(BIN)/uv pip sync --quiet --require-hashes --python .venv-site/bin/python release/site-requirements.txt
+	@touch $@
+
+.PHONY: site
+site: .venv-site/ready ## build the documentation site into build/site
+	@$(BIN)/python -m release.site
+
 .PHONY: clean
 clean: ## remove build output and tool caches; keep the real control plane
 	@rm -rf build cdk.out *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
@@ -146,7 +156,7 @@ clean: ## remove build output and tool caches; keep the real control plane
 
 .PHONY: pristine
 pristine: clean ## remove all untracked output, environments and the real control plane
-	@rm -rf .cache .venv .venv-3.13 .venv-emulator node_modules
+	@rm -rf .cache .venv .venv-3.13 .venv-emulator .venv-site node_modules
 
 .PHONY: licenses
 licenses: $(VENV)/ready ## write docs/licenses.md from package metadata

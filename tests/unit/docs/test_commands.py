@@ -38,6 +38,7 @@ RUN: Final = {
     "make deploy-local": "tests/local_deployment/test_deployment.py",
     "make deploy-local-test": ".ci/run",
     "make coverage": "Makefile",
+    "make site": "tests/unit/docs/test_site.py",
     "make attacks": "tests/attacks/__main__.py",
     "make threat-model": "tests/attacks/test_threat_model.py",
     "make chaos": "tests/chaos/__main__.py",
@@ -53,7 +54,7 @@ RUN: Final = {
 """Command -> the test, CI script or program that runs it."""
 
 NEEDS_ACCOUNT: Final = ("aws ", "kubectl ", "cdk ", "make deploy ", "make diff", "make bootstrap", "make destroy", "irsa-remediator ")
-NEEDS_NETWORK: Final = ("uvx pre-commit", "make lock")
+NEEDS_NETWORK: Final = ("uvx pre-commit", "uvx --from", "pipx run", "make lock")
 """Commands that read the package index, so that their result may differ between runs."""
 
 _AWS_OPTIONS: Final = {"query", "output", "region", "profile", "no-cli-pager"}
