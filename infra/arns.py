@@ -78,6 +78,8 @@ def target_arns(stack: Stack, environment: Environment, *, table: dynamodb.ITabl
         Target.KNOWN_ADDONS: [
             regional("eks", f"addon/{cluster}/{addon}/*") for cluster in _named_clusters(environment) for addon in KNOWN_ADDONS
         ],
+        Target.NAMED_CLUSTERS: [regional("eks", f"cluster/{cluster}") for cluster in _named_clusters(environment)],
+        Target.NAMED_ASSOCIATIONS: [regional("eks", f"podidentityassociation/{cluster}/*") for cluster in _named_clusters(environment)],
         Target.NODEGROUPS: [regional("eks", "nodegroup/*/*/*")],
         Target.ASSOCIATIONS: [regional("eks", "podidentityassociation/*/*")],
         Target.BOUND_ROLES: configured or [in_iam("role/*")],

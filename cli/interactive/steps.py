@@ -25,7 +25,15 @@ from lambdas.domain.assessment.summary import AssessmentSummary, Counts
 from lambdas.domain.errors import RemediatorError
 from lambdas.domain.incidents.details import TimelineEntry
 from lambdas.domain.incidents.incident import Outcome
-from lambdas.domain.planning.actions import AnnotateServiceAccount, ReplaceCanaryPod, ReplaceStalePods, RestartWorkload, UpdateAddonRole
+from lambdas.domain.planning.actions import (
+    AnnotateServiceAccount,
+    CreateAssociation,
+    ReplaceCanaryPod,
+    ReplaceStalePods,
+    RestartWorkload,
+    UpdateAddonRole,
+    UpdateAssociation,
+)
 from lambdas.domain.snapshot.bindings import Parameter
 from lambdas.notifications.kind import NotificationKind
 from lambdas.notifications.messages import message
@@ -204,6 +212,8 @@ _ACTIVITIES: Final[Mapping[str, str]] = {
     RestartWorkload.kind: "restarting the workload",
     ReplaceStalePods.kind: "replacing stale pods",
     UpdateAddonRole.kind: "updating the add-on record",
+    CreateAssociation.kind: "creating the association",
+    UpdateAssociation.kind: "changing the association",
     StepPurpose.VERIFY: "verifying",
     StepPurpose.CLOSE: "writing history",
 }

@@ -17,6 +17,8 @@ class Target(StrEnum):
     CLUSTERS = "clusters"  # cluster/*
     ADDONS = "addons"  # addon/*/*/*
     KNOWN_ADDONS = "known-addons"  # addon/<cluster>/<add-on>/*: add-ons of known workloads, in the configured clusters
+    NAMED_CLUSTERS = "named-clusters"  # cluster/<cluster>: the configured clusters
+    NAMED_ASSOCIATIONS = "named-associations"  # podidentityassociation/<cluster>/*, in the configured clusters
     NODEGROUPS = "nodegroups"  # nodegroup/*/*/*
     ASSOCIATIONS = "associations"  # podidentityassociation/*/*
     BOUND_ROLES = "bound-roles"  # the configured role ARNs or path; every role of the account where none is configured
@@ -153,6 +155,26 @@ IAM: Final = (
         by=_REMEDIATOR,
         why="EKS requires it to set the role of an add-on",
         condition={"StringEquals": {"iam:PassedToService": "eks.amazonaws.com"}},
+    ),
+    # Source: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelastickubernetesservice.html
+    IamGrant(
+        action="eks:CreatePodIdentityAssociation",
+        on=Target.NAMED_CLUSTERS,
+        by=_REMEDIATOR,
+        why="create the association that a binding names",
+    ),
+    IamGrant(
+        action="eks:UpdatePodIdentityAssociation",
+        on=Target.NAMED_ASSOCIATIONS,
+        by=_REMEDIATOR,
+        why="give an association the role that a binding names; EKS also requires it where an add-on owns the association",
+    ),
+    IamGrant(
+        action="iam:PassRole",
+        on=Target.PASSABLE_ROLES,
+        by=_REMEDIATOR,
+        why="EKS requires it to set the role of an association",
+        condition={"StringEquals": {"iam:PassedToService": "pods.eks.amazonaws.com"}},
     ),
 )
 

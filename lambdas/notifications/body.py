@@ -9,7 +9,7 @@ from lambdas.contract.timeouts import CANARY_TIMEOUT_S
 from lambdas.contract.workloads import AWS_NODE
 from lambdas.domain.assessment.summary import LinkSummary
 from lambdas.domain.diagnosis.finding import Link, State
-from lambdas.domain.diagnosis.verdict import REPAIRABLE, Verdict
+from lambdas.domain.diagnosis.verdict import ASSOCIATION_VERDICTS, REPAIRABLE, Verdict
 from lambdas.domain.incidents.details import TimelineEvent
 from lambdas.domain.planning.actions import DONE, ReplaceCanaryPod, ReplaceStalePods
 from lambdas.domain.planning.plan import BlockReason
@@ -78,7 +78,7 @@ def _last_change(context: MessageContext) -> Phrase | None:
             tool=phrase(" with {name}", name=tool.name) if tool else phrase(""),
             at=_comma_time(actor.at, context),
         )
-    owner, verdicts = context.fault.owner, (REPAIRABLE - {Verdict.PODS_WITHOUT_CREDENTIALS}) | {Verdict.FLAPPING}
+    owner, verdicts = context.fault.owner, (REPAIRABLE - ASSOCIATION_VERDICTS - {Verdict.PODS_WITHOUT_CREDENTIALS}) | {Verdict.FLAPPING}
     if not owner or owner == FIELD_MANAGER or context.fault.verdict not in verdicts or not context.is_identity_broken:
         return None
     tool = recognize(manager=owner)

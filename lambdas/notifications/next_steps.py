@@ -11,15 +11,16 @@ from lambdas.domain.assessment.aws_commands import in_region
 from lambdas.domain.diagnosis.finding import Link, State
 from lambdas.domain.diagnosis.links.symptoms import MONITORING_AGENT, NO_POD
 from lambdas.domain.diagnosis.verdict import Verdict
-from lambdas.domain.planning.actions import AnnotateServiceAccount, UpdateAddonRole
+from lambdas.domain.planning.actions import AnnotateServiceAccount, CreateAssociation, UpdateAddonRole, UpdateAssociation
 from lambdas.domain.planning.plan import BlockReason
 from lambdas.domain.verification import LEFT_TO_OWNER
 from lambdas.notifications.kind import NotificationKind
 from lambdas.notifications.message_context import MessageContext
-from lambdas.notifications.owners import Tool, annotation_advice, recognize, record_advice
+from lambdas.notifications.owners import Tool, annotation_advice, association_advice, recognize, record_advice
 from lambdas.notifications.wording import Block, Code, Phrase, phrase, sentence
 
 MOST_STEPS: Final = 5
+_ASSOCIATION_KINDS: Final = {CreateAssociation.kind, UpdateAssociation.kind}
 _REPAIR_BY_HAND: Final = frozenset(
     {
         BlockReason.OBSERVE_MODE,
@@ -215,6 +216,9 @@ def _prevention(context: MessageContext) -> Iterator[Phrase]:
         return
     if context.current.verdict is Verdict.FLAPPING:
         yield _command("To restore the role now, until the other writer removes it again:", f"{_fix(context)} --override")
+    if _ASSOCIATION_KINDS & set(context.changes):
+        yield association_advice(_caller(context), target, addon, role)
+        return
     is_annotation = context.current.verdict is Verdict.FLAPPING or AnnotateServiceAccount.kind in context.changes
     if addon and (_is_record_concerned(context) or (is_annotation and _writer(context) == recognize(manager="eks"))):
         yield record_advice(_caller(context), target, addon, role)
@@ -223,7 +227,8 @@ def _prevention(context: MessageContext) -> Iterator[Phrase]:
 
 
 def _is_record_concerned(context: MessageContext) -> bool:
-    is_left = any(blocked.reason in LEFT_TO_OWNER for blocked in (*context.current.blocked, *context.fault.blocked))
+    blocked_links = (*context.current.blocked, *context.fault.blocked)
+    is_left = any(blocked.link == Link.ADDON_RECORD and blocked.reason in LEFT_TO_OWNER for blocked in blocked_links)
     return is_left or UpdateAddonRole.kind in context.changes
 
 

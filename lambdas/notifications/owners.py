@@ -24,7 +24,8 @@ class Declaration:
 class Tool:
     """One tool. `managers` are its field managers, complete and in lower case; `markers` are parts of its user agents and user names.
 
-    `record` declares the role of an add-on, `annotation` that of a ServiceAccount; None where the tool declares none.
+    `record` declares the role of an add-on, `annotation` that of a ServiceAccount, `association` that of a pod identity association; None
+    where the tool declares none.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Tool:
     markers: tuple[str, ...] = ()
     record: Declaration | None = None
     annotation: Declaration | None = None
+    association: Declaration | None = None
 
 
 TOOLS: Final = (
@@ -59,6 +61,7 @@ TOOLS: Final = (
         markers=("eksctl",),
         record=Declaration("In the eksctl config, under addons, {addon}", "serviceAccountRoleARN: {arn}"),
         annotation=Declaration("In the eksctl config, under iam.serviceAccounts, {name}", "attachRoleARN: {arn}"),
+        association=Declaration("In the eksctl config, under iam.podIdentityAssociations, {namespace}/{name}", "roleARN: {arn}"),
     ),
     Tool(
         name="Terraform",
@@ -68,11 +71,15 @@ TOOLS: Final = (
             "In Terraform, in the {addon} add-on (aws_eks_addon, or the module's addons map)", 'service_account_role_arn = "{arn}"'
         ),
         annotation=Declaration("In Terraform, in the annotations of the ServiceAccount", '"{key}" = "{arn}"'),
+        association=Declaration("In Terraform, in the aws_eks_pod_identity_association of {namespace}/{name}", 'role_arn = "{arn}"'),
     ),
     Tool(
         name="CloudFormation or CDK",
         markers=("cloudformation",),
         record=Declaration("In the AWS::EKS::Addon of {addon} (CfnAddon in CDK: serviceAccountRoleArn)", "ServiceAccountRoleArn: {arn}"),
+        association=Declaration(
+            "In the AWS::EKS::PodIdentityAssociation of {namespace}/{name} (CfnPodIdentityAssociation in CDK: roleArn)", "RoleArn: {arn}"
+        ),
     ),
     Tool(name="the EKS add-on", managers=("eks",), markers=("eks:addon-manager",)),
     Tool(
@@ -96,12 +103,19 @@ Argo CD: https://argo-cd.readthedocs.io/en/stable/user-guide/sync-options/#serve
 Flux: https://fluxcd.io/flux/components/kustomize/kustomizations/#controlling-the-apply-behavior-of-resources
 eksctl: https://eksctl.io/usage/schema/
 Terraform: https://registry.terraform.io/providers/hashicorp/aws/latest/docs/resources/eks_addon
-CloudFormation: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-eks-addon.html"""
+Terraform: https://registry.terraform.io/providers/hashicorp/aws/latest/docs/resources/eks_pod_identity_association
+CloudFormation: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-eks-addon.html
+CloudFormation: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-eks-podidentityassociation.html"""
 
 _ANY_RECORD: Final = Declaration(
     "In the code that declares the {addon} add-on"
     " (Terraform shown; serviceAccountRoleARN in eksctl, ServiceAccountRoleArn in CloudFormation)",
     'service_account_role_arn = "{arn}"',
+)
+_ANY_ASSOCIATION: Final = Declaration(
+    "In the code that declares the association of {namespace}/{name} (Terraform shown: aws_eks_pod_identity_association;"
+    " iam.podIdentityAssociations in eksctl, AWS::EKS::PodIdentityAssociation in CloudFormation)",
+    'role_arn = "{arn}"',
 )
 _ANY_ANNOTATION: Final = Declaration("In the code that declares the ServiceAccount {namespace}/{name}, annotate it", "{key}: {arn}")
 
@@ -121,6 +135,11 @@ def record_advice(tool: Tool | None, target: ServiceAccountRef, addon: str, role
 def annotation_advice(tool: Tool | None, target: ServiceAccountRef, addon: str, role_arn: str) -> Phrase:
     """The change in the owner's code that keeps the annotation on the ServiceAccount."""
     return _advice(tool.annotation if tool and tool.annotation else _ANY_ANNOTATION, target, addon, role_arn)
+
+
+def association_advice(tool: Tool | None, target: ServiceAccountRef, addon: str, role_arn: str) -> Phrase:
+    """The change in the owner's code that keeps the role of the association."""
+    return _advice(tool.association if tool and tool.association else _ANY_ASSOCIATION, target, addon, role_arn)
 
 
 def _advice(declaration: Declaration, target: ServiceAccountRef, addon: str, role_arn: str) -> Phrase:

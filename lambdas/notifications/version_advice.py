@@ -5,7 +5,7 @@ from typing import Final
 
 from lambdas.contract.names import CNI_ADDON
 from lambdas.domain.assessment.summary import ClusterSummary
-from lambdas.domain.diagnosis.verdict import REPAIRABLE
+from lambdas.domain.diagnosis.verdict import ASSOCIATION_VERDICTS, REPAIRABLE
 from lambdas.notifications.message_context import MessageContext
 from lambdas.notifications.time_text import moment
 from lambdas.notifications.wording import Phrase, join, phrase
@@ -24,7 +24,7 @@ def advice(context: MessageContext) -> Phrase | None:
 
 def _addon(context: MessageContext) -> Phrase | None:
     addon, kubernetes = context.fault.addon, context.fault.cluster.version
-    if context.fault.verdict not in REPAIRABLE or addon is None:
+    if context.fault.verdict not in REPAIRABLE - ASSOCIATION_VERDICTS or addon is None:
         return None
     if (kubernetes, addon.version) == KNOWN_BAD and addon.name == CNI_ADDON:
         template = "Terraform setups are known to lose the role with the upgrade to vpc-cni {installed} on Kubernetes {kubernetes}."

@@ -63,7 +63,8 @@ class World:
     `annotation`, `addon_role`, `binding` and `pod_identity` take `bound`, a role ARN or null. `addon: false` is a self-managed plug-in.
     `role_lacks` and `node_role_lacks` are IAM actions that the bound role and the node role do not allow. The version of the plug-in
     decides what a refusal does. `annotation_key` sets the annotation under another key. `access` is `granted`, `no-entry` or `no-rbac`.
-    The Pod Identity agent runs on every node except the first `pod_identity_agent_absent`.
+    The Pod Identity agent runs on every node except the first `pod_identity_agent_absent`, where an association or the binding needs it.
+    `pod_identity_owner` is `addon` or `cloudformation` for an association that a person did not make.
 
     A `service_account` that is not known by name belongs to a Deployment of the same name. Only the fakes know `fargate_nodes`, which run
     the pods of a Deployment first, `pod_identity_agent_unready`, the first nodes on which the agent is not ready, `image_tag` of a
@@ -93,6 +94,7 @@ class World:
     oidc_provider: bool = True
     oidc_client_ids: tuple[str, ...] = ("sts.amazonaws.com",)
     pod_identity: str | None = None
+    pod_identity_owner: str = ""
     pod_identity_agent: bool = True
     pod_identity_agent_absent: int = 0
     pod_identity_trusted: bool = True
@@ -108,6 +110,16 @@ class World:
     image_tag: str = ""
     template_role: str | None = None
     refused_call: str = ""
+
+    @property
+    def uses_pod_identity(self) -> bool:
+        """Whether an association exists, or the binding asks for one."""
+        return self.pod_identity is not None or self.binding_mechanism == Mechanism.POD_IDENTITY
+
+    @property
+    def has_pod_identity_agent(self) -> bool:
+        """Whether the agent is installed."""
+        return self.pod_identity_agent and self.uses_pod_identity
 
     @property
     def role_works(self) -> bool:

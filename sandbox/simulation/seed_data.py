@@ -35,14 +35,27 @@ def seed_eks(aws: LocalAws, world: World) -> None:
     if world.addon and world.addon_installed and addon:
         role = {"serviceAccountRoleArn": it} if (it := resolve_role(world.addon_role)) else {}
         version = {"addonVersion": world.addon_version} if addon == CNI_ADDON else {}
-        aws.eks.add_addon(CLUSTER, addon, **version, **role)
+        owned = _owned_association(world) if world.pod_identity_owner == "addon" else {}
+        aws.eks.add_addon(CLUSTER, addon, **version, **role, **owned)
     aws.eks.add_nodegroup(CLUSTER, "default", node_role=role_arn(NODE_ROLE), size=world.nodes, repair=world.node_repair)
-    if world.pod_identity:
-        if world.pod_identity_agent:
-            aws.eks.add_addon(CLUSTER, POD_IDENTITY_AGENT_ADDON)
+    if world.has_pod_identity_agent:
+        aws.eks.add_addon(CLUSTER, POD_IDENTITY_AGENT_ADDON)
+    if world.pod_identity and world.pod_identity_owner != "addon":
         aws.client("eks").create_pod_identity_association(
-            clusterName=CLUSTER, namespace=NAMESPACE, serviceAccount=world.service_account, roleArn=resolve_role(world.pod_identity)
+            clusterName=CLUSTER,
+            namespace=NAMESPACE,
+            serviceAccount=world.service_account,
+            roleArn=resolve_role(world.pod_identity),
+            tags={"aws:cloudformation:stack-name": STACK} if world.pod_identity_owner else {},
         )
+
+
+STACK: Final = "eks-demo"
+"""The stack of an association that CloudFormation declares."""
+
+
+def _owned_association(world: World) -> dict[str, Any]:
+    return {"podIdentityAssociations": [{"serviceAccount": world.service_account, "roleArn": resolve_role(world.pod_identity)}]}
 
 
 def seed_cluster(backend: ClusterBackend, world: World) -> None:
@@ -55,7 +68,7 @@ def seed_cluster(backend: ClusterBackend, world: World) -> None:
     if world.service_account != aws_node.NAME:  # without the CNI no node is Ready and no other pod starts
         backend.apply(aws_node.service_account(role_arn=resolve_role(BOUND)), "eks")
         backend.apply(aws_node.daemon_set(), "eks")
-    if world.pod_identity and world.pod_identity_agent:
+    if world.has_pod_identity_agent:
         names = [node(index)["metadata"]["name"] for index in range(world.pod_identity_agent_absent)]
         backend.apply(pod_identity_agent.daemon_set(not_on=names), "eks")
     backend.join_nodes(world.nodes)

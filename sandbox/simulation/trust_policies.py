@@ -9,7 +9,7 @@ _AUDIENCE: Final = "sts.amazonaws.com"
 
 def trust_policy(world: World, *, issuer: str, account: str, namespace: str) -> dict[str, Any]:
     """The trust policy of the role of the world, for Pod Identity if an association names it, else for IRSA. `issuer` has no scheme."""
-    if world.pod_identity and world.pod_identity_trusted:
+    if world.uses_pod_identity and world.pod_identity_trusted:
         return _document(
             {"Effect": "Allow", "Principal": {"Service": "pods.eks.amazonaws.com"}, "Action": ["sts:AssumeRole", "sts:TagSession"]}
         )

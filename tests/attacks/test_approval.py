@@ -14,11 +14,13 @@ from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.planning.actions import (
     Action,
     AnnotateServiceAccount,
+    CreateAssociation,
     ReplaceCanaryPod,
     ReplaceStalePods,
     RestartWorkload,
     RestoreAnnotation,
     UpdateAddonRole,
+    UpdateAssociation,
 )
 from lambdas.domain.planning.plan_digest import plan_digest
 from lambdas.domain.planning.planned_binding import PlannedBinding
@@ -197,9 +199,25 @@ VOLATILE: dict[type[Action], set[str]] = {
     ReplaceStalePods: {"count"},
     UpdateAddonRole: {"token"},
     RestoreAnnotation: set(),
+    CreateAssociation: {"token"},
+    UpdateAssociation: {"token"},
 }
 """The fields that change by themselves while a person reads. A new field is approved, unless it is added here."""
 RESTORE = RestoreAnnotation(value=OTHER, ours=BOUND_ROLE)
+CREATE = CreateAssociation(role_arn=BOUND_ROLE, target_role_arn=OTHER, session_tags=False, policy="{}", token="1")
+UPDATE = UpdateAssociation(
+    association_id="a-1",
+    addon="vpc-cni",
+    role_arn=BOUND_ROLE,
+    target_role_arn=None,
+    session_tags=True,
+    policy="",
+    old_role_arn=OTHER,
+    old_target_role_arn=OTHER,
+    old_session_tags=False,
+    old_policy="{}",
+    token="1",
+)
 
 
 def other_value(value: object) -> object:
@@ -207,6 +225,8 @@ def other_value(value: object) -> object:
     match value:
         case WorkloadKind():
             return next(kind for kind in WorkloadKind if kind is not value)
+        case bool():
+            return not value
         case int():
             return value + 1
         case tuple():
@@ -218,7 +238,7 @@ def other_value(value: object) -> object:
 
 def test_each_field_of_a_plan_changes_the_digest_unless_it_changes_by_itself() -> None:
     assert set(VOLATILE) == set(get_args(Action))
-    for action in (*PLAN, RESTORE):
+    for action in (*PLAN, RESTORE, CREATE, UPDATE):
         for item in fields(action):
             changed = digest(replace(action, **{item.name: other_value(getattr(action, item.name))}))
             assert (changed == digest(action)) is (item.name in VOLATILE[type(action)]), (action.kind, item.name)

@@ -14,11 +14,13 @@ from lambdas.domain.incidents.incident import Incident
 from lambdas.domain.planning.actions import (
     Action,
     AnnotateServiceAccount,
+    CreateAssociation,
     ReplaceCanaryPod,
     ReplaceStalePods,
     RestartWorkload,
     RestoreAnnotation,
     UpdateAddonRole,
+    UpdateAssociation,
 )
 from sandbox.aws.local_aws import LocalAws
 from sandbox.simulation.scenario import World
@@ -80,11 +82,18 @@ class InterruptedParameters:
         return found
 
 
+_WORLDS = {
+    CreateAssociation.kind: World(binding_mechanism="pod-identity", nodes=3),
+    UpdateAssociation.kind: World(pod_identity="arn:aws:iam::111122223333:role/other", annotation=None, nodes=3),
+}
+"""Action kind -> a world whose repair has this action."""
+
+
 class Race:
     """A broken cluster whose incident `mine` is held by the first steps. `take_over` gives it to the second ones."""
 
-    def __init__(self, table: Incidents) -> None:
-        self.run = ScenarioRun(world_of(World(annotation=None, nodes=3, addon_role=None)))
+    def __init__(self, table: Incidents, kind: str = "") -> None:
+        self.run = ScenarioRun(world_of(_WORLDS.get(kind, World(annotation=None, nodes=3, addon_role=None))))
         self.table = table
         left = table.get(TARGET)
         mine = Incident(id="mine", target=TARGET, opened_at=self.run.world.now, signals=1, request={}, started=True)
@@ -115,12 +124,12 @@ def applied(race: Race, kind: str, steps: RemediationSteps) -> ActionState:
     return steps.apply(action, race.plan.planned_binding).state
 
 
-@pytest.mark.parametrize("kind", [AnnotateServiceAccount.kind, RestartWorkload.kind, ReplaceCanaryPod.kind, UpdateAddonRole.kind])
+@pytest.mark.parametrize("kind", [AnnotateServiceAccount.kind, RestartWorkload.kind, ReplaceCanaryPod.kind, UpdateAddonRole.kind, *_WORLDS])
 @pytest.mark.parametrize("successor_writes", [True, False], ids=["the successor writes first", "the successor has not written yet"])
 def test_a_process_whose_incident_is_taken_over_within_a_step_writes_nothing_more(
     kind: str, successor_writes: bool, table: Incidents
 ) -> None:
-    race = Race(table)
+    race = Race(table, kind)
     if kind in (RestartWorkload.kind, ReplaceCanaryPod.kind):
         assert applied(race, AnnotateServiceAccount.kind, race.first) is ActionState.DONE
     written: list[str] = []
@@ -135,7 +144,8 @@ def test_a_process_whose_incident_is_taken_over_within_a_step_writes_nothing_mor
     state = applied(race, kind, race.first)
     assert race.run.world.writes == written
     is_updating = successor_writes and kind == UpdateAddonRole.kind  # the successor's update of the record is in progress
-    assert state is (ActionState.BUSY if is_updating else ActionState.CONFLICT)
+    has_association = successor_writes and kind in _WORLDS  # nothing is left to write
+    assert state is (ActionState.BUSY if is_updating else ActionState.DONE if has_association else ActionState.CONFLICT)
 
 
 def test_a_rolling_replacement_stops_at_the_batch_at_which_the_incident_is_taken_over(table: Incidents) -> None:
@@ -160,11 +170,11 @@ def handed_over(race: Race) -> None:
 
 
 @pytest.mark.parametrize("lose", [closed, handed_over, lambda race: race.take_over()], ids=["closed", "handed over", "taken over"])
-@pytest.mark.parametrize("kind", [AnnotateServiceAccount.kind, RestoreAnnotation.kind])
+@pytest.mark.parametrize("kind", [AnnotateServiceAccount.kind, RestoreAnnotation.kind, *_WORLDS])
 def test_a_holder_whose_incident_is_handed_over_or_closed_writes_nothing(
     kind: str, lose: Callable[[Race], object], table: Incidents
 ) -> None:
-    race = Race(table)
+    race = Race(table, kind)
     plan = race.plan
     if kind == RestoreAnnotation.kind:
         assert applied(race, AnnotateServiceAccount.kind, race.first) is ActionState.DONE
@@ -229,4 +239,5 @@ def test_a_run_that_loses_its_incident_after_the_claim_stops_there(step: str, wr
 
 def test_every_kind_of_write_is_tried() -> None:
     tried = {AnnotateServiceAccount, RestartWorkload, ReplaceCanaryPod, ReplaceStalePods, UpdateAddonRole, RestoreAnnotation}
-    assert tried == set(get_args(Action))
+    assert tried | {CreateAssociation, UpdateAssociation} == set(get_args(Action))
+    assert set(_WORLDS) == {CreateAssociation.kind, UpdateAssociation.kind}

@@ -142,6 +142,8 @@ def arns(template: Template, target: Target, function_: Function, configured: li
         Target.CLUSTERS: [regional("eks", "cluster/*")],
         Target.ADDONS: [regional("eks", "addon/*/*/*")],
         Target.KNOWN_ADDONS: [regional("eks", f"addon/{name}/{addon}/*") for name in clusters for addon in SERVED_ADDONS],
+        Target.NAMED_CLUSTERS: [regional("eks", f"cluster/{name}") for name in clusters],
+        Target.NAMED_ASSOCIATIONS: [regional("eks", f"podidentityassociation/{name}/*") for name in clusters],
         Target.NODEGROUPS: [regional("eks", "nodegroup/*/*/*")],
         Target.ASSOCIATIONS: [regional("eks", "podidentityassociation/*/*")],
         Target.BOUND_ROLES: configured or [f"arn:aws:iam::{ACCOUNT}:role/*"],

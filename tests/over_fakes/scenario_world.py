@@ -26,6 +26,7 @@ from lambdas.domain.snapshot.snapshot import (
     WorkloadFacts,
 )
 from sandbox.simulation import scenario as scenarios
+from sandbox.simulation.seed_data import STACK
 from sandbox.simulation.trust_policies import trust_policy
 from tests.world import ACCOUNT, NOON, PARTITION, REGION, InCluster, Pod, World, a_node, role_arn
 from tests.world.simulations import REFUSED
@@ -214,7 +215,15 @@ def _make_identity(world: ScenarioWorld, described: scenarios.World) -> None:
         arn = f"arn:{PARTITION}:iam::{ACCOUNT}:oidc-provider/{issuer}"
         world.providers[arn] = OidcProvider(arn=arn, client_ids=described.oidc_client_ids)
     if role := resolve_role(described.pod_identity):
-        world.cluster.associations[world.key] = (Association(id="a-1", role_arn=role),)
+        addon = f"arn:{PARTITION}:eks:{REGION}:{ACCOUNT}:addon/{CLUSTER}/{world.workload.addon}/1"
+        world.cluster.associations[world.key] = (
+            Association(
+                id="a-1",
+                role_arn=role,
+                owner=addon if described.pod_identity_owner == "addon" else "",
+                declared_by=f"CloudFormation (stack {STACK})" if described.pod_identity_owner == "cloudformation" else "",
+            ),
+        )
 
 
 def _install(world: ScenarioWorld, described: scenarios.World) -> None:
@@ -224,7 +233,7 @@ def _install(world: ScenarioWorld, described: scenarios.World) -> None:
         cluster.addons[workload.addon] = AddonFacts(
             name=workload.addon, version=version, status="ACTIVE", role_arn=resolve_role(described.addon_role), modified_at=world.now
         )
-    if described.pod_identity_agent and described.pod_identity:
+    if described.has_pod_identity_agent:
         agent = AddonFacts(name=POD_IDENTITY_AGENT_ADDON, version="v1.3.0-eksbuild.1", status="ACTIVE", role_arn=None)
         cluster.addons[POD_IDENTITY_AGENT_ADDON] = agent
     value = resolve_role(described.annotation)

@@ -17,7 +17,7 @@ from lambdas.contract.workloads import KNOWN_ADDONS
 from sandbox.aws.call_log import Call
 from sandbox.aws.eks_clusters import ClusterSpec
 from sandbox.aws.faults import Fault, FaultKind
-from sandbox.simulation.aws_account import CHECKER, NAMESPACE, REMEDIATOR, TABLE, resolve_role, role_arn
+from sandbox.simulation.aws_account import CHECKER, CLUSTER, NAMESPACE, REMEDIATOR, TABLE, resolve_role, role_arn
 from sandbox.simulation.environment import SandboxEnvironment
 from sandbox.simulation.scenario import BOUND, Scenario, load
 from sandbox.simulation.scenario_run import ScenarioRun
@@ -27,6 +27,7 @@ from tests.waiting import eventually
 
 pytestmark = pytest.mark.sandbox
 
+PASSED_TO = {grant.condition["StringEquals"]["iam:PassedToService"] for grant in IAM if grant.condition and grant.action == "iam:PassRole"}
 Used = tuple[Function, str, Target]
 FUNCTIONS = {CHECKER: Function.CHECKER, REMEDIATOR: Function.REMEDIATOR}
 ON = {
@@ -42,7 +43,9 @@ ON = {
     "iam:GetRole": lambda item: Target.BOUND_ROLES if role_arn(item["RoleName"]) == resolve_role(BOUND) else None,
     "iam:GetOpenIDConnectProvider": lambda item: Target.OIDC_PROVIDERS if ":oidc-provider/" in item["OpenIDConnectProviderArn"] else None,
     "iam:SimulatePrincipalPolicy": lambda item: Target.BOUND_ROLES if item["PolicySourceArn"] == resolve_role(BOUND) else None,
-    "iam:PassRole": lambda item: Target.PASSABLE_ROLES if item["PassedToService"] == "eks.amazonaws.com" else None,
+    "iam:PassRole": lambda item: Target.PASSABLE_ROLES if item["PassedToService"] in PASSED_TO else None,
+    "eks:CreatePodIdentityAssociation": lambda item: Target.NAMED_CLUSTERS if item["clusterName"] == CLUSTER else None,
+    "eks:UpdatePodIdentityAssociation": lambda item: Target.NAMED_ASSOCIATIONS if item["clusterName"] == CLUSTER else None,
     "lambda:InvokeFunction": lambda item: Target.REMEDIATOR if re.search(rf":function:{REMEDIATOR}:\w+$", item["FunctionName"]) else None,
     "events:PutEvents": lambda item: Target.EVENT_BUS if {entry["Source"] for entry in item["Entries"]} == {EVENT_SOURCE} else None,
     "sns:Publish": lambda item: Target.CHAT_TOPIC if item["TopicArn"].endswith("-chat") else Target.PEOPLE_TOPIC,
@@ -109,6 +112,8 @@ def runs() -> Runs:
     seen = Runs()
     seen.play(load("repair-clock"))
     seen.play(load("pod-identity-agent-missing"))
+    seen.play(load("association-wanted"))
+    seen.play(load("association-differs"))
     # The local AWS has no change calendars, and a calendar that cannot be read holds back what can wait.
     seen.play(variant("latent", "needs-action", settings={"maintenance_window": "calendar:nightly"}))
     seen.play(variant("found-by-sweep", "verified", binding=None), default_binding=True)

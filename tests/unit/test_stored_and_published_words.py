@@ -57,13 +57,14 @@ WORDS: dict[str, tuple[object, str]] = {
         BlockReason,
         "no-binding needs-person precondition-failed precondition-unknown update-in-progress grace-period observe-mode "
         "addon-record-notify-only addon-degraded role-not-allowed "
-        "role-outside-bounds trust-too-broad cooldown too-many-repairs tug-of-war circuit-breaker "
+        "role-outside-bounds declared-elsewhere trust-too-broad cooldown too-many-repairs tug-of-war circuit-breaker "
         "maintenance-window consequence",
     ),
     # History items (`changes`, which the tug-of-war policy reads), checkpoints, published events.
     "action kinds": (
         DONE,
-        "annotate-service-account replace-canary-pod restart-workload replace-stale-pods update-addon-role restore-annotation",
+        "annotate-service-account replace-canary-pod restart-workload replace-stale-pods update-addon-role restore-annotation "
+        "create-association update-association",
     ),
     # Checkpoints of durable executions.
     "verification states": (VerificationState, "verified waiting worse stalled role-insufficient partial more-stale-pods"),

@@ -58,11 +58,16 @@ ANNOTATION_VERDICTS: Final = frozenset(
         Verdict.ANNOTATION_KEY_MISSPELT,
     }
 )
-REPAIRABLE: Final = ANNOTATION_VERDICTS | {
-    Verdict.ANNOTATION_UNCLAIMED,
-    Verdict.ADDON_ROLE_MISSING,
-    Verdict.PODS_STALE,
-    Verdict.WEBHOOK_MISSED,
-    Verdict.PODS_WITHOUT_CREDENTIALS,
-}
+ASSOCIATION_VERDICTS: Final = frozenset({Verdict.ASSOCIATION_MISSING, Verdict.ASSOCIATION_DIFFERS})
+REPAIRABLE: Final = (
+    ANNOTATION_VERDICTS
+    | ASSOCIATION_VERDICTS
+    | {
+        Verdict.ANNOTATION_UNCLAIMED,
+        Verdict.ADDON_ROLE_MISSING,
+        Verdict.PODS_STALE,
+        Verdict.WEBHOOK_MISSED,
+        Verdict.PODS_WITHOUT_CREDENTIALS,
+    }
+)
 """Verdicts that an action can repair."""

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Final, get_args
 from lambdas.contract.parameters import Mechanism
 from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.plurals import pluralize
+from lambdas.domain.snapshot.snapshot import AssociationSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,7 +143,82 @@ class RestoreAnnotation:
         return "put the annotation back as it was"
 
 
-Action = AnnotateServiceAccount | ReplaceCanaryPod | RestartWorkload | ReplaceStalePods | UpdateAddonRole | RestoreAnnotation
+@dataclass(frozen=True, kw_only=True)
+class CreateAssociation:
+    """Create the pod identity association of the ServiceAccount, which has none. `token` makes repeated calls one association."""
+
+    role_arn: str
+    target_role_arn: str | None
+    session_tags: bool
+    policy: str
+    token: str
+
+    kind: ClassVar[str] = "create-association"
+    done: ClassVar[str] = "pod identity association created"
+
+    @property
+    def wanted(self) -> AssociationSettings:
+        """What the association has to give."""
+        return _settings(self.role_arn, self.target_role_arn, session_tags=self.session_tags, policy=self.policy)
+
+    @property
+    def sentence(self) -> str:
+        """The effect, as text."""
+        return "create the pod identity association"
+
+
+@dataclass(frozen=True, kw_only=True)
+class UpdateAssociation:
+    """Change what an association gives, which was read with the old values.
+
+    `addon` owns it; then its record is updated, and EKS restarts the pods of the add-on. `token` makes repeated calls one update.
+    """
+
+    association_id: str
+    addon: str
+    role_arn: str
+    target_role_arn: str | None
+    session_tags: bool
+    policy: str
+    old_role_arn: str
+    old_target_role_arn: str | None
+    old_session_tags: bool
+    old_policy: str
+    token: str
+
+    kind: ClassVar[str] = "update-association"
+    done: ClassVar[str] = "pod identity association changed"
+
+    @property
+    def wanted(self) -> AssociationSettings:
+        """What the association has to give."""
+        return _settings(self.role_arn, self.target_role_arn, session_tags=self.session_tags, policy=self.policy)
+
+    @property
+    def old(self) -> AssociationSettings:
+        """What the association gave when the plan was made."""
+        return _settings(self.old_role_arn, self.old_target_role_arn, session_tags=self.old_session_tags, policy=self.old_policy)
+
+    @property
+    def sentence(self) -> str:
+        """The effect, as text."""
+        return "change the pod identity association" + (f" through the add-on {self.addon}" if self.addon else "")
+
+
+def _settings(role_arn: str, target_role_arn: str | None, *, session_tags: bool, policy: str) -> AssociationSettings:
+    return AssociationSettings(role_arn=role_arn, target_role_arn=target_role_arn, has_session_tags=session_tags, policy=policy)
+
+
+Action = (
+    AnnotateServiceAccount
+    | ReplaceCanaryPod
+    | RestartWorkload
+    | ReplaceStalePods
+    | UpdateAddonRole
+    | RestoreAnnotation
+    | CreateAssociation
+    | UpdateAssociation
+)
 
 _KINDS: Final[Mapping[str, type[Action]]] = {action.kind: action for action in get_args(Action)}
 

@@ -24,6 +24,7 @@ class BlockReason(StrEnum):
     ADDON_DEGRADED = "addon-degraded"
     ROLE_NOT_ALLOWED = "role-not-allowed"  # the remediator may not pass it to EKS
     ROLE_OUTSIDE_BOUNDS = "role-outside-bounds"  # outside bound_roles, or of an account that is not configured
+    DECLARED_ELSEWHERE = "declared-elsewhere"  # a program declares the association, and would change it back
     TRUST_TOO_BROAD = "trust-too-broad"  # the role trusts any ServiceAccount, so nothing shows that it is meant for this one
     COOLDOWN = "cooldown"
     TOO_MANY_REPAIRS = "too-many-repairs"

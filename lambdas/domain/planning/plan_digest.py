@@ -13,13 +13,16 @@ from lambdas.contract.approval import PLAN_DIGEST_LENGTH
 from lambdas.domain.planning.actions import (
     Action,
     AnnotateServiceAccount,
+    CreateAssociation,
     ReplaceCanaryPod,
     ReplaceStalePods,
     RestartWorkload,
     RestoreAnnotation,
     UpdateAddonRole,
+    UpdateAssociation,
 )
 from lambdas.domain.planning.planned_binding import PlannedBinding
+from lambdas.domain.snapshot.snapshot import AssociationSettings
 
 
 def plan_digest(target: str, binding: PlannedBinding, actions: Sequence[Action]) -> str:
@@ -42,5 +45,13 @@ def _approved(action: Action) -> list[str | int | None]:
             return [action.kind, action.role_arn, action.old_role_arn, action.addon]
         case RestoreAnnotation():
             return [action.kind, action.value, action.ours]
+        case CreateAssociation():
+            return [action.kind, *_settings(action.wanted)]
+        case UpdateAssociation():
+            return [action.kind, action.association_id, action.addon, *_settings(action.wanted), *_settings(action.old)]
         case _:
             assert_never(action)
+
+
+def _settings(settings: AssociationSettings) -> list[str | int | None]:
+    return [settings.role_arn, settings.target_role_arn, settings.has_session_tags, settings.policy]

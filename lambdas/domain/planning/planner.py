@@ -11,6 +11,7 @@ from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.diagnosis.finding import READABLE_PRECONDITIONS, Finding, Link, State
 from lambdas.domain.diagnosis.identity_chain import Diagnosis
 from lambdas.domain.diagnosis.links.annotation import annotation_changed_at, sort_by_age, stale_pods, uses_pod_identity
+from lambdas.domain.diagnosis.pod_credentials import was_admitted_with
 from lambdas.domain.diagnosis.verdict import REPAIRABLE, Verdict
 from lambdas.domain.planning.actions import (
     Action,
@@ -19,12 +20,14 @@ from lambdas.domain.planning.actions import (
     ReplaceStalePods,
     RestartWorkload,
     UpdateAddonRole,
+    UpdateAssociation,
 )
+from lambdas.domain.planning.association import NOT_PASSABLE, association_action, blocked_association, repairs_association
 from lambdas.domain.planning.plan import BlockedAction, BlockReason, Plan
 from lambdas.domain.planning.policies import Blocker, RepairHistory, blockers
 from lambdas.domain.planning.role_bounds import is_passable
 from lambdas.domain.snapshot.node_reachability import is_rolled_out, is_rollout_stalled, reachable_pods
-from lambdas.domain.snapshot.snapshot import AddonFacts, PodFacts, ServiceAccountFacts, Snapshot, WorkloadFacts
+from lambdas.domain.snapshot.snapshot import AddonFacts, Binding, PodFacts, ServiceAccountFacts, Snapshot, WorkloadFacts
 
 RepairActions = dict[Link, tuple[Action, ...]]
 
@@ -61,9 +64,9 @@ def _update_in_progress(diagnosis: Diagnosis) -> str | None:
 def _plan_actions(snapshot: Snapshot, diagnosis: Diagnosis, wanted: RepairActions) -> Plan:
     held = [it for finding in diagnosis.broken_findings if (it := _blocked_link(snapshot, diagnosis, finding, wanted))]
     chosen = {link: actions for link, actions in wanted.items() if actions and link not in {item.link for item in held}}
-    if Link.ANNOTATION in wanted and Link.ANNOTATION not in chosen:
-        chosen.pop(Link.PODS, None)  # without the annotation, a new pod would be stale as well
-    order = [link for link in (Link.ANNOTATION, Link.PODS, Link.ADDON_RECORD) if link in chosen]
+    if any(link in wanted and link not in chosen for link in (Link.MECHANISM, Link.ANNOTATION)):
+        chosen.pop(Link.PODS, None)  # without the association or the annotation, a new pod would be stale as well
+    order = [link for link in (Link.MECHANISM, Link.ANNOTATION, Link.PODS, Link.ADDON_RECORD) if link in chosen]
     actions = tuple(action for link in order for action in chosen[link])
     answers = tuple((link, tuple(actions.index(action) for action in chosen[link])) for link in order)
     held += [_consequence(finding) for finding in diagnosis.broken_findings if finding.link not in {*chosen, *(item.link for item in held)}]
@@ -86,8 +89,11 @@ def _repair_actions(snapshot: Snapshot, diagnosis: Diagnosis, past: RepairHistor
         return wanted
     if diagnosis[Link.ANNOTATION].verdict in REPAIRABLE and isinstance(snapshot.service_account, ServiceAccountFacts):
         wanted[Link.ANNOTATION] = _annotate(snapshot, snapshot.service_account)
+    if repairs_association(snapshot, diagnosis) and isinstance(snapshot.binding, Binding):
+        return _associate(snapshot, snapshot.binding, diagnosis, past)
     if diagnosis[Link.PODS].verdict in REPAIRABLE:
-        wanted[Link.PODS] = _replace(snapshot, snapshot.workload, annotated=Link.ANNOTATION not in wanted)
+        stale, is_set = stale_pods(snapshot), Link.ANNOTATION not in wanted
+        wanted[Link.PODS] = _replace(snapshot, snapshot.workload, stale, is_set=is_set)
     if diagnosis[Link.ADDON_RECORD].verdict is Verdict.ADDON_ROLE_MISSING and isinstance(snapshot.addon, AddonFacts):
         role = snapshot.desired_role or ""
         token = f"{past.incident_id}-{past.round}"
@@ -95,6 +101,23 @@ def _repair_actions(snapshot: Snapshot, diagnosis: Diagnosis, past: RepairHistor
             UpdateAddonRole(addon=snapshot.addon.name, role_arn=role, old_role_arn=snapshot.addon.role_arn, token=token),
         )
     return wanted
+
+
+def _associate(snapshot: Snapshot, binding: Binding, diagnosis: Diagnosis, past: RepairHistory) -> RepairActions:
+    """The association, and then the pods that will not use it. EKS restarts the pods of an add-on that owns the association."""
+    action = association_action(snapshot, binding, f"{past.incident_id}-{past.round}-association")
+    stale = sort_by_age(
+        pod
+        for pod in reachable_pods(snapshot)
+        if not was_admitted_with(pod, binding.role_arn, Mechanism.POD_IDENTITY) and not pod.has_static_keys
+    )
+    workload, is_owned = snapshot.workload, isinstance(action, UpdateAssociation) and bool(action.addon)
+    if is_owned or not isinstance(workload, WorkloadFacts) or workload.template_role_arn or snapshot.has_identity_webhook is False:
+        return {Link.MECHANISM: (action,)}
+    pods = _replace(snapshot, workload, stale, is_set=False)
+    if diagnosis[Link.PODS].verdict in REPAIRABLE:
+        return {Link.MECHANISM: (action,), Link.PODS: pods}
+    return {Link.MECHANISM: (action, *pods)}
 
 
 def _annotate(snapshot: Snapshot, account: ServiceAccountFacts) -> tuple[Action, ...]:
@@ -112,10 +135,12 @@ Source: https://docs.aws.amazon.com/IAM/latest/APIReference/API_Role.html
 """
 
 
-def _replace(snapshot: Snapshot, workload: WorkloadFacts, *, annotated: bool) -> tuple[Action, ...]:
-    """The canary first, then a restart where every pod is stale, else the stale pods in batches."""
-    stale = stale_pods(snapshot)
-    ours = _left_by_rollout(snapshot, workload, stale) if annotated and not is_rolled_out(snapshot) else stale
+def _replace(snapshot: Snapshot, workload: WorkloadFacts, stale: tuple[PodFacts, ...], *, is_set: bool) -> tuple[Action, ...]:
+    """The canary first, then a restart where every pod is stale, else the stale pods in batches.
+
+    With `is_set`, annotation or association are right already, so a rollout in progress replaces pods, too.
+    """
+    ours = _left_by_rollout(snapshot, workload, stale) if is_set and not is_rolled_out(snapshot) else stale
     if not ours or snapshot.desired_role is None or not isinstance(snapshot.pods, tuple):
         return ()
     mechanism = Mechanism.POD_IDENTITY if uses_pod_identity(snapshot) else Mechanism.IRSA
@@ -211,6 +236,8 @@ def _blocked_link(snapshot: Snapshot, diagnosis: Diagnosis, finding: Finding, wa
         return held
     if finding.link is Link.PODS and finding.link in wanted and snapshot.has_identity_webhook is False:
         return BlockedAction(link=finding.link, reason=BlockReason.PRECONDITION_FAILED, sentence=WITHOUT_WEBHOOK)
+    if finding.link is Link.MECHANISM and finding.link in wanted and (held := blocked_association(snapshot)):
+        return held
     if finding.verdict is Verdict.CLUSTER_INITIALIZING:
         return BlockedAction(
             link=finding.link, reason=BlockReason.GRACE_PERIOD, sentence="the cluster was created minutes ago; the next sweep checks it"
@@ -242,9 +269,6 @@ def _blocked_record(snapshot: Snapshot) -> BlockedAction | None:
     return None
 
 
-NOT_PASSABLE = "the role is none of those that the remediator may pass to EKS: add it to bound_roles and deploy, or let the owner set it"
-
-
 def _passable(snapshot: Snapshot) -> bool:
     """Whether IAM allows passing the role to EKS. EKS would refuse the update after the pods were restarted for it."""
     return is_passable(snapshot.desired_role or "", account=snapshot.account, bound_roles=snapshot.bound_roles)
@@ -261,6 +285,9 @@ def _unknown_precondition(snapshot: Snapshot, diagnosis: Diagnosis, finding: Fin
 def _replaces(snapshot: Snapshot, finding: Finding) -> bool:
     if finding.link is Link.ANNOTATION:
         return finding.verdict is Verdict.ANNOTATION_DIFFERS
+    if finding.link is Link.MECHANISM:
+        other_role = any(pod.role_arn not in (None, snapshot.desired_role) for pod in reachable_pods(snapshot))
+        return snapshot.association is not None or other_role
     if finding.link is Link.PODS:
         return any(pod.role_arn is not None for pod in stale_pods(snapshot))
     return isinstance(snapshot.addon, AddonFacts) and snapshot.addon.role_arn is not None
@@ -268,7 +295,7 @@ def _replaces(snapshot: Snapshot, finding: Finding) -> bool:
 
 def _ends_by_itself(diagnosis: Diagnosis, finding: Finding, wanted: RepairActions) -> bool:
     """Whether a symptom ends as a result of the planned actions."""
-    healing = Link.PODS in wanted or Link.ANNOTATION in wanted
+    healing = any(link in wanted for link in (Link.PODS, Link.ANNOTATION, Link.MECHANISM))
     if finding.link is Link.NODES:
         return healing and finding.ends_with_identity
     refused = finding.link is Link.PERMISSION_ERRORS and finding.verdict in (Verdict.PODS_STALE, Verdict.PODS_WITHOUT_CREDENTIALS)

@@ -10,11 +10,13 @@ from lambdas.domain.diagnosis.finding import PRECONDITIONS, READABLE_PRECONDITIO
 from lambdas.domain.diagnosis.identity_chain import Diagnosis
 from lambdas.domain.diagnosis.links.annotation import last_writer, stale_pods, uses_pod_identity
 from lambdas.domain.diagnosis.links.identity import role_name, trust_breadth
+from lambdas.domain.diagnosis.links.pod_identity_agent import joining_nodes
 from lambdas.domain.diagnosis.pod_credentials import has_right_role
 from lambdas.domain.diagnosis.verdict import ANNOTATION_VERDICTS, Verdict
 from lambdas.domain.diagnosis.workload_needs import installed_version, undecided_bad_release
 from lambdas.domain.incidents.incident import Outcome, PastIncident
-from lambdas.domain.planning.actions import AnnotateServiceAccount
+from lambdas.domain.planning.actions import AnnotateServiceAccount, CreateAssociation, UpdateAssociation
+from lambdas.domain.planning.association import mechanism_precondition, repairs_association
 from lambdas.domain.planning.plan import BlockReason
 from lambdas.domain.planning.role_bounds import account_of, why_outside
 from lambdas.domain.plurals import pluralize
@@ -97,9 +99,10 @@ def _trusts_everyone(snapshot: Snapshot, _diagnosis: Diagnosis, _past: RepairHis
     )
 
 
-def _precondition_failed(_snapshot: Snapshot, diagnosis: Diagnosis, _past: RepairHistory) -> Blocker | None:
+def _precondition_failed(snapshot: Snapshot, diagnosis: Diagnosis, _past: RepairHistory) -> Blocker | None:
     # With Pod Identity, new pods get the role only from the right association and a ready agent.
-    precondition = next((finding for finding in diagnosis.broken_findings if finding.link in (Link.MECHANISM, *PRECONDITIONS)), None)
+    preconditions = (mechanism_precondition(snapshot, diagnosis), *(diagnosis[link] for link in PRECONDITIONS))
+    precondition = next((finding for finding in preconditions if finding.is_broken), None)
     failing = next((finding for finding in diagnosis.broken_findings if _fails_with_role(finding)), None)
     found = precondition or failing
     return Blocker(BlockReason.PRECONDITION_FAILED, f"the role would not work: {found.sentence}") if found else None
@@ -111,11 +114,19 @@ def _fails_with_role(finding: Finding) -> bool:
     return finding.link is Link.PERMISSION_ERRORS and finding.verdict not in (Verdict.PODS_STALE, Verdict.PODS_WITHOUT_CREDENTIALS)
 
 
+def _agent_joining(snapshot: Snapshot, diagnosis: Diagnosis, _past: RepairHistory) -> Blocker | None:
+    # Replaced pods would wait for the agent as well, and a pod that starts before it gets no credentials.
+    nodes = joining_nodes(snapshot)
+    if not nodes or mechanism_precondition(snapshot, diagnosis).state is not State.UNKNOWN:
+        return None
+    return Blocker(BlockReason.GRACE_PERIOD, f"the Pod Identity agent is not ready yet on {', '.join(nodes[:3])}, which joined recently")
+
+
 def _mechanism_unread(snapshot: Snapshot, diagnosis: Diagnosis, _past: RepairHistory) -> Blocker | None:
     # Where an association may decide the role, the annotation is never written, and where the agent may not answer, no pod is replaced.
     # No setting changes that.
-    mechanism = diagnosis[Link.MECHANISM]
-    if mechanism.state is not State.UNKNOWN:
+    mechanism = mechanism_precondition(snapshot, diagnosis)
+    if mechanism.state is not State.UNKNOWN or joining_nodes(snapshot):
         return None
     what = "the Pod Identity agent is ready" if uses_pod_identity(snapshot) else "a pod identity association decides the role"
     return Blocker(BlockReason.PRECONDITION_UNKNOWN, f"whether {what} could not be read ({mechanism.sentence})")
@@ -153,24 +164,27 @@ def _observe(snapshot: Snapshot, _diagnosis: Diagnosis, _past: RepairHistory) ->
 
 
 def _tug_of_war(snapshot: Snapshot, diagnosis: Diagnosis, past: RepairHistory) -> Blocker | None:
-    if diagnosis[Link.ANNOTATION].verdict not in ANNOTATION_VERDICTS:
+    is_association = repairs_association(snapshot, diagnosis)
+    if diagnosis[Link.ANNOTATION].verdict not in ANNOTATION_VERDICTS and not is_association:
         return None
+    kinds = {CreateAssociation.kind, UpdateAssociation.kind} if is_association else {AnnotateServiceAccount.kind}
     ours = [
         repair.closed_at
         for repair in _repairs(past)
-        if AnnotateServiceAccount.kind in repair.changes
+        if kinds & set(repair.changes)
         and repair.outcome is not Outcome.INTERRUPTED  # its annotation may have been corrected, and not removed
         and snapshot.began_at - repair.closed_at < TUG_OF_WAR_SPAN
     ]
     if len(ours) < TUG_OF_WAR_REPAIRS:
         return None
     account = snapshot.service_account
-    writer = last_writer(account) if isinstance(account, ServiceAccountFacts) else None
+    writer = last_writer(account) if isinstance(account, ServiceAccountFacts) and not is_association else None
     other_writer = (
         snapshot.actor.who if snapshot.actor else writer.manager if writer and writer.owns_annotation else ""
     )  # the API server does not record a removal
     by_whom = f"last by {other_writer}" if other_writer else "the writer is not recorded"
-    sentence = f"set {len(ours)} times within a day and removed each time, {by_whom}"
+    undone = "changed back" if is_association and snapshot.association else "removed"
+    sentence = f"set {len(ours)} times within a day and {undone} each time, {by_whom}"
     return Blocker(BlockReason.TUG_OF_WAR, sentence, sorted(ours)[-TUG_OF_WAR_REPAIRS] + TUG_OF_WAR_SPAN, Verdict.FLAPPING)
 
 
@@ -253,6 +267,7 @@ POLICIES: Final[tuple[Policy, ...]] = (
     _outside_bounds,
     _precondition_failed,
     _trusts_everyone,
+    _agent_joining,
     _mechanism_unread,
     _precondition_unknown,
     _release_may_not_start,

@@ -7,6 +7,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from lambdas.contract.names import ROLE_ANNOTATION
+from lambdas.contract.parameters import Mechanism
 from lambdas.contract.settings import AddonRecord, Claim, Mode, RestartBy, WhenUnverified, Window
 from lambdas.domain.errors import Denial
 from lambdas.domain.planning.policies import RepairHistory
@@ -167,7 +168,12 @@ def observations(draw: st.DrawFn) -> Snapshot:
     return replace(
         healthy_snapshot(target),
         binding=draw(
-            _mostly(binding(changed_at=draw(st.sampled_from([None, NOW]))), foreign, InvalidBinding(path="/p", reason="no"), Missing("/p"))
+            _mostly(
+                binding(changed_at=draw(st.sampled_from([None, NOW])), mechanism=draw(_mostly(None, *Mechanism))),
+                foreign,
+                InvalidBinding(path="/p", reason="no"),
+                Missing("/p"),
+            )
         ),
         settings=settings(
             mode=draw(_mostly(*Mode)),
@@ -184,7 +190,14 @@ def observations(draw: st.DrawFn) -> Snapshot:
         bound_roles=draw(_mostly(("*",), ("",), (ROLE,), ("arn:aws:iam::111122223333:role/eks/*",), ("arn:aws:iam::666666666666:role/*",))),
         addon=draw(_addon()),
         associations=draw(
-            _mostly((), (Association(id="a", role_arn=ROLE),), (Association(id="a", role_arn=ROLE, target_role_arn=OTHER_ROLE),), UNREAD)
+            _mostly(
+                (),
+                (Association(id="a", role_arn=ROLE),),
+                (Association(id="a", role_arn=ROLE, target_role_arn=OTHER_ROLE),),
+                (Association(id="a", role_arn=OTHER_ROLE, owner="arn:aws:eks:eu-west-1:111122223333:addon/c/vpc-cni/1"),),
+                (Association(id="a", role_arn=OTHER_ROLE, declared_by="ACK"),),
+                UNREAD,
+            )
         ),
         agent=draw(_mostly(NOT_READ, agent(), agent(absent=1), agent(unready=2), NO_AGENT, AgentFacts(addon=UNREAD, pods=UNREAD))),
         role=draw(_mostly(right, wrong, broad, RoleFacts(arn=ROLE, trust=POD_IDENTITY_TRUST), Missing("r"), UNREAD, NOT_READ)),

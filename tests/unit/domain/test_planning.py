@@ -28,7 +28,6 @@ from lambdas.domain.planning.policies import RepairHistory
 from lambdas.domain.snapshot.snapshot import (
     NOT_READ,
     AgentFacts,
-    Association,
     Binding,
     HealthIssue,
     Missing,
@@ -97,10 +96,6 @@ def test_a_refused_call_of_a_pod_with_the_credentials_stops_the_replacement() ->
 
 NO_REPLACEMENT = {
     "no binding": (lacking(binding=Missing("/p")), BlockReason.NO_BINDING),
-    "the association gives another role": (
-        lacking(associations=(Association(id="a-1", role_arn=OTHER_ROLE),)),
-        BlockReason.PRECONDITION_FAILED,
-    ),
     "the binding says IRSA": (
         lacking(binding=Binding(path="/p", role_arn=ROLE, mechanism=Mechanism.IRSA)),
         BlockReason.PRECONDITION_FAILED,

@@ -16,15 +16,31 @@ from lambdas.domain.assessment.summary import AssessmentSummary
 from lambdas.domain.assessment.summary_builder import summarize
 from lambdas.domain.diagnosis.finding import PRECONDITIONS, READABLE_PRECONDITIONS, Link, State
 from lambdas.domain.diagnosis.identity_chain import Diagnosis
-from lambdas.domain.diagnosis.links.annotation import stale_pods
+from lambdas.domain.diagnosis.links.annotation import stale_pods, uses_pod_identity
 from lambdas.domain.diagnosis.links.identity import trust_breadth
-from lambdas.domain.diagnosis.pod_credentials import CredentialSource, association_matches, credential_source, has_right_role
+from lambdas.domain.diagnosis.links.pod_identity_agent import is_agent_shown
+from lambdas.domain.diagnosis.pod_credentials import (
+    CredentialSource,
+    association_matches,
+    credential_source,
+    has_right_role,
+    was_admitted_with,
+)
 from lambdas.domain.diagnosis.verdict import REPAIRABLE, Verdict
 from lambdas.domain.diagnosis.workload_needs import harmful_errors
-from lambdas.domain.planning.actions import AnnotateServiceAccount, ReplaceCanaryPod, ReplaceStalePods, RestartWorkload, UpdateAddonRole
+from lambdas.domain.planning.actions import (
+    AnnotateServiceAccount,
+    CreateAssociation,
+    ReplaceCanaryPod,
+    ReplaceStalePods,
+    RestartWorkload,
+    UpdateAddonRole,
+    UpdateAssociation,
+)
 from lambdas.domain.planning.plan import BlockReason, Plan
 from lambdas.domain.planning.policies import RepairHistory
-from lambdas.domain.planning.role_bounds import why_outside
+from lambdas.domain.planning.role_bounds import account_of, is_passable, why_outside
+from lambdas.domain.snapshot.bindings import desired_settings
 from lambdas.domain.snapshot.node_reachability import is_rollout_stalled, pods_on_lost_nodes, reachable_pods
 from lambdas.domain.snapshot.snapshot import AddonFacts, Binding, ServiceAccountFacts, Snapshot
 from tests.unit.domain.snapshot_fixtures import diagnose_and_plan
@@ -78,18 +94,31 @@ def _writes_only_where_asked(snapshot: Snapshot, found: Diagnosis, made: Plan) -
     assert all(action.role_arn == snapshot.binding.role_arn for action in made.actions)  # type: ignore[union-attr]
     assert snapshot.settings.restart_by is RestartBy.RESTART or not any(isinstance(action, RestartWorkload) for action in made.actions)
     assert why_outside(snapshot.binding.role_arn, account=snapshot.account, bound_roles=snapshot.bound_roles) is None
-    assert snapshot.associations or trust_breadth(snapshot) is None
+    assert uses_pod_identity(snapshot) or trust_breadth(snapshot) is None
 
 
 def _replaces_pods_only_for_the_right_association(snapshot: Snapshot, found: Diagnosis, made: Plan) -> None:
-    """With an association only pods are replaced, and only where new pods get the role. Without one, every action is about IRSA."""
+    """With Pod Identity, only the association is set and pods are replaced, and only where new pods get the role."""
     assert isinstance(snapshot.associations, tuple)
     replacements = [action for action in made.actions if isinstance(action, ReplaceCanaryPod | ReplaceStalePods | RestartWorkload)]
-    wanted = Mechanism.POD_IDENTITY if snapshot.associations else Mechanism.IRSA
+    writes = [action for action in made.actions if isinstance(action, CreateAssociation | UpdateAssociation)]
+    wanted = Mechanism.POD_IDENTITY if uses_pod_identity(snapshot) else Mechanism.IRSA
     assert {action.mechanism for action in replacements} <= {wanted}
-    if snapshot.associations:
+    if not uses_pod_identity(snapshot):
+        assert not writes
+        return
+    assert len(replacements) + len(writes) == len(made.actions)
+    if writes:
+        event(f"sets the association: {writes[0].kind}")
+        assert isinstance(snapshot.binding, Binding)
+        assert snapshot.binding.mechanism is not Mechanism.IRSA
+        assert is_agent_shown(snapshot)
+        assert writes[0].wanted == desired_settings(snapshot.binding, snapshot.association)
+        assert account_of(writes[0].role_arn) == snapshot.account
+        assert is_passable(writes[0].role_arn, account=snapshot.account, bound_roles=snapshot.bound_roles)
+        assert snapshot.association is None or not snapshot.association.declared_by
+    else:
         event("replaces pods without the credentials of an association")
-        assert len(replacements) == len(made.actions)
         assert found[Link.MECHANISM].state is State.OK
         assert association_matches(snapshot)
         assert not any(credential_source(pod) is CredentialSource.ASSOCIATION for pod in stale_pods(snapshot))
@@ -114,8 +143,12 @@ def _replaces_nothing_on_a_guess(snapshot: Snapshot, found: Diagnosis, made: Pla
             case UpdateAddonRole():
                 assert isinstance(snapshot.addon, AddonFacts)
                 assert snapshot.addon.role_arn is None
+            case CreateAssociation():
+                assert snapshot.association is None
+            case UpdateAssociation():
+                pytest.fail("an association is replaced on a guess")
             case ReplaceCanaryPod() | ReplaceStalePods() | RestartWorkload():
-                assert all(pod.role_arn is None for pod in stale_pods(snapshot))
+                assert all(pod.role_arn in (None, snapshot.desired_role) for pod in stale_pods(snapshot))
 
 
 def _accounts_for_every_broken_link(found: Diagnosis, made: Plan) -> None:
@@ -134,7 +167,15 @@ def _does_each_thing_once(made: Plan) -> None:
     kinds = [type(action) for action in made.actions]
     assert len(kinds) == len(set(kinds))
     assert not {RestartWorkload, ReplaceStalePods} <= set(kinds)
-    order = [AnnotateServiceAccount, ReplaceCanaryPod, RestartWorkload, ReplaceStalePods, UpdateAddonRole]
+    order = [
+        CreateAssociation,
+        UpdateAssociation,
+        AnnotateServiceAccount,
+        ReplaceCanaryPod,
+        RestartWorkload,
+        ReplaceStalePods,
+        UpdateAddonRole,
+    ]
     assert kinds == sorted(kinds, key=order.index)
     assert ReplaceCanaryPod in kinds or not {RestartWorkload, ReplaceStalePods} & set(kinds)
 
@@ -147,7 +188,8 @@ def _leaves_lost_nodes_alone(snapshot: Snapshot, made: Plan) -> None:
             case ReplaceCanaryPod():
                 assert action.uid not in {pod.uid for pod in lost}
             case ReplaceStalePods():
-                assert action.count == len(stale_pods(snapshot)) - 1
+                without = [pod for pod in reachable_pods(snapshot) if not was_admitted_with(pod, action.role_arn, action.mechanism)]
+                assert action.count == len(without) - 1
             case RestartWorkload():
                 assert not is_rollout_stalled(snapshot)
     assert not {pod.uid for pod in lost} & {pod.uid for pod in stale_pods(snapshot)}

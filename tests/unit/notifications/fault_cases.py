@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from lambdas.contract.parameters import ServiceAccountRef, binding_path
+from lambdas.contract.parameters import Mechanism, ServiceAccountRef, binding_path
 from lambdas.contract.settings import AddonRecord, Claim, Mode, Window
 from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.assessment.summary import AssessmentSummary
@@ -24,6 +24,7 @@ from lambdas.domain.snapshot.snapshot import (
     NOT_READ,
     AddonFacts,
     Association,
+    Binding,
     ClusterFacts,
     ControllerError,
     HealthIssue,
@@ -423,6 +424,14 @@ FAULT_CASES: Final[Mapping[str, FaultCase]] = {
             addon=_addon(healthy_snapshot(), role_arn=None),
             role=NOT_READ,
             oidc_provider=NOT_READ,
+        ),
+    ),
+    "association-wanted": FaultCase(
+        verdict=Verdict.ASSOCIATION_MISSING,
+        build=lambda: replace(
+            with_pod_identity(healthy_snapshot()),
+            associations=(),
+            binding=Binding(path=PATH, role_arn=ROLE, mechanism=Mechanism.POD_IDENTITY),
         ),
     ),
     "association-differs": FaultCase(

@@ -9,7 +9,15 @@ from lambdas.application.remediation.watch import needs_person
 from lambdas.application.remediation.workflow import TEMPORARY_REASONS
 from lambdas.domain.assessment.summary import AssessmentSummary
 from lambdas.domain.incidents.details import TimelineEntry, TimelineEvent
-from lambdas.domain.planning.actions import AnnotateServiceAccount, ReplaceCanaryPod, ReplaceStalePods, RestartWorkload, UpdateAddonRole
+from lambdas.domain.planning.actions import (
+    AnnotateServiceAccount,
+    CreateAssociation,
+    ReplaceCanaryPod,
+    ReplaceStalePods,
+    RestartWorkload,
+    UpdateAddonRole,
+    UpdateAssociation,
+)
 from lambdas.domain.ports import Message
 from lambdas.domain.verification import verify
 from lambdas.notifications.kind import NotificationKind
@@ -27,6 +35,8 @@ _ACTION_TEXTS: Final[Mapping[str, str]] = {
     RestartWorkload.kind: "all pods restart, 2 at a time",
     ReplaceStalePods.kind: "2 stale pods, 2 at a time",
     UpdateAddonRole.kind: "update 6f1c of the add-on record vpc-cni",
+    CreateAssociation.kind: "association a-7f3a created",
+    UpdateAssociation.kind: "association a-1 changed to {role}",
 }
 
 

@@ -17,8 +17,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 ACTING = [name for name in names() if load(name).expect.actions]
-KILLED_ANYWHERE = ("addon-role-missing", "annotation-wiped", "latent-and-role-unfit", "webhook-down")
-"""Scenarios whose process is killed at every point in `make test`: restart, batches, rollback, and a missed canary.
+KILLED_ANYWHERE = (
+    "addon-role-missing",
+    "annotation-wiped",
+    "association-of-addon-differs",
+    "association-wanted-by-node-role-pods",
+    "latent-and-role-unfit",
+    "webhook-down",
+)
+"""Scenarios whose process is killed at every point in `make test`: restart, batches, associations, rollback, and a missed canary.
 
 `make chaos` covers all scenarios.
 """

@@ -69,11 +69,13 @@ from lambdas.domain.planning.actions import (
     DONE,
     Action,
     AnnotateServiceAccount,
+    CreateAssociation,
     ReplaceCanaryPod,
     ReplaceStalePods,
     RestartWorkload,
     RestoreAnnotation,
     UpdateAddonRole,
+    UpdateAssociation,
 )
 from lambdas.domain.planning.planned_binding import PlannedBinding
 from lambdas.domain.plurals import pluralize
@@ -206,6 +208,10 @@ class RemediationSteps(StepContext):
             case RestoreAnnotation():
                 self.write_check.check_restored(action)
                 return self.retry(lambda: self._restore(action))
+            case CreateAssociation():
+                return self.retry(lambda: self._create_association(action, binding))
+            case UpdateAssociation():
+                return self.retry(lambda: self._update_association(action, binding, former))
             case _:
                 assert_never(action)
 
@@ -270,6 +276,29 @@ class RemediationSteps(StepContext):
         self._check_holder()
         update = eks.set_addon_role(cluster, action.addon, action.role_arn, action.token)
         return f"update {update} of the add-on record {action.addon}"
+
+    def _create_association(self, action: CreateAssociation, planned: PlannedBinding) -> str:
+        bound = self.write_check.check_binding(action.role_arn, planned)
+        if found := self.write_check.planned_association(action, bound):
+            return f"association {found.id} exists already"  # by our own call whose answer was lost, or by someone else's equal one
+        self._check_holder()
+        return f"association {self.readers.eks.create_association(self.incident.target, action.wanted, action.token)} created"
+
+    def _update_association(self, action: UpdateAssociation, planned: PlannedBinding, former: ActionResult) -> str:
+        """Change the association by its owner: the add-on's record, with the other associations as they are, or directly."""
+        bound, target, eks = self.write_check.check_binding(action.role_arn, planned), self.incident.target, self.readers.eks
+        found = self.write_check.planned_association(action, bound)
+        if found is None or found.settings == action.wanted:
+            return f"association {action.association_id} gives the role already"
+        if not action.addon:
+            self._check_holder()
+            eks.update_association(target.cluster, found, action.wanted, action.token)
+            return f"association {found.id} changed to {action.role_arn}"
+        self.write_check.check_addon_idle(action.addon, waited=former.waited_for_update)
+        roles = {**eks.addon_associations(target.cluster, action.addon), target.name: action.role_arn}
+        self._check_holder()
+        update = eks.set_addon_associations(target.cluster, action.addon, roles, action.token)
+        return f"update {update} of the associations of the add-on {action.addon}"
 
     def _annotate(self, action: AnnotateServiceAccount) -> str:
         target, cluster = self.incident.target, self.cluster()

@@ -8,12 +8,12 @@ from lambdas.contract.names import ROLE_ANNOTATION
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.contract.settings import Mode, read_settings
 from lambdas.domain.errors import Busy, Conflict, NotFound, PermanentError
-from lambdas.domain.planning.actions import RestoreAnnotation, UpdateAddonRole
+from lambdas.domain.planning.actions import CreateAssociation, RestoreAnnotation, UpdateAddonRole, UpdateAssociation
 from lambdas.domain.planning.planned_binding import PlannedBinding
 from lambdas.domain.planning.role_bounds import why_outside
 from lambdas.domain.ports import ClusterPort
 from lambdas.domain.snapshot.bindings import desired_settings
-from lambdas.domain.snapshot.snapshot import AddonFacts, Binding, ServiceAccountFacts
+from lambdas.domain.snapshot.snapshot import AddonFacts, Association, Binding, ServiceAccountFacts
 
 CHANGING: Final = frozenset({"CREATING", "UPDATING", "DELETING"})
 """Statuses in which EKS accepts no update of an add-on.
@@ -97,6 +97,45 @@ class WriteCheck:
         if waited:
             raise Conflict(f"add-on {action.addon} was updated after the plan was made")
         return False
+
+    def planned_association(self, action: CreateAssociation | UpdateAssociation, binding: Binding) -> Association | None:
+        """The association as the plan saw it; None where the action creates one. The wanted one is returned, too.
+
+        Raises:
+            Conflict: it was created, changed or deleted after the plan was made, or the binding asks for something else.
+            PermanentError: the target role is outside the bounds of the deployment.
+        """
+        if action.target_role_arn:
+            self._check_bounds(action.target_role_arn)
+        found = next(iter(self.readers.eks.associations(self.target)), None)
+        if action.wanted != desired_settings(binding, found):
+            raise Conflict("the association or the binding was changed after the plan was made")
+        if found and found.settings == action.wanted:
+            return found
+        by = f" by {found.declared_by}" if found and found.declared_by else ""
+        if isinstance(action, CreateAssociation):
+            if found:
+                raise Conflict(f"the association {found.id} was created{by} after the plan was made, and gives {found.role_arn}")
+            return None
+        if found is None or found.id != action.association_id:
+            raise Conflict("the association was deleted after the plan was made")
+        if found.settings != action.old or found.owner_addon != action.addon:
+            raise Conflict(f"the association {found.id} was changed{by} after the plan was made")
+        return found
+
+    def check_addon_idle(self, addon: str, *, waited: bool) -> None:
+        """Check that no update of the add-on is running. `waited`: an update was running before, so the add-on was changed.
+
+        Raises:
+            Busy, Conflict, NotFound: an update is in progress, was in progress, or the add-on does not exist.
+        """
+        record = self.readers.eks.addon(self.target.cluster, addon)
+        if not isinstance(record, AddonFacts):
+            raise NotFound(f"add-on {addon} of cluster {self.target.cluster} does not exist")
+        if record.status in CHANGING:
+            raise Busy(f"add-on {addon} of cluster {self.target.cluster} is {record.status}")
+        if waited:
+            raise Conflict(f"add-on {addon} was updated after the plan was made")
 
     def _check_bounds(self, role_arn: str) -> None:
         if why := why_outside(role_arn, account=self.readers.account, bound_roles=self.readers.bound_roles):

@@ -176,18 +176,27 @@ def _wanted_association(snapshot: Snapshot, binding: Binding) -> Finding | None:
         return None
     served = sum(has_right_role(snapshot, pod) for pod in reachable_pods(snapshot))
     meanwhile = f"; {pluralize(served, 'pod has', 'pods have')} the role by web identity (IRSA)" if served else ""
+    agent = agent_finding(snapshot, "no association exists")
     return broken(
         Link.MECHANISM,
         Verdict.ASSOCIATION_MISSING,
-        f"The binding says {Mechanism.POD_IDENTITY}, and the ServiceAccount has no association{meanwhile}.",
+        f"The binding says {Mechanism.POD_IDENTITY}, and the ServiceAccount has no association{meanwhile}."
+        + (f" {agent.sentence}" if agent.is_broken else ""),
         Evidence(f"parameter {binding.path}", "mechanism", binding.mechanism or ""),
+        *agent.evidence,
         severity=identity_severity(snapshot),
-        remedies=(
-            Remedy(
-                "create the association, where it is declared",
-                create_association(snapshot, quote(binding.role_arn)) + settings_options(desired_settings(binding, None)),
-            ),
-        ),
+        remedies=(*agent.remedies, _create_wanted(snapshot, binding)),
+    )
+
+
+def _create_wanted(snapshot: Snapshot, binding: Binding) -> Remedy:
+    """The creation, which comes after the agent. EKS passes only roles of the cluster's account."""
+    account = binding.role_arn.split(":")[4]
+    if account != snapshot.account:
+        return Remedy(f"bind a role of account {snapshot.account}, and name the role of account {account} as target_role")
+    return Remedy(
+        "create the association, where it is declared",
+        create_association(snapshot, quote(binding.role_arn)) + settings_options(desired_settings(binding, None)),
     )
 
 

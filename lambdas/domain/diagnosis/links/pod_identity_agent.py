@@ -39,6 +39,15 @@ def _nodes_without(snapshot: Snapshot) -> list[PodFacts]:
     return [pod for pod in missing if types.get(pod.node) is not ComputeType.AUTO]
 
 
+def joining_nodes(snapshot: Snapshot) -> tuple[str, ...]:
+    """The nodes of the pods without a ready agent, where each is within the grace period of a joining node; else none."""
+    grace, missing = timedelta(seconds=snapshot.settings.node_grace_s), _nodes_without(snapshot)
+    has_agent = isinstance(snapshot.agent, AgentFacts) and isinstance(snapshot.agent.pods, tuple) and bool(snapshot.agent.pods)
+    types = _compute_types(snapshot)
+    are_joining = all(snapshot.began_at - pod.created_at < grace and types.get(pod.node) not in UNSUPPORTED for pod in missing)
+    return tuple(pod.node for pod in missing) if has_agent and are_joining else ()
+
+
 def _compute_types(snapshot: Snapshot) -> Mapping[str, ComputeType]:
     """The types of nodes that are known. The name of a Fargate node shows its type."""
     read = snapshot.agent.compute_types if isinstance(snapshot.agent, AgentFacts) else {}
@@ -94,10 +103,11 @@ def _no_agent_pod(snapshot: Snapshot, agent: AgentFacts, found: str, unsupported
     else:
         state = "its add-on is not installed, and it has no pod"
         remedy = Remedy("install the agent", f"aws eks create-addon --cluster-name {cluster} --addon-name {POD_IDENTITY_AGENT_ADDON}")
+    depends = "A pod identity association decides the role, but the" if snapshot.association else "The"
     return broken(
         Link.MECHANISM,
         Verdict.POD_IDENTITY_AGENT_MISSING,
-        f"A pod identity association decides the role, but the Pod Identity agent is missing: {state}.",
+        f"{depends} Pod Identity agent is missing: {state}.",
         Evidence(f"add-on {POD_IDENTITY_AGENT_ADDON}", "status", agent.addon.status if isinstance(agent.addon, AddonFacts) else "none"),
         severity=identity_severity(snapshot),
         remedies=(remedy, *_use_irsa(snapshot, unsupported)),
