@@ -6,6 +6,7 @@ import argparse
 import importlib
 import json
 import os
+import re
 import shutil
 import sys
 import time
@@ -17,7 +18,7 @@ from rich.console import Console
 from benchmarks.harness import cost_model, emulated_functions
 from benchmarks.harness.row import Goal, Row
 from benchmarks.harness.run import Run
-from benchmarks.harness.table import limits, markdown, terminal, write_json
+from benchmarks.harness.table import MEMORY_SIZES, limits, markdown, terminal, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,6 +35,7 @@ CASES: Final = (
     "repair",
     "detection",
     "monthly_cost",
+    "memory_sizes",
     "scale",
 )
 LONGEST_S: Final = 15 * 60
@@ -42,6 +44,7 @@ _ROOT: Final = Path(__file__).resolve().parent.parent
 OUT: Final = _ROOT / "build" / "bench.json"
 PAGE: Final = _ROOT / "docs" / "performance.md"
 RESULTS: Final = "## Latest results\n"
+CURVE: Final = re.compile(r"(?<=<!-- memory sizes -->\n).*?(?=<!-- end of memory sizes -->)", re.DOTALL)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -83,11 +86,19 @@ def _write_pages(document: dict[str, Any]) -> None:
     """Print the results, write them to the end of `docs/performance.md`, and update the measured figures of `docs/cost.md`."""
     how = "quick" if document["quick"] else "full"
     skipped = f" Skipped: {'; '.join(document['skipped'])}." if document["skipped"] else ""
-    table = markdown([_row(row) for row in document["rows"]])
-    results = f"A {how} run on {document['machine']}, {document['took_s']:.0f} s.{skipped}\n\n{table}"
-    print(results)
-    before, heading, _ = PAGE.read_text(encoding="utf-8").partition(RESULTS)
-    PAGE.write_text(f"{before}{heading}\n{results}\n", encoding="utf-8")
+    rows = [_row(row) for row in document["rows"]]
+    curve, others = ([row for row in rows if (row.benchmark == MEMORY_SIZES) is is_curve] for is_curve in (True, False))
+    begin = f"A {how} run on {document['machine']}, {document['took_s']:.0f} s.{skipped}"
+    page = PAGE.read_text(encoding="utf-8")
+    if curve:
+        page = CURVE.sub(lambda _: f"{begin}\n\n{markdown(curve)}\n", page)
+        print(markdown(curve))
+    if others:
+        results = f"{begin}\n\n{markdown(others)}"
+        print(results)
+        before, heading, _ = page.partition(RESULTS)
+        page = f"{before}{heading}\n{results}\n"
+    PAGE.write_text(page, encoding="utf-8")
     measured = {name: document["facts"].get(fact) for name, fact in (("cpu_ms", "sweep_cpu_ms"), ("log_bytes", "log_bytes"))}
     if all(measured.values()):
         cost_model.COST_PAGE.write_text(

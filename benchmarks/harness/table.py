@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from benchmarks.harness.row import Row
 
+MEMORY_SIZES: Final = "memory size"
+"""Name of the benchmark whose results have a section of their own."""
 HEAD: Final = ("benchmark", "measured", "value", "unit", "baseline", "baseline value", "ratio", "goal", "met", "spread", "runs")
 _NUMERIC: Final = ("value", "baseline value", "ratio", "spread", "runs")
 _WORDS: Final = {True: "yes", False: "**no**", None: ""}
