@@ -35,7 +35,8 @@ class MessageContext:
 
     `first` is the assessment that opened the incident, `current` the latest one. `changes` are the kinds of the applied actions, in order.
     `verification` says what verified the repair, `trouble` says what failed; both are sentences, empty where the notification has none.
-    `deleted_pod` is a pod that the remediator deleted and that has no ready successor.
+    `deleted_pod` is a pod that the remediator deleted and that has no ready successor. `is_verified` says that the latest repair was
+    verified. `latest_at` is the time of the workflow's latest step, which may be later than the assessment.
     """
 
     kind: NotificationKind
@@ -49,6 +50,8 @@ class MessageContext:
     trouble: str = ""
     answer: ApprovalAnswer | None = None
     deleted_pod: DeletedPod | None = None
+    is_verified: bool = False
+    latest_at: datetime | None = None
 
     @property
     def fault(self) -> AssessmentSummary:

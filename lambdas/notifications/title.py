@@ -117,12 +117,12 @@ _NOTHING_CHANGED: Final = phrase("nothing was changed")
 
 def _state(context: MessageContext) -> tuple[Phrase, Phrase | None]:
     """The state of the incident, and a detail that can be left out where room is short."""
-    result = phrase("the repair failed") if context.changes else _NOTHING_CHANGED
+    result = _result(context)
     match context.kind:
         case NotificationKind.REPAIRING:
             return phrase("repair in progress"), phrase("a part needs a person" if context.is_part_left else "no action needed yet")
         case NotificationKind.APPROVAL_REQUESTED:
-            return phrase("approval needed"), _NOTHING_CHANGED
+            return phrase("approval needed"), _result(context)
         case NotificationKind.NOT_APPROVED:
             rejected = context.answer is not None and not context.answer.timed_out
             return phrase("rejected" if rejected else "approval timed out"), result
@@ -131,12 +131,19 @@ def _state(context: MessageContext) -> tuple[Phrase, Phrase | None]:
         case NotificationKind.NEEDS_ACTION:
             return phrase("action needed now" if context.is_failing else "action needed"), result
         case NotificationKind.REMINDER:
-            age = duration(seconds_between(context.incident.opened_at, context.at) or 0)
+            age = duration(seconds_between(context.incident.opened_at, context.latest_at or context.at) or 0)
             return phrase("not fixed after {age}", age=age), phrase("action needed") if _needs_person(context) else None
         case NotificationKind.VERIFIED:
             return phrase("repaired and verified"), _remainder(context)
         case NotificationKind.RECOVERED:
             return phrase("no action needed"), None
+
+
+def _result(context: MessageContext) -> Phrase:
+    """What the remediator has achieved, where the fault is left to a person. A verified repair has not failed: this fault came later."""
+    if not context.changes:
+        return _NOTHING_CHANGED
+    return phrase("the last repair was verified") if context.is_verified else phrase("the repair failed")
 
 
 _BLOCKED: Final[Mapping[str, str]] = {
@@ -154,9 +161,9 @@ _BLOCKED: Final[Mapping[str, str]] = {
 
 def _blocked(context: MessageContext) -> Phrase:
     blocker = context.main_blocker
-    if blocker is None:
-        return _NOTHING_CHANGED
-    state = phrase(_BLOCKED.get(blocker.reason, _NOTHING_CHANGED.template))
+    if blocker is None or blocker.reason not in _BLOCKED:
+        return _result(context)
+    state = phrase(_BLOCKED[blocker.reason])
     until = moment(blocker.until)
     return phrase("{state} (until {time})", state=state, time=clock(until, context.at)) if until else state
 

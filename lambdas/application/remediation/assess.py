@@ -14,8 +14,8 @@ MAX_DENIALS: Final = 12
 """Successive failed logins before they count as the cluster's state: an API server restarts within a minute or two."""
 READ_SCHEDULE: Final = PollSchedule(timeout_s=3600, most_s=15)
 """How long to assess again where something essential did not answer. The time-out for updates is a setting, which is read first."""
-AFTER_FAILURE_SCHEDULE: Final = PollSchedule(timeout_s=120, most_s=15)
-"""How long to try to read the state after a failed action. The message about the failure waits for it."""
+FOR_MESSAGE_SCHEDULE: Final = PollSchedule(timeout_s=120, most_s=15)
+"""How long to try to read the state for a message, which waits for it."""
 
 
 class TakenOver(Exception):
@@ -64,15 +64,15 @@ def _is_settled(result: AssessmentResult) -> bool:
     return not result.summary.wait
 
 
-def assess_after_failure(iteration: Iteration) -> None:
-    """Record the state that a failed action has left, so that the message about the failure describes it.
+def assess_for_message(iteration: Iteration, part: str) -> None:
+    """Record the present state, so that the next message describes it: after a failed action, or before a reminder.
 
-    An update that runs is not awaited. Where the cluster does not answer, the assessment before the action stays the latest one.
+    An update that runs is not awaited. Where the cluster does not answer, the assessment before stays the latest one.
 
     Raises:
         TakenOver: the incident has another holder.
     """
-    result = _assess_until(iteration, iteration.step(StepPurpose.ASSESS, "failed"), _is_current, AFTER_FAILURE_SCHEDULE)
+    result = _assess_until(iteration, iteration.step(StepPurpose.ASSESS, part), _is_current, FOR_MESSAGE_SCHEDULE)
     _record(iteration, result)
 
 

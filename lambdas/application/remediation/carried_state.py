@@ -41,3 +41,4 @@ class CarriedState:
     notified: NotificationKind | None = None
     first_notified_at: datetime | None = None
     undelivered: UndeliveredNotification | None = None
+    unresolved: tuple[int, ...] = ()

@@ -5,7 +5,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Final
 
-from lambdas.application.remediation.assess import assess_after_failure
+from lambdas.application.remediation.assess import assess_for_message
 from lambdas.application.remediation.notify import give_up, notify
 from lambdas.application.remediation.results import (
     ActionResult,
@@ -67,7 +67,7 @@ def repair(iteration: Iteration, before: AssessmentSummary) -> None:
     if failure is None:
         _verify(iteration, before)
     elif failure.state is not ActionState.CONFLICT:
-        assess_after_failure(iteration)
+        assess_for_message(iteration, "failed")
         give_up(iteration, failure.message, None if _is_complete(state.current) else failure.deleted_pod)
     steps.until(iteration.step(StepPurpose.RELEASE), ClaimResult(), work.release, _is_answered, BUSY_SCHEDULE)
 
@@ -197,7 +197,7 @@ def _verify(iteration: Iteration, before: AssessmentSummary) -> None:
         notify(iteration, NotificationKind.VERIFIED, verification=result.sentence)
     elif result.state is VerificationState.WORSE:
         _restore(iteration, before.planned_binding)
-        assess_after_failure(iteration)
+        assess_for_message(iteration, "failed")
         give_up(iteration, result.sentence)
     elif result.state not in REPAIRABLE_STATES or state.repairs >= MAX_REPAIRS:
         give_up(iteration, result.sentence)

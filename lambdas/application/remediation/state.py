@@ -10,6 +10,7 @@ from lambdas.application.remediation.steps.history import MAX_ENTRIES, IncidentR
 from lambdas.application.remediation.steps.remediation_steps import RemediationSteps
 from lambdas.application.workflow_steps import StepId, StepPurpose, Steps
 from lambdas.domain.assessment.summary import AssessmentSummary
+from lambdas.domain.diagnosis.finding import Link, State
 from lambdas.domain.incidents.details import CountSample, DeletedPod, TimelineEntry, TimelineEvent
 from lambdas.domain.incidents.incident import Incident, Outcome
 from lambdas.domain.planning.actions import Action, AnnotateServiceAccount
@@ -31,7 +32,7 @@ class WorkflowState:
     annotation until it is verified. `notified` is the kind of the latest notification that is no reminder, `first_notified_at` the time of
     the first one that was sent, and `undelivered` is one that could not be sent. `is_verified` holds from a verified repair to
     the next repair, `gave_up` from the first failed repair on. `began_at` is the time of this execution's first assessment, and `latest_at`
-    that of its latest step, as far as it is known.
+    that of its latest step, as far as it is known. `unresolved` are the links that were broken and have not been read as right since.
     """
 
     incident: Incident
@@ -52,6 +53,7 @@ class WorkflowState:
     undelivered: tuple[NotificationKey, MessageContext] | None = None
     began_at: datetime | None = None
     latest_at: datetime | None = None
+    unresolved: tuple[int, ...] = ()
 
     @classmethod
     def resume(cls, incident: Incident, carried: CarriedState) -> "WorkflowState":
@@ -92,6 +94,8 @@ class WorkflowState:
         """Make this the latest assessment."""
         self.first, self.current = self.first or summary, summary
         self.began_at = self.began_at or at
+        broken, unread = _links_in(summary, State.BROKEN), _links_in(summary, State.UNKNOWN)
+        self.unresolved = tuple(sorted(broken | (unread & set(self.unresolved))))
         counts = summary.counts
         self.record(TimelineEvent.ASSESSMENT, str(summary.verdict), at, counts.pods_right, counts.pods, counts.nodes_ready, counts.nodes)
 
@@ -107,8 +111,21 @@ class WorkflowState:
             self.changes.append(action.kind)
 
     def is_repaired(self, summary: AssessmentSummary) -> bool:
-        """Whether no link is broken and, where we changed something, one verification has succeeded since."""
-        return summary.is_healthy and (not self.changes or self.is_verified or is_verified(summary))
+        """Whether the fault has ended: no link is broken, and each one that was broken was read again.
+
+        Where we changed something, one verification must have succeeded since.
+        """
+        if not summary.is_healthy:
+            return False
+        return self.is_verified or is_verified(summary) if self.changes else not self.has_unread_fault(summary)
+
+    def has_unread_fault(self, summary: AssessmentSummary) -> bool:
+        """Whether a link that was broken could not be read now, so that the assessment does not show the end of the fault.
+
+        A refused call is no such link: it is evidence that expires, and nothing shows that the call would succeed now.
+        """
+        unread = _links_in(summary, State.UNKNOWN) - {Link.PERMISSION_ERRORS}
+        return not unread.isdisjoint(self.unresolved)
 
     def message_context(
         self, kind: NotificationKind, *, verification: str = "", trouble: str = "", deleted_pod: DeletedPod | None = None
@@ -127,6 +144,8 @@ class WorkflowState:
             trouble=trouble,
             answer=self.answer,
             deleted_pod=deleted_pod,
+            is_verified=self.is_verified,
+            latest_at=self.latest_at,
         )
 
     def incident_record(self, outcome: Outcome) -> IncidentRecord:
@@ -147,6 +166,10 @@ class WorkflowState:
         if self.first is None or self.current is None:
             raise ValueError(f"incident {self.incident.id} has no assessment yet")
         return self.first, self.current
+
+
+def _links_in(summary: AssessmentSummary, state: State) -> set[int]:
+    return {link.link for link in summary.links if link.state == state}
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
+from lambdas.application.remediation.assess import assess_for_message
 from lambdas.application.remediation.notify import give_up, notify, notify_undelivered
 from lambdas.application.remediation.results import AssessmentResult, WatchResult
 from lambdas.application.remediation.state import Iteration, WorkflowState
@@ -31,7 +32,8 @@ CONFIGURED_REASONS: Final = frozenset(
 
 def watch(iteration: Iteration, summary: AssessmentSummary) -> bool:
     """Notify, then assess until something changes. False when the last reminder was sent."""
-    if not iteration.state.gave_up:  # giving up has sent a notification already
+    is_unread = summary.is_healthy and iteration.state.has_unread_fault(summary)
+    if not iteration.state.gave_up and not is_unread:  # giving up has sent a notification already, and an unread fault is no news
         _notify_reason(iteration, summary)
     notify_undelivered(iteration)
     if summary.verdict is Verdict.CLUSTER_GONE:  # nothing fails, and the checker remembers that people were notified
@@ -43,6 +45,9 @@ def watch(iteration: Iteration, summary: AssessmentSummary) -> bool:
         result = iteration.steps.until(step, WatchResult(), check, lambda found: found.is_changed, schedule)
         iteration.state.latest_at = result.at or iteration.state.latest_at
         if result.is_changed:
+            return True
+        assess_for_message(iteration, f"reminder {number}")
+        if iteration.state.current and iteration.state.is_repaired(iteration.state.current):
             return True
         notify(iteration, NotificationKind.REMINDER, part=str(number))
     return False
@@ -80,6 +85,8 @@ def _is_changed(result: AssessmentResult, fingerprint: "Fingerprint", state: Wor
         return True
     if result.summary is None or not result.is_current:
         return False
+    if result.summary.is_healthy and state.has_unread_fault(result.summary):
+        return False  # the fault may have ended, or only its evidence cannot be read
     return state.is_repaired(result.summary) or (not state.gave_up and Fingerprint.of(result.summary) != fingerprint)
 
 

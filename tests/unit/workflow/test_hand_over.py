@@ -89,11 +89,11 @@ def test_an_iteration_at_the_settings_maximum_fits_into_the_rest_of_the_quota() 
     actions = 4 * (repair.BUSY_SCHEDULE.polls + 1) + (repair.CANARY_SCHEDULE.polls + 1)
     waves = repair.replacement_schedule(MOST["verification_timeout_s"]).polls + 1
     verified = repair.verification_schedule(MOST["verification_timeout_s"]).polls + 2
-    failed = assess.AFTER_FAILURE_SCHEDULE.polls + 1
+    described = assess.FOR_MESSAGE_SCHEDULE.polls + 1
     around = 3 * (repair.BUSY_SCHEDULE.polls + 1) + 5  # claim, restore and release, and the notifications
     closing = 2 * (NOTIFY_SCHEDULE.polls + 1) + (workflow.CLOSE_SCHEDULE.polls + 1) + (workflow.HAND_OVER_SCHEDULE.polls + 1)
-    repaired = assessed + approved + actions + waves + verified + failed + around + closing
-    watched = assessed + closing + sum(watch.reminder_schedule(seconds).polls + 2 for seconds in watch.REMINDERS_S)
+    repaired = assessed + approved + actions + waves + verified + described + around + closing
+    watched = assessed + closing + sum(watch.reminder_schedule(seconds).polls + 2 + described for seconds in watch.REMINDERS_S)
     assert max(repaired, watched) < (1 - HAND_OVER_AT) * MAX_OPERATIONS
 
 

@@ -10,16 +10,19 @@ import pytest
 
 from lambdas.contract.parameters import binding_path
 from lambdas.contract.settings import settings_path
+from lambdas.domain.errors import AccessDenied, Denial
 from lambdas.domain.snapshot.bindings import Parameter
 from lambdas.domain.snapshot.snapshot import RoleFacts
+from lambdas.notifications.message_context import ApprovalAnswer
 from tests.over_fakes.scenario_world import BOUND_ROLE, CLUSTER
 from tests.unit.domain.snapshot_fixtures import repaired
-from tests.unit.workflow.workflow_run import KEY, REPAIR, TARGET, keep_waiting, run_workflow, set_annotation
+from tests.unit.workflow.workflow_run import APPROVE, KEY, REPAIR, SHOWN, TARGET, keep_waiting, run_workflow, set_annotation
 from tests.world import NOON, right_trust
 
 if TYPE_CHECKING:
     from lambdas.domain.incidents.incident import PastIncident
     from tests.over_fakes.scenario_run import ScenarioRun
+    from tests.unit.workflow.workflow_run import WorkflowRun
 
 
 def _repaired(ago: timedelta) -> PastIncident:
@@ -60,6 +63,67 @@ def test_a_person_gets_four_reminders_before_the_incident_close() -> None:
     assert done.run.world.now - NOON >= timedelta(days=4)
 
 
+def by_hand(run: ScenarioRun) -> None:
+    """A person sets the annotation and replaces every pod."""
+    set_annotation(BOUND_ROLE)(run)
+    for name in list(run.world.cluster.pods):
+        run.world.replace_pod(run.world.cluster, name)
+
+
+def _titles(done: WorkflowRun) -> list[str]:
+    return [message["content"]["title"] for message in done.run.outcome().messages]
+
+
+def test_a_reminder_describes_the_time_at_which_it_is_sent() -> None:
+    def joins(run: ScenarioRun) -> None:
+        run.world.join_nodes(1)
+
+    done = run_workflow({"trust": "other-subject"}, before={"1 assess reminder 1": joins}, watches=4)
+    ages = [title.partition("not fixed after ")[2].partition(",")[0] for title in _titles(done)[1:]]
+    assert ages == ["1 h", "5 h", "29 h", "4 days"]
+    assert "7 pods" in done.run.notifier.sent[1].text
+
+
+def test_a_fault_that_ends_before_a_reminder_needs_none() -> None:
+    def corrected(run: ScenarioRun) -> None:
+        run.world.cluster.working_roles = frozenset({BOUND_ROLE})
+        by_hand(run)
+        run.world.roles[BOUND_ROLE] = RoleFacts(arn=BOUND_ROLE, trust=right_trust(run.world.cluster.facts.issuer or ""))
+
+    done = run_workflow({"trust": "other-subject"}, before={"1 assess reminder 1": corrected}, watches=1)
+    assert done.notified == ["needs-action", "recovered"]
+
+
+def test_a_fault_that_cannot_be_read_any_more_has_not_recovered() -> None:
+    def refuse(run: ScenarioRun) -> None:
+        run.world.fail("iam.role", AccessDenied("read the role: 403", denial=Denial.FORBIDDEN), times=None)
+
+    def works(run: ScenarioRun) -> None:
+        run.world.cluster.working_roles = frozenset({BOUND_ROLE})
+        by_hand(run)
+
+    done = run_workflow({"trust": "other-subject"}, first=works, before={"1 watch 1": refuse}, watches=2)
+    assert done.notified == ["needs-action", "reminder", "reminder"]
+    assert done.run.incidents.get(TARGET) is not None
+
+
+def test_a_new_fault_does_not_make_a_verified_repair_a_failed_one() -> None:
+    def loses(run: ScenarioRun) -> None:
+        run.world.lose_node(run.world.cluster, next(iter(run.world.cluster.nodes)))
+        run.world.sleep(600)
+
+    done = run_workflow(before={"2 assess": loses})
+    assert done.notified == ["repairing", "verified", "needs-action"]
+    assert _titles(done)[-1].endswith("the last repair was verified")
+
+
+def test_a_second_approval_request_does_not_deny_the_first_repair() -> None:
+    approve = ApprovalAnswer(approved=True, plan=SHOWN)
+    done = run_workflow(APPROVE, before={"2 assess": set_annotation(None)}, answer=lambda _: approve)
+    assert done.notified[:4] == ["approval-requested", "repairing", "verified", "approval-requested"]
+    assert ["nothing was changed" in title for title in _titles(done)[:4:3]] == [True, False]
+
+
 def test_a_corrected_trust_policy_starts_the_repair() -> None:
     def corrected(run: ScenarioRun) -> None:
         run.world.cluster.working_roles = frozenset({BOUND_ROLE})
@@ -71,11 +135,6 @@ def test_a_corrected_trust_policy_starts_the_repair() -> None:
 
 
 def test_a_manual_repair_closes_the_incident_as_recovered() -> None:
-    def by_hand(run: ScenarioRun) -> None:
-        set_annotation(BOUND_ROLE)(run)
-        for name in list(run.world.cluster.pods):
-            run.world.replace_pod(run.world.cluster, name)
-
     done = run_workflow({"settings": {"mode": "observe"}}, before={"1 watch 1": by_hand}, watches=1)
     assert done.notified == ["blocked", "recovered"]
     assert (done.outcome, done.writes) == ("recovered", [])
