@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 NAME = "eks-pod-identity-agent"
 _LABELS = {"app.kubernetes.io/name": NAME, "app.kubernetes.io/instance": NAME}
@@ -45,3 +45,15 @@ def daemon_set(*, not_on: Sequence[str] = (), region: str = "eu-west-1") -> dict
             },
         },
     }
+
+
+def is_agent(pod: Mapping[str, Any]) -> bool:
+    """Whether a pod is of the agent."""
+    return bool(_LABELS.items() <= (pod["metadata"].get("labels") or {}).items())
+
+
+def nodes_of(agents: Iterable[Mapping[str, Any]]) -> frozenset[str]:
+    """The nodes of these pods, without pods that are terminating or have no node."""
+    return frozenset(
+        pod["spec"]["nodeName"] for pod in agents if pod["spec"].get("nodeName") and "deletionTimestamp" not in pod["metadata"]
+    )

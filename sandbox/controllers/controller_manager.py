@@ -15,7 +15,7 @@ from sandbox.controllers.node_files import NodeFiles
 from sandbox.controllers.node_lifecycle_controller import NodeLifecycleController
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from sandbox.cluster.object_store import ObjectStore
     from sandbox.controllers.api_changes import Change
@@ -43,10 +43,13 @@ class ControllerManager:
     ) -> None:
         self._store = store
         self._stopped: set[str] = set()
+        self._unready_agents: set[str] = set()
         self._joined = 0
         self.timings = timings or Timings()
         self.files = NodeFiles()
-        kubelets = Kubelet(role_can_run_cni, associated_role, self.timings, stopped=self._stopped, files=self.files)
+        kubelets = Kubelet(
+            role_can_run_cni, associated_role, self.timings, stopped=self._stopped, unready_agents=self._unready_agents, files=self.files
+        )
         nodes = NodeLifecycleController(self._stopped, self.files, self.timings)
         inform = _informer(webhook) if webhook else _nothing
         steps = (
@@ -91,6 +94,14 @@ class ControllerManager:
         self._stopped.discard(name)
         self._trigger_round(name)
 
+    def set_unready_agents(self, names: Iterable[str]) -> None:
+        """Let the Pod Identity agent be not ready on these nodes, and ready on every other node where it runs."""
+        changed = self._unready_agents ^ set(names)
+        self._unready_agents ^= changed
+        for entry in self._store.entries(NODES)[0]:
+            if entry.obj["metadata"]["name"] in changed:
+                self._trigger_round(entry.obj["metadata"]["name"])
+
     def ready_nodes(self) -> tuple[int, int]:
         """How many nodes are Ready, and how many exist."""
         entries, _ = self._store.entries(NODES)
@@ -98,7 +109,11 @@ class ControllerManager:
 
     def _trigger_round(self, name: str) -> None:
         """Write to the node, so that the loop starts a round at once."""
-        mark = {"metadata": {"annotations": {"sandbox/kubelet": "stopped" if name in self._stopped else None}}}
+        marks = {
+            "sandbox/kubelet": "stopped" if name in self._stopped else None,
+            "sandbox/pod-identity-agent": "unready" if name in self._unready_agents else None,
+        }
+        mark = {"metadata": {"annotations": marks}}
         self._store.patch(NODES, name, patch=mark)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from sandbox.cluster import pod_identity_agent
 from sandbox.cluster.clock import stamp, utc_now
 from sandbox.cluster.resources import EVENTS, PODS
 from sandbox.controllers import pod_status
@@ -19,6 +20,7 @@ from sandbox.controllers.vpc_cni import (
     Denied,
     RoleCheck,
     RoleVerdict,
+    asks_agent,
     effective_role,
     is_plugin,
     missing_permissions,
@@ -65,6 +67,9 @@ def no_role(_namespace: str, _account: str) -> None:
 class Kubelet:
     """The kubelets of all nodes. `stopped` names the nodes whose kubelet is stopped; their pods do not change.
 
+    On the nodes `unready_agents` the Pod Identity agent runs and is not ready. A plug-in that takes its credentials from the agent
+    starts after the agent of its node, and fails where there is none.
+
     A failing container is restarted as a kubelet does it: the first time at once, then with exponential back-off.
     Source: https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#restart-policy
     """
@@ -74,12 +79,18 @@ class Kubelet:
     timings: Timings = field(default_factory=Timings)
     now: Callable[[], datetime] = utc_now
     stopped: set[str] = field(default_factory=set)
+    unready_agents: set[str] = field(default_factory=set)
     files: NodeFiles = field(default_factory=NodeFiles)
     _states: dict[str, _PodState] = field(default_factory=dict)
+    _agents: frozenset[str] = frozenset()
+    _starting_agents: frozenset[str] = frozenset()
 
     def step(self, snapshot: ClusterSnapshot, now_s: float) -> Iterator[Change]:
         """One round over all pods that are bound to a node."""
         present = set()
+        agents = [pod for pod in snapshot.of(PODS) if pod_identity_agent.is_agent(pod)]
+        self._agents = pod_identity_agent.nodes_of(filter(is_ready, agents))
+        self._starting_agents = pod_identity_agent.nodes_of(pod for pod in agents if pod["status"].get("phase", "Pending") == "Pending")
         for pod in snapshot.of(PODS):
             present.add(pod["metadata"]["uid"])
             name = pod["spec"].get("nodeName")
@@ -101,13 +112,21 @@ class Kubelet:
         elif pod["status"]["phase"] == "Pending":
             if due := self._due(pod, "starting", self.timings.pod_start_s, now_s):
                 yield due
+            elif is_plugin(pod) and asks_agent(pod) and _name(node) in self._starting_agents:
+                yield WakeAt(now_s + self.timings.pod_start_s)
             else:
+                yield from self._start(pod, node, now_s)
+        elif pod_identity_agent.is_agent(pod) and _name(node) in self.unready_agents:
+            if is_ready(pod):
                 yield from self._start(pod, node, now_s)
         elif not is_ready(pod):
             yield from self._recover(pod, node, now_s)
 
     def _start(self, pod: View, node: View, now_s: float, restarts: int = 0) -> Iterator[Change]:
-        verdict = self._verdict(pod)
+        if pod_identity_agent.is_agent(pod) and _name(node) in self.unready_agents:
+            yield patch_status(PODS, pod, pod_status.failing(pod, node, stamp(self.now()), pod_identity_agent.NAME, 0, exit_code=1))
+            return
+        verdict = self._verdict(pod, node)
         if is_plugin(pod):
             self.files.append(_name(node), IPAMD_LOG, *log_lines(pod, verdict, self.now()))
         if not isinstance(verdict, Allowed):
@@ -120,8 +139,10 @@ class Kubelet:
         counts = {CONTAINER: restarts} if restarts else pod_status.NO_RESTARTS
         yield patch_status(PODS, pod, pod_status.running(pod, node, stamp(self.now()), restarts=counts))
 
-    def _verdict(self, pod: View) -> RoleVerdict:
-        return self.role_can_run_cni(effective_role(pod, self.associated_role)) if is_plugin(pod) else Allowed()
+    def _verdict(self, pod: View, node: View) -> RoleVerdict:
+        if not is_plugin(pod):
+            return Allowed()
+        return self.role_can_run_cni(effective_role(pod, self.associated_role, has_agent=_name(node) in self._agents))
 
     def _fail(self, pod: View, node: View, verdict: RoleVerdict, now_s: float, restarts: int) -> Iterator[Change]:
         """The plug-in runs, emits an event if EC2 refused a call, and will exit."""

@@ -50,9 +50,10 @@ RoleCheck = Callable[[str | None], RoleVerdict]
 """A role ARN, or None for the node's role -> whether the plug-in works with it."""
 
 AssociatedRole = Callable[[str, str], str | None]
-"""(namespace, ServiceAccount) -> the role of its pod identity association; `NO_AGENT` if the agent is not installed."""
+"""(namespace, ServiceAccount) -> the role of its pod identity association."""
 
 NO_AGENT = "no Pod Identity agent"
+"""The role of a pod whose credentials the agent of its node would give, where no agent answers."""
 AGENT_REFUSES = NoCredentials(
     'Get "http://169.254.170.23/v1/credentials": dial tcp 169.254.170.23:80: connect: connection refused', from_sts=False
 )
@@ -80,18 +81,28 @@ def is_plugin(pod: View) -> bool:
     return bool((pod["metadata"].get("labels") or {}).get(_LABEL[0]) == _LABEL[1])
 
 
-def effective_role(pod: View, associated: AssociatedRole) -> str | None:
-    """The role that the plug-in's container uses; None for the node's role.
+def effective_role(pod: View, associated: AssociatedRole, *, has_agent: bool) -> str | None:
+    """The role that the plug-in's container uses; None for the node's role. `has_agent`: an agent answers on its node.
 
     The SDK tries web identity before container credentials.
     """
-    container: View = next((each for each in pod["spec"]["containers"] if each["name"] == CONTAINER), {})
-    variables = {each["name"]: each.get("value", "") for each in container.get("env") or ()}
+    variables = _variables(pod)
     if variables.get("AWS_ROLE_ARN"):
-        return str(variables["AWS_ROLE_ARN"])
-    if "AWS_CONTAINER_CREDENTIALS_FULL_URI" in variables:
-        return associated(pod["metadata"]["namespace"], pod["spec"]["serviceAccountName"])
+        return variables["AWS_ROLE_ARN"]
+    if asks_agent(pod):
+        return associated(pod["metadata"]["namespace"], pod["spec"]["serviceAccountName"]) if has_agent else NO_AGENT
     return None
+
+
+def asks_agent(pod: View) -> bool:
+    """Whether the plug-in's container takes its credentials from the agent of its node."""
+    variables = _variables(pod)
+    return not variables.get("AWS_ROLE_ARN") and "AWS_CONTAINER_CREDENTIALS_FULL_URI" in variables
+
+
+def _variables(pod: View) -> dict[str, str]:
+    container: View = next((each for each in pod["spec"]["containers"] if each["name"] == CONTAINER), {})
+    return {each["name"]: str(each.get("value", "")) for each in container.get("env") or ()}
 
 
 def missing_permissions(pod: View, api: str, now: datetime) -> dict[str, Any]:

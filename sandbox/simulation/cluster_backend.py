@@ -1,13 +1,14 @@
 """The cluster of an environment: the interface, and its implementation by the embedded cluster."""
 
 import base64
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any, Protocol, Self
 
 import trustme
 
 from lambdas.domain.diagnosis.node_log import explain
+from sandbox.cluster import pod_identity_agent
 from sandbox.cluster.deletion import Preconditions
 from sandbox.cluster.embedded_cluster import EmbeddedCluster
 from sandbox.cluster.resources import NODES, PODS, SERVICE_ACCOUNTS, Resource
@@ -62,6 +63,8 @@ class ClusterBackend(Protocol):
     def join_nodes(self, count: int) -> list[str]: ...
 
     def stop_kubelet(self, node: str) -> None: ...
+
+    def set_agents(self, *, absent: Sequence[str] = (), unready: Sequence[str] = ()) -> None: ...
 
     def read_node_file(self, node: str, path: str) -> str: ...
 
@@ -156,6 +159,11 @@ class EmbeddedBackend:
         """Stop the kubelet of a node."""
         self.controller_manager.stop_kubelet(node)
 
+    def set_agents(self, *, absent: Sequence[str] = (), unready: Sequence[str] = ()) -> None:
+        """Install the Pod Identity agent: not on the nodes `absent`, not ready on the nodes `unready`, and ready on all others."""
+        self.controller_manager.set_unready_agents(unready)
+        self.apply(pod_identity_agent.daemon_set(not_on=absent), "eks")
+
     def read_node_file(self, node: str, path: str) -> str:
         """The content of a file on a node, which no API serves; empty if it does not exist."""
         return self.controller_manager.files.read(node, path)
@@ -174,6 +182,12 @@ def nodes_ready(backend: ClusterBackend) -> tuple[int, int]:
 def pods_ready(backend: ClusterBackend, service_account: str) -> tuple[int, int]:
     """How many pods of a ServiceAccount are ready, and how many exist."""
     return _ready(pods_of(backend, service_account))
+
+
+def agent_nodes(backend: ClusterBackend) -> frozenset[str]:
+    """The nodes on which a pod of the Pod Identity agent is ready."""
+    agents = (pod for pod in backend.all_of(PODS, NAMESPACE) if pod_identity_agent.is_agent(pod) and is_ready(pod))
+    return pod_identity_agent.nodes_of(agents)
 
 
 def pods_of(backend: ClusterBackend, service_account: str) -> list[Object]:

@@ -10,7 +10,7 @@ from lambdas.contract.access import GROUPS, BoundWorkload, manifests
 from lambdas.contract.call_needs import Effect, EventDelivery
 from lambdas.contract.environment import ALLOCATOR, Function
 from lambdas.contract.events import SUBSCRIPTIONS, SWEEP_RATE_MINUTES
-from lambdas.contract.names import CNI_ADDON, POD_IDENTITY_AGENT_ADDON
+from lambdas.contract.names import CNI_ADDON
 from lambdas.contract.workloads import known
 from sandbox.aws.eks_clusters import ClusterSpec
 from sandbox.aws.eks_pod_identity import PASSED_TO
@@ -34,7 +34,7 @@ from sandbox.functions.rie import stand_in_reason
 from sandbox.resource_stack import ResourceStack
 from sandbox.simulation import aws_account, seed_data
 from sandbox.simulation.aws_account import CHECKER, CLUSTER, NAMESPACE, NODE_ROLE, REMEDIATOR, TABLE, resolve_role, role_arn
-from sandbox.simulation.cluster_backend import EmbeddedBackend, pods_of
+from sandbox.simulation.cluster_backend import EmbeddedBackend, agent_nodes, pods_of
 from sandbox.simulation.deployment import function_asset, function_variables
 from sandbox.simulation.scenario import BOUND
 
@@ -185,7 +185,8 @@ class SandboxEnvironment(ResourceStack):
     def plugin_verdicts(self) -> list[tuple[Mapping[str, Any], str | None, RoleVerdict]]:
         """Each pod of the network plug-in, with the role that it uses and what AWS answers to it."""
         pods = pods_of(self.backend, aws_node.NAME)
-        roles = [effective_role(pod, self._associated_role) for pod in pods]
+        served = agent_nodes(self.backend)
+        roles = [effective_role(pod, self._associated_role, has_agent=pod["spec"].get("nodeName") in served) for pod in pods]
         return [(pod, role, self._can_run(role)) for pod, role in zip(pods, roles, strict=True)]
 
     def _started(self, *, of_node_role: bool) -> Allowed | Denied:
@@ -215,10 +216,8 @@ class SandboxEnvironment(ResourceStack):
         return next((item for item in found if (item["namespace"], item["serviceAccount"]) == (namespace, account)), None)
 
     def _associated_role(self, namespace: str, account: str) -> str | None:
-        found, cluster = self._association(namespace, account), self.aws.eks.state.clusters.get(CLUSTER)
-        if found is None or cluster is None:
-            return None
-        return str(found["roleArn"]) if POD_IDENTITY_AGENT_ADDON in cluster.addons else NO_AGENT
+        found = self._association(namespace, account)
+        return str(found["roleArn"]) if found else None
 
     def _grant_access(self) -> None:
         if self.world.access == "no-entry":

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import trustme
 from rich.console import Console
 
+from sandbox.cluster import pod_identity_agent
 from sandbox.cluster.clock import stamp, utc_now
 from sandbox.cluster.manifests import node
 from sandbox.cluster.resources import NODES, PODS, SERVICE_ACCOUNTS, Resource, resource_of
@@ -23,11 +24,12 @@ from sandbox.controllers.ipamd import log_lines
 from sandbox.controllers.node_files import IPAMD_LOG
 from sandbox.controllers.vpc_cni import Allowed, Denied, effective_role, is_plugin
 from sandbox.resource_stack import ResourceStack
+from sandbox.simulation.cluster_backend import agent_nodes
 from sandbox.webhook.identity_webhook import Association, IdentityWebhook, WebhookFaults
 from sandbox.webhook.server import WebhookServer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from sandbox.aws.http_messages import Request, Response
     from sandbox.control_plane.sts_proxy import Sts
@@ -79,6 +81,9 @@ class RealBackend(ResourceStack):
         self.webhook_faults = WebhookFaults()
         self._webhook = IdentityWebhook(self._annotations, association_of=association_of, faults=self.webhook_faults)
         self._informers: dict[Resource, Informer] = {}
+        self._has_agent = False
+        self._without_agent: tuple[str, ...] = ()
+        self._unready_agents: tuple[str, ...] = ()
         self._joined = 0
 
     def _set_up(self) -> None:
@@ -175,6 +180,12 @@ class RealBackend(ResourceStack):
         lost = [{**each, **unknown, "lastTransitionTime": stamp(utc_now())} for each in found]
         self._admin.merge(f"{_path(NODES, node)}/status", {"status": {"conditions": lost}})
 
+    def set_agents(self, *, absent: Sequence[str] = (), unready: Sequence[str] = ()) -> None:
+        """Install the Pod Identity agent: not on the nodes `absent`, not ready on the nodes `unready`, and ready on all others."""
+        self._has_agent, self._without_agent, self._unready_agents = True, tuple(absent), tuple(unready)
+        self._update_plugin_credentials()
+        self.apply(pod_identity_agent.daemon_set(not_on=absent), "eks")
+
     def _update_plugin_credentials(self) -> None:
         if (credentials := self._credentials()) != self.plane.plugin:
             self.plane.set_plugin_credentials(credentials)
@@ -187,8 +198,10 @@ class RealBackend(ResourceStack):
         return PluginCredentials(
             roles=frozenset(role for role in self._roles if isinstance(verdicts[role], Allowed)),
             node_role=isinstance(verdicts[NODE_ROLE], Allowed),
-            pod_identity=isinstance(verdicts.get(POD_IDENTITY), Allowed),
+            pod_identity=self._has_agent and isinstance(verdicts.get(POD_IDENTITY), Allowed),
             reported=tuple((identity, found.api) for identity, found in verdicts.items() if isinstance(found, Denied) and found.reported),
+            without_agent=self._without_agent,
+            unready_agents=self._unready_agents,
         )
 
     def read_node_file(self, node: str, path: str) -> str:
@@ -196,7 +209,8 @@ class RealBackend(ResourceStack):
         if path != IPAMD_LOG:
             return ""
         pods = [pod for pod in self.all_of(PODS) if is_plugin(pod) and pod["spec"].get("nodeName") == node]
-        verdicts = [(pod, self._can_run(effective_role(pod, self._associated_role))) for pod in pods]
+        has_agent = node in agent_nodes(self)
+        verdicts = [(pod, self._can_run(effective_role(pod, self._associated_role, has_agent=has_agent))) for pod in pods]
         return "".join(f"{line}\n" for pod, verdict in verdicts for line in log_lines(pod, verdict, utc_now()))
 
     # --- login and admission -----------------------------------------------------------------------------------------------------

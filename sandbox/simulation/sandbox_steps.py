@@ -14,10 +14,11 @@ from sandbox.aws.eks_state import Failure
 from sandbox.aws.faults import Fault, FaultKind
 from sandbox.cluster.clock import stamp, utc_now
 from sandbox.cluster.resources import MUTATING_WEBHOOKS, NODES, PODS, SERVICE_ACCOUNTS
-from sandbox.controllers.cluster_snapshot import condition
+from sandbox.controllers.cluster_snapshot import condition, is_ready
 from sandbox.controllers.vpc_cni import STS_TIMES_OUT, NoCredentials, sts_refuses
+from sandbox.simulation import seed_data
 from sandbox.simulation.aws_account import CLUSTER, NAMESPACE, OPERATOR, resolve_role
-from sandbox.simulation.cluster_backend import Object, pods_of
+from sandbox.simulation.cluster_backend import Object, agent_nodes, pods_of
 from sandbox.simulation.environment import SandboxEnvironment
 from sandbox.simulation.scenario_result import ScenarioTimeout
 from sandbox.simulation.scenario_steps import past_repairs
@@ -84,6 +85,13 @@ class SandboxSteps:
         for found in eks.list_pod_identity_associations(**where, **filters)["associations"]:
             eks.delete_pod_identity_association(**where, associationId=found["associationId"])
         return f"{OPERATOR} deletes the pod identity association"
+
+    def set_agents(self, absent: int = 0, unready: int = 0) -> str:
+        seed_data.set_agents(self.env.backend, absent=absent, unready=unready)
+        expected = len([node for node in self.env.backend.all_of(NODES) if _is_linux(node)]) - absent - unready
+        _wait_until(lambda: len(agent_nodes(self.env.backend)) == expected, "the Pod Identity agent")
+        _wait_until(lambda: all(map(is_ready, self._pods_with_agent())), "the pods on nodes with the agent")
+        return f"the Pod Identity agent is ready on {expected} nodes"
 
     def replace_pods(self, count: int | None = None, reachable_only: bool = False) -> str:
         pods = self._pods()
@@ -162,9 +170,17 @@ class SandboxSteps:
     def _pods(self) -> list[Object]:
         return pods_of(self.env.backend, self.env.world.service_account)
 
+    def _pods_with_agent(self) -> list[Object]:
+        served = agent_nodes(self.env.backend)
+        return [pod for pod in self._pods() if pod["spec"].get("nodeName") in served]
+
     def _lost_nodes(self) -> set[str]:
         nodes = self.env.backend.all_of(NODES)
         return {node["metadata"]["name"] for node in nodes if condition(node, "Ready").get("status") == "Unknown"}
+
+
+def _is_linux(node: Object) -> bool:
+    return bool(node["metadata"]["labels"].get("kubernetes.io/os") == "linux")
 
 
 def _replaced(pods: list[Object], deleted: set[str], wanted: int) -> bool:

@@ -63,13 +63,13 @@ class World:
     `annotation`, `addon_role`, `binding` and `pod_identity` take `bound`, a role ARN or null. `addon: false` is a self-managed plug-in.
     `role_lacks` and `node_role_lacks` are IAM actions that the bound role and the node role do not allow. The version of the plug-in
     decides what a refusal does. `annotation_key` sets the annotation under another key. `access` is `granted`, `no-entry` or `no-rbac`.
-    The Pod Identity agent runs on every node except the first `pod_identity_agent_absent`, where an association or the binding needs it.
-    `pod_identity_owner` is `addon` or `cloudformation` for an association that a person did not make.
+    The Pod Identity agent runs where an association or the binding needs it: on every node except the first `pod_identity_agent_absent`,
+    and not ready on the next `pod_identity_agent_unready`. `pod_identity_owner` is `addon` or `cloudformation` for an association that a
+    person did not make.
 
     A `service_account` that is not known by name belongs to a Deployment of the same name. Only the fakes know `fargate_nodes`, which run
-    the pods of a Deployment first, `pod_identity_agent_unready`, the first nodes on which the agent is not ready, `image_tag` of a
-    workload without an add-on, `template_role`, the role that the pod template sets, and `refused_call`, a call that AWS refuses to the
-    bound role although no pod fails.
+    the pods of a Deployment first, `image_tag` of a workload without an add-on, `template_role`, the role that the pod template sets, and
+    `refused_call`, a call that AWS refuses to the bound role although no pod fails.
     """
 
     kubernetes: str = "1.28"
@@ -97,6 +97,7 @@ class World:
     pod_identity_owner: str = ""
     pod_identity_agent: bool = True
     pod_identity_agent_absent: int = 0
+    pod_identity_agent_unready: int = 0
     pod_identity_trusted: bool = True
     node_repair: bool = False
     workload: bool = True
@@ -106,7 +107,6 @@ class World:
     issuer: str = ""
     windows_nodes: int = 0
     fargate_nodes: int = 0
-    pod_identity_agent_unready: int = 0
     image_tag: str = ""
     template_role: str | None = None
     refused_call: str = ""

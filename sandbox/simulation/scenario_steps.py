@@ -44,6 +44,9 @@ class StepExecutor(Protocol):
     def delete_association(self) -> str:
         """Delete the pod identity association of the ServiceAccount."""
 
+    def set_agents(self, absent: int = 0, unready: int = 0) -> str:
+        """Let the Pod Identity agent be absent from the first nodes, not ready on the next ones, and ready on all others."""
+
     def replace_pods(self, count: int | None = None, reachable_only: bool = False) -> str:
         """Delete pods and wait for their replacements: all, the first `count`, or those on nodes whose kubelet responds."""
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lambdas.contract.names import CNI_ADDON, POD_IDENTITY_AGENT_ADDON
 from lambdas.contract.workloads import known
-from sandbox.cluster import aws_node, pod_identity_agent
+from sandbox.cluster import aws_node
 from sandbox.cluster.manifests import deployment, node, service_account
 from sandbox.cluster.resources import DAEMON_SETS, SERVICE_ACCOUNTS
 from sandbox.simulation.aws_account import CLUSTER, NAMESPACE, NODE_ROLE, resolve_role, role_arn
@@ -69,11 +69,16 @@ def seed_cluster(backend: ClusterBackend, world: World) -> None:
         backend.apply(aws_node.service_account(role_arn=resolve_role(BOUND)), "eks")
         backend.apply(aws_node.daemon_set(), "eks")
     if world.has_pod_identity_agent:
-        names = [node(index)["metadata"]["name"] for index in range(world.pod_identity_agent_absent)]
-        backend.apply(pod_identity_agent.daemon_set(not_on=names), "eks")
+        set_agents(backend, absent=world.pod_identity_agent_absent, unready=world.pod_identity_agent_unready)
     backend.join_nodes(world.nodes)
     for number in range(world.windows_nodes):  # their machine image contains the CNI, so they are Ready at once
         backend.apply(node(FIRST_WINDOWS_INDEX + number, version=world.kubernetes, os="windows"), "kubelet")
+
+
+def set_agents(backend: ClusterBackend, *, absent: int, unready: int) -> None:
+    """Install the Pod Identity agent: not on the first `absent` nodes, not ready on the next `unready`, and ready on all others."""
+    names = [str(node(index)["metadata"]["name"]) for index in range(absent + unready)]
+    backend.set_agents(absent=names[:absent], unready=names[absent:])
 
 
 def apply_addon(backend: ClusterBackend, world: World, record: Mapping[str, Any], request: Mapping[str, Any]) -> None:

@@ -156,7 +156,7 @@ def _log_failed_open(env: SandboxEnvironment) -> None:
         ScenarioTimeout: no pod was created without the webhook.
     """
     deadline = time.monotonic() + POD_TIMEOUT_S
-    while not (found := [pod for pod in pods_of(env.backend, aws_node.NAME) if effective_role(pod, no_role) is None]):
+    while not (found := [pod for pod in pods_of(env.backend, aws_node.NAME) if effective_role(pod, no_role, has_agent=False) is None]):
         if time.monotonic() > deadline:
             raise ScenarioTimeout("no pod was created without the webhook")
         time.sleep(0.05)

@@ -90,6 +90,10 @@ class FakeSteps:
         self.run.world.cluster.associations.pop(self.run.world.key, None)
         return ""
 
+    def set_agents(self, absent: int = 0, unready: int = 0) -> str:
+        self.run.world.set_agents(absent=absent, unready=unready)
+        return ""
+
     def replace_pods(self, count: int | None = None, reachable_only: bool = False) -> str:
         cluster = self.run.world.cluster
         names = [name for name, pod in cluster.pods.items() if not (reachable_only and cluster.is_lost(pod.facts.node))]

@@ -78,8 +78,8 @@ class ScenarioWorld(World):
         for pod in (cluster.pods[item] for item in set(cluster.pods) - before):
             if self.scenario.template_role:  # the webhook sets no variable where the template sets one of its own
                 pod.facts = replace(pod.facts, role_arn=resolve_role(self.scenario.template_role), has_token_file=False)
-            if not self.is_plugin:
-                continue
+            if not self.is_plugin or (pod.facts.container_credentials and not cluster.has_agent(pod.facts.node)):
+                continue  # without credentials, the plug-in sends no event
             refused = self.scenario.refused_calls(self.version, of_node_role=pod.facts.role_arn is None)
             calls = [need.call for need in refused if need.event is EventDelivery.SENT]
             if not pod.facts.ready and not refused:
@@ -128,6 +128,16 @@ class ScenarioWorld(World):
                 self.admit(made.name)
         if self.workload.kind is WorkloadKind.DAEMON_SET:
             self._want(sum(node.os == "linux" for node in self.cluster.nodes.values()))
+
+    def set_agents(self, *, absent: int, unready: int) -> None:
+        """Let the agent be absent from the first nodes, and not ready on the next ones. Pods that failed without it recover."""
+        names = [a_node(number, ready=True, since=self.now).name for number in range(absent + unready)]
+        cluster = self.cluster
+        cluster.without_agent = {name for name in cluster.without_agent if name not in cluster.nodes} | set(names[:absent])
+        cluster.unready_agents = set(names[absent:])
+        for name, pod in list(cluster.pods.items()):
+            if pod.facts.container_credentials and not pod.facts.ready and cluster.has_agent(pod.facts.node):
+                self.recover_pod(cluster, name)
 
     def admit(self, node: str) -> None:
         """Create a pod on this node, as the webhook admits it now."""
@@ -243,9 +253,7 @@ def _install(world: ScenarioWorld, described: scenarios.World) -> None:
     cluster.accounts[world.key] = ServiceAccountFacts(resource_version="1", role_annotations=annotations, writers=(writer,))
     if described.workload and described.addon_installed:
         cluster.workloads[workload.namespace, workload.kind, workload.name] = (_workload(world), world.key)
-    names = [a_node(number, ready=True, since=world.now).name for number in range(described.nodes)]
-    cluster.without_agent = set(names[: described.pod_identity_agent_absent])
-    cluster.unready_agents = set(names[: described.pod_identity_agent_unready])
+    world.set_agents(absent=described.pod_identity_agent_absent, unready=described.pod_identity_agent_unready)
     _add_fargate_nodes(world, described.fargate_nodes)
     world.join_nodes(described.nodes)
     for number in range(described.windows_nodes):

@@ -243,10 +243,20 @@ class World:
             deleting=False,
         )
         cluster.pods[facts.name] = Pod(facts, old.service_account, revision)
-        if not crashes and old.facts.node in cluster.nodes:
-            node = cluster.nodes[old.facts.node]
-            if node.message == CNI_NOT_READY:
-                cluster.nodes[node.name] = replace(node, ready=True, reason="KubeletReady", message="kubelet is ready", since=self.now)
+        if not crashes:
+            self._end_wait(cluster, old.facts.node)
+
+    def recover_pod(self, cluster: InCluster, name: str) -> None:
+        """The restarted containers of a pod work, and the pod is ready."""
+        pod = cluster.pods[name]
+        pod.facts = replace(pod.facts, ready=True, waiting="")
+        self._end_wait(cluster, pod.facts.node)
+
+    def _end_wait(self, cluster: InCluster, name: str) -> None:
+        """A node that waited for its network is Ready."""
+        node = cluster.nodes.get(name)
+        if node and node.message == CNI_NOT_READY:
+            cluster.nodes[name] = replace(node, ready=True, reason="KubeletReady", message="kubelet is ready", since=self.now)
 
     def agent_pod(self, cluster: InCluster, node: str) -> PodFacts:
         """The agent's pod on a node."""

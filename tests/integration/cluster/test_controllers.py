@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lambdas.domain.diagnosis.node_log import explain
-from sandbox.cluster import aws_node
+from sandbox.cluster import aws_node, pod_identity_agent
 from sandbox.cluster.bootstrap import bootstrap
-from sandbox.cluster.manifests import CNI_MISSING, deployment, service_account, stateful_set
+from sandbox.cluster.manifests import CNI_MISSING, deployment, node, service_account, stateful_set
 from sandbox.cluster.object_store import ObjectStore
 from sandbox.cluster.pod_admission import pod_admission
 from sandbox.cluster.resources import (
@@ -26,10 +26,11 @@ from sandbox.cluster.resources import (
     resource_of,
 )
 from sandbox.cluster.tables import pod_status
+from sandbox.controllers.cluster_snapshot import is_ready
 from sandbox.controllers.controller_manager import ControllerManager
 from sandbox.controllers.kubelet import Timings
 from sandbox.controllers.node_files import IPAMD_LOG
-from sandbox.controllers.vpc_cni import Allowed, Denied, sts_refuses
+from sandbox.controllers.vpc_cni import AGENT_REFUSES, NO_AGENT, Allowed, Denied, NoCredentials, sts_refuses
 from sandbox.webhook.identity_webhook import IdentityWebhook
 from tests.waiting import eventually
 
@@ -258,19 +259,70 @@ def test_the_plugin_recovers_when_the_node_role_gets_permissions(store: ObjectSt
         assert all(pod["status"]["containerStatuses"][0]["restartCount"] > 0 for pod in _pods(store))
 
 
-def test_pod_identity_gives_the_associated_role(store: ObjectStore) -> None:
-    asked = []
+@pytest.fixture
+def associated(store: ObjectStore) -> Iterator[tuple[ControllerManager, list[str | None]]]:
+    """A cluster whose plug-in has its role by an association, and the roles with which it has started."""
+    asked: list[str | None] = []
 
-    def verdict(role: str | None) -> Allowed:
+    def verdict(role: str | None) -> Allowed | NoCredentials:
         asked.append(role)
-        return Allowed()
+        return AGENT_REFUSES if role == NO_AGENT else Allowed()
 
-    webhook = IdentityWebhook(lambda *_: {}, association_of=lambda *_: {"roleArn": "associated"})
+    webhook = IdentityWebhook(lambda *_: {}, association_of=lambda *_: {"roleArn": ROLE})
     store.admission[PODS] = pod_admission(store, webhook.admit)
-    with ControllerManager(store, role_can_run_cni=verdict, associated_role=lambda *_: "associated", timings=TIMINGS) as life:
-        life.join_nodes(1)
-        eventually(lambda: life.ready_nodes() == (1, 1))
-    assert asked == ["associated"]
+    with ControllerManager(store, role_can_run_cni=verdict, associated_role=lambda *_: ROLE, timings=TIMINGS) as life:
+        yield life, asked
+        assert life.failure is None
+
+
+def _install_agent(store: ObjectStore, *not_on: str) -> None:
+    manifest = pod_identity_agent.daemon_set(not_on=not_on)
+    store.apply(resource_of(manifest), manifest, by="eks")
+
+
+def test_pod_identity_gives_the_role_of_the_association_once_the_agent_of_the_node_is_ready(
+    store: ObjectStore, associated: tuple[ControllerManager, list[str | None]]
+) -> None:
+    life, asked = associated
+    _install_agent(store)
+    life.join_nodes(2)
+    eventually(lambda: life.ready_nodes() == (2, 2))
+    assert asked == [ROLE, ROLE]
+
+
+def test_a_plug_in_without_the_agent_of_its_node_fails_until_the_agent_comes(
+    store: ObjectStore, associated: tuple[ControllerManager, list[str | None]]
+) -> None:
+    life, asked = associated
+    names = [str(node(index)["metadata"]["name"]) for index in range(2)]
+    _install_agent(store, names[0])
+    life.join_nodes(2)
+    eventually(lambda: _pods_ready(store) == {names[0]: False, names[1]: True})
+    assert NO_AGENT in asked
+    _install_agent(store)
+    eventually(lambda: life.ready_nodes() == (2, 2))
+    assert asked[-1] == ROLE
+
+
+def test_an_agent_can_be_not_ready_on_a_node(store: ObjectStore, associated: tuple[ControllerManager, list[str | None]]) -> None:
+    life, _ = associated
+    names = [str(node(index)["metadata"]["name"]) for index in range(2)]
+    life.set_unready_agents([names[0]])
+    _install_agent(store)
+    life.join_nodes(2)
+    eventually(lambda: _pods_ready(store) == {names[0]: False, names[1]: True})
+    assert _agents_ready(store) == {names[0]: False, names[1]: True}
+    life.set_unready_agents([names[1]])
+    eventually(lambda: _agents_ready(store) == {names[0]: True, names[1]: False})
+    eventually(lambda: life.ready_nodes() == (2, 2))  # the plug-in on the second node keeps its credentials
+
+
+def _pods_ready(store: ObjectStore) -> dict[str, bool]:
+    return {pod["spec"]["nodeName"]: is_ready(pod) for pod in _pods(store) if pod["status"]["phase"] == "Running"}
+
+
+def _agents_ready(store: ObjectStore) -> dict[str, bool]:
+    return {pod["spec"]["nodeName"]: is_ready(pod) for pod in store.list(PODS) if pod_identity_agent.is_agent(pod)}
 
 
 def test_nodes_of_auto_mode_run_no_plugin(store: ObjectStore, life: ControllerManager) -> None:
