@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from mcp.server import MCPServer
 
-    from cli.queries.agent_tools import AgentTools
+    from cli.views.agent_tools import AgentTools
 
 _INSTRUCTIONS = (
     "Diagnoses the AWS identity of EKS add-ons such as the VPC CNI. Every tool is read-only except propose, which asks a person to approve "
@@ -31,7 +31,7 @@ def mcp(options: GlobalOptions) -> int:
     Example: irsa-remediator mcp --profile prod
     """
     from cli.clients import connection
-    from cli.queries.agent_tools import AgentTools
+    from cli.views.agent_tools import AgentTools
 
     server(AgentTools(connect=lambda: connection.connect(options), folder=Path.cwd())).run("stdio")
     return 0

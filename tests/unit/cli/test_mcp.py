@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from mcp import Client, StdioServerParameters, stdio_client
 
 from cli.commands.mcp import server
-from cli.queries.agent_tools import NOTICE, AgentTools
+from cli.views.agent_tools import NOTICE, AgentTools
 from lambdas.contract.settings import settings_path
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.errors import RemediatorError
