@@ -98,8 +98,8 @@ class MessageContext:
         """Whether something fails now. A fault can also be latent: it fails with the next pod or the next add-on update."""
         counts = self.fault.counts
         nodes = counts.nodes_ready + counts.nodes_lost < counts.nodes  # no role brings a lost node back
-        absent = Verdict.PODS_NOT_CREATED in self.fault.verdicts
-        symptoms = (counts.pods_ready < counts.pods, nodes, counts.errors_with_role, counts.errors_without_role, absent)
+        lacks_pods = bool({Verdict.PODS_NOT_CREATED, Verdict.PODS_STUCK} & set(self.fault.verdicts))
+        symptoms = (counts.pods_ready < counts.pods, nodes, counts.errors_with_role, counts.errors_without_role, lacks_pods)
         return self.deleted_pod is not None or (self.fault.severity is Severity.CRITICAL and any(symptoms))
 
     @property

@@ -39,7 +39,8 @@ def unproven(snapshot: Snapshot, findings: Sequence[Finding]) -> tuple[str, ...]
     """
     pod_identity = uses_pod_identity(snapshot)
     carry = [has_right_role(snapshot, pod) for pod in reachable_pods(snapshot)]
-    shown = {link: findings[link - 1].state is State.OK for link in REQUIRED} | {Link.PODS: bool(carry) and all(carry)}
+    pods_exist = findings[Link.PODS - 1].state is not State.UNKNOWN
+    shown = {link: findings[link - 1].state is State.OK for link in REQUIRED} | {Link.PODS: pods_exist and bool(carry) and all(carry)}
     required = {link: words for link, words in REQUIRED.items() if not (pod_identity and link in _OF_IRSA_ONLY)}
     missing = [words for link, words in required.items() if not shown[link]]
     missing += [_AGENT] if pod_identity and not is_agent_shown(snapshot) else []

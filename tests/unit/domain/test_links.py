@@ -53,7 +53,6 @@ def test_the_table_contains_every_state_of_every_link() -> None:
     never = {
         (Link.CLUSTER, UNKNOWN),  # what cannot be read is no access
         (Link.CLUSTER, NOT_APPLICABLE),
-        (Link.WORKLOAD, UNKNOWN),  # then the cluster link is broken
         (Link.MECHANISM, NOT_APPLICABLE),
         (Link.ANNOTATION, UNKNOWN),
         (Link.NODES, UNKNOWN),
@@ -166,7 +165,8 @@ def test_an_issuer_is_compared_with_and_without_its_scheme() -> None:
         (snapshot_with(nodes=nodes(15, unready=2)), Link.NODES, "2 of 15 nodes wait for the CNI."),
         (snapshot_with(pods=some_pods(None, ROLE)), Link.PODS, "1 of 2 pods was admitted without the right role."),
         (snapshot_with(pods=some_pods(None)), Link.PODS, "1 of 1 pod was admitted without the right role."),
-        (snapshot_with(pods=some_pods(ROLE)), Link.PODS, "1 of 1 was admitted with the role"),
+        (snapshot_with(pods=some_pods(ROLE), workload=workload(desired=1)), Link.PODS, "1 of 1 was admitted with the role"),
+        (snapshot_with(pods=pods(14, ROLE)), Link.PODS, "14 of 15 pods that DaemonSet aws-node wants exist"),
         (
             snapshot_with(pods=some_pods(None), permission_errors=errors("aws-node-00")),
             Link.PERMISSION_ERRORS,

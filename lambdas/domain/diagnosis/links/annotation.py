@@ -7,7 +7,7 @@ from typing import Final
 from lambdas.contract.names import FIELD_MANAGER, IDENTITY_WEBHOOK, ROLE_ANNOTATION
 from lambdas.contract.settings import Claim, Severity
 from lambdas.domain.diagnosis.finding import Evidence, Finding, Link, Remedy, broken, not_applicable, ok, unknown
-from lambdas.domain.diagnosis.links.pod_health import no_pod, not_created, role_in_template, stuck
+from lambdas.domain.diagnosis.links.pod_health import no_pod, not_created, role_in_template, stuck, too_few
 from lambdas.domain.diagnosis.pod_credentials import has_right_role
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.diagnosis.workload_needs import harmful_errors
@@ -160,7 +160,11 @@ def _pods_with_role(snapshot: Snapshot, severity: Severity) -> Finding:
     if not stale and not snapshot.pods:
         return no_pod(snapshot)
     if not stale:
-        return stuck(snapshot, severity) or ok(Link.PODS, f"{pods} of {pluralize(pods, 'was', 'were')} admitted with the role{besides}")
+        return (
+            stuck(snapshot, severity)
+            or too_few(snapshot)
+            or ok(Link.PODS, f"{pods} of {pluralize(pods, 'was', 'were')} admitted with the role{besides}")
+        )
     skipped = _skipped_by_webhook(snapshot, stale)
     evidence = (
         *_webhook_evidence(snapshot),

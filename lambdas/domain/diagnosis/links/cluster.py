@@ -14,6 +14,7 @@ from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.errors import Denial
 from lambdas.domain.plurals import pluralize
 from lambdas.domain.snapshot.bindings import wants_association
+from lambdas.domain.snapshot.node_reachability import reachable_pods
 from lambdas.domain.snapshot.snapshot import (
     AddonFacts,
     ClusterFacts,
@@ -135,6 +136,9 @@ def _other_service_account(snapshot: Snapshot, workload: WorkloadFacts) -> Findi
 def _without_workload(snapshot: Snapshot) -> Finding:
     waiting = waiting_for_cni(snapshot.nodes) if isinstance(snapshot.nodes, tuple) else ()
     if snapshot.addon_name != CNI_ADDON or not waiting:
+        if pods := len(reachable_pods(snapshot)):
+            run = pluralize(pods, "pod runs", "pods run")
+            return unknown(Link.WORKLOAD, f"{run} under this ServiceAccount, and the workload that creates them was not found")
         return not_applicable(Link.WORKLOAD, "no workload runs under this ServiceAccount")
     wait = pluralize(len(waiting), "node waits", "nodes wait")
     if isinstance(snapshot.addon, AddonFacts) and snapshot.addon.status in ("CREATING", "UPDATING"):

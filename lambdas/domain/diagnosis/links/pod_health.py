@@ -63,6 +63,17 @@ def no_pod(snapshot: Snapshot) -> Finding:
     return replace(unknown(Link.PODS, "no pod exists"), evidence=(pods,))
 
 
+def too_few(snapshot: Snapshot) -> Finding | None:
+    """A DaemonSet has fewer pods than it wants, and no event says why: a pod is just being created, or a node stays without one."""
+    workload, pods = snapshot.workload, snapshot.pods
+    if not isinstance(workload, WorkloadFacts) or not isinstance(pods, tuple) or workload.kind is not WorkloadKind.DAEMON_SET:
+        return None
+    if len(pods) >= workload.desired:
+        return None
+    found = unknown(Link.PODS, f"{len(pods)} of {pluralize(workload.desired, 'pod')} that {workload.kind} {workload.name} wants exist")
+    return replace(found, evidence=(Evidence(f"{workload.kind} {workload.name}", "pods", str(len(pods))),))
+
+
 def _recent_errors(snapshot: Snapshot) -> tuple[ControllerError, ...]:
     if not isinstance(snapshot.controller_errors, tuple):
         return ()

@@ -14,7 +14,7 @@ from lambdas.domain.diagnosis.links.addon_record import addon_fault
 from lambdas.domain.diagnosis.links.annotation import identity_severity, sort_by_age, stale_pods
 from lambdas.domain.diagnosis.links.identity import create_association, role_link, role_name, settings_options, trust_change
 from lambdas.domain.diagnosis.links.permissions import permissions_link
-from lambdas.domain.diagnosis.links.pod_health import no_pod, not_created, stuck
+from lambdas.domain.diagnosis.links.pod_health import no_pod, not_created, stuck, too_few
 from lambdas.domain.diagnosis.links.pod_identity_agent import agent_finding
 from lambdas.domain.diagnosis.pod_credentials import CredentialSource, association_matches, credential_source, has_right_role
 from lambdas.domain.diagnosis.verdict import Verdict
@@ -344,7 +344,7 @@ def credentials_link(snapshot: Snapshot) -> Finding:
     if not association_matches(snapshot):
         return not_applicable(Link.PODS, f"{pluralize(len(pods), 'pod')}; the association gives another role than the binding")
     shares = ", ".join(f"{len(found)} by {source}" for source, found in _by_source(snapshot).items())
-    return ok(Link.PODS, f"{len(pods)} of {pluralize(len(pods), 'pod has', 'pods have')} the role: {shares}")
+    return too_few(snapshot) or ok(Link.PODS, f"{len(pods)} of {pluralize(len(pods), 'pod has', 'pods have')} the role: {shares}")
 
 
 def without_credentials(snapshot: Snapshot, severity: Severity) -> Finding | None:

@@ -17,7 +17,9 @@ from tests.unit.notifications.snapshots import EBS, NOW, ROLE, SHOP, healthy_sna
 
 def driver(**changes: Any) -> Snapshot:
     """The EBS CSI driver, with a change to each of its pods."""
-    base = snapshot_with(healthy_snapshot(EBS), addon_name="aws-ebs-csi-driver", addon=addon(name="aws-ebs-csi-driver"))
+    base = snapshot_with(
+        healthy_snapshot(EBS), addon_name="aws-ebs-csi-driver", addon=addon(name="aws-ebs-csi-driver"), workload=workload(desired=2)
+    )
     return replace(base, pods=tuple(replace(pod, **changes) for pod in pods(2, ROLE)))
 
 
@@ -173,7 +175,7 @@ CASES: dict[str, Case] = {
         Verdict.ROLE_IN_POD_TEMPLATE,
     ),
     "pods: with the role and the token file of their template": (
-        snapshot_with(workload=workload(template_role_arn=ROLE), pods=some_pods(ROLE, ROLE)),
+        snapshot_with(workload=workload(template_role_arn=ROLE, desired=2), pods=some_pods(ROLE, ROLE)),
         Link.PODS,
         OK,
         None,
@@ -184,9 +186,21 @@ CASES: dict[str, Case] = {
         BROKEN,
         Verdict.PODS_STALE,
     ),
+    "pods: fewer than the DaemonSet wants, and no event": (snapshot_with(pods=pods(14, ROLE)), Link.PODS, UNKNOWN, None),
+    "pods: fewer than a Deployment wants, and no event": (
+        snapshot_with(pods=pods(14, ROLE), workload=workload(kind=WorkloadKind.DEPLOYMENT)),
+        Link.PODS,
+        OK,
+        None,
+    ),
     "pods: some without": (snapshot_with(pods=some_pods(ROLE, None, ROLE)), Link.PODS, BROKEN, Verdict.PODS_STALE),
     "pods: some with another": (snapshot_with(pods=some_pods(ROLE, OTHER_ROLE)), Link.PODS, BROKEN, Verdict.PODS_STALE),
-    "pods: stale ones on their way out": (snapshot_with(pods=some_pods(None, deleting=True)), Link.PODS, OK, None),
+    "pods: stale ones on their way out": (
+        snapshot_with(pods=some_pods(None, deleting=True), workload=workload(desired=1)),
+        Link.PODS,
+        OK,
+        None,
+    ),
     "pods: newer than the annotation": (
         snapshot_with(pods=some_pods(None), service_account=service_account(at=BORN - timedelta(seconds=1))),
         Link.PODS,
