@@ -11,6 +11,13 @@ from lambdas.application.assessment import collect_and_diagnose
 from lambdas.application.readers import Hints
 from lambdas.contract.call_needs import ADDON_NEEDS, FEATURE_VARIABLES, VPC_CNI, Effect, Feature
 from lambdas.contract.parameters import ServiceAccountRef
+from lambdas.contract.workloads import (
+    EBS_CSI_CONTROLLER,
+    EFS_CSI_CONTROLLER,
+    FSX_CSI_CONTROLLER,
+    LOAD_BALANCER_CONTROLLER,
+    KnownWorkload,
+)
 from lambdas.domain.assessment.summary import AssessmentSummary
 from lambdas.domain.assessment.summary_builder import summarize
 from lambdas.domain.diagnosis.call_needs import ReleaseNeeds
@@ -102,7 +109,7 @@ BLAMES: Final = frozenset(Verdict) - {
 }
 REFUTED: Final = frozenset({"refused", "reported", "differs"})
 """Words of breaks that refute a repair: with one of them, no repair of a generated world is verified."""
-MIN_BROKEN_WORLDS: Final = 5_000
+MIN_BROKEN_WORLDS: Final = 7_000
 OTHER_KINDS: Final = (NotificationKind.BLOCKED, NotificationKind.REMINDER, NotificationKind.VERIFIED, NotificationKind.RECOVERED)
 """Kinds of messages that are written once for each class of assessments. Every assessment has its `NEEDS_ACTION` message written."""
 
@@ -149,6 +156,44 @@ def with_associations() -> tuple[GeneratedWorld, ...]:
         for release in RELEASES
         for symptom, snapshot in _symptoms(_configured(release, "ipv4", ()))
     )
+
+
+OTHER_WORKLOADS: Final = {
+    EBS_CSI_CONTROLLER: ("v1.48.0", "v1.59.0"),
+    EFS_CSI_CONTROLLER: ("v2.1.0",),
+    FSX_CSI_CONTROLLER: ("v1.9.0",),
+    LOAD_BALANCER_CONTROLLER: ("v2.8.0", "v3.5.0"),
+}
+"""Workload -> releases. No event and no simulation shows every call of these, so that nothing ever clears their roles."""
+
+
+@cache
+def other_workloads() -> tuple[GeneratedWorld, ...]:
+    """Worlds of the other known workloads, with an annotation and with an association, well and with all pods crashing."""
+    return tuple(
+        GeneratedWorld(f"{known.name} {release} {mechanism} {symptom}", change(snapshot))
+        for known, releases in OTHER_WORKLOADS.items()
+        for release in releases
+        for symptom, snapshot in _states_of(known, release)
+        for mechanism, change in (("irsa", lambda found: found), ("pod identity", with_pod_identity))
+    )
+
+
+def _states_of(known: KnownWorkload, release: str) -> Iterator[tuple[str, Snapshot]]:
+    target = ServiceAccountRef(CLUSTER, known.namespace, known.service_account)
+    container = ContainerFacts(name=known.needs.container, image=f"x:{release}", environment={})
+    snapshot = replace(
+        healthy_snapshot(target),
+        addon_name=known.addon,
+        addon=addon(name=known.addon, version=f"{release}-eksbuild.1") if known.addon else NOT_READ,
+        workload=workload(kind=known.kind, name=known.name, desired=2, updated=2, max_unavailable=1, containers=(container,)),
+        pods=pods(2, ROLE),
+        simulated=simulation(workload=known),
+        permission_errors=NOT_READ,
+        nodes=NOT_READ,
+    )
+    yield "well", snapshot
+    yield "crashing", replace(snapshot, pods=pods(2, ROLE, unready=2, waiting="CrashLoopBackOff", termination_message="Error, exit code 1"))
 
 
 @cache
@@ -297,7 +342,7 @@ def _broken_calls(world: GeneratedWorld) -> Iterator[Break]:
     """Each call that the release needs: refused, not decided, not simulated, and refused by an event."""
     snapshot = world.snapshot
     found = needs(snapshot)
-    if not isinstance(found, ReleaseNeeds) or found.addon != VPC_CNI.addon:
+    if not isinstance(found, ReleaseNeeds):
         return
     allowed = dict.fromkeys((need.call for need in found.calls), ALLOWED)
     reporting = next((pod.name for pod in reachable_pods(snapshot)), None)
@@ -320,7 +365,7 @@ def breaks(world: GeneratedWorld) -> Iterator[Break]:
         yield from LINKS_OF_ANY
     if world.breaks_links:
         yield from LINKS_OF_POD_IDENTITY if uses_pod_identity(snapshot) else LINKS_OF_IRSA
-    if isinstance(snapshot.binding, Binding) and snapshot.addon_name == VPC_CNI.addon:
+    if isinstance(snapshot.binding, Binding) and (snapshot.addon_name == VPC_CNI.addon or world.is_generated):
         yield from NEEDS_UNKNOWN
         yield from _broken_calls(world)
 
@@ -352,7 +397,7 @@ def test_nothing_clears_a_role_while_one_call_or_one_link_is_broken_or_unread() 
     count = 0
     wrong = []
     classes: set[tuple[object, ...]] = set()
-    for world in (*generated(), *scenario_worlds()):
+    for world in (*generated(), *other_workloads(), *scenario_worlds()):
         for name, change in breaks(world):
             summary = assess(change(world.snapshot))
             others = () if class_of(summary) in classes else OTHER_KINDS
@@ -374,6 +419,14 @@ def test_a_role_of_which_everything_is_shown_is_not_blamed_and_is_cleared() -> N
         if world.name.endswith(("well", "without image")):
             assert "may be the cause" not in message(summary), world.name
             assert summary.is_role_cleared, world.name
+
+
+def test_the_role_of_another_workload_is_neither_blamed_nor_cleared_where_nothing_is_broken() -> None:
+    for world in other_workloads():
+        summary = assess(world.snapshot)
+        assert not BLAMES & {Verdict(verdict) for verdict in summary.verdicts}, world.name
+        assert (Verdict.PODS_NOT_READY in summary.verdicts) is world.name.endswith("crashing"), world.name
+        assert clearances(summary) == [], world.name
 
 
 def test_a_pod_that_runs_and_does_not_become_ready_clears_nothing() -> None:
