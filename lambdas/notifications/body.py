@@ -50,7 +50,7 @@ def consequence(context: MessageContext) -> Phrase:
 
 
 def _present_consequence(context: MessageContext) -> Phrase | None:
-    """The consequence of a fault that still exists. After a replacement without a successor, none says that replacing pods is the fix."""
+    """The consequence of a fault that still exists. None says that replacing pods is the fix where a new pod may not start."""
     return None if context.is_fault_former or has_harmful_remedy(context) else consequence(context)
 
 

@@ -245,8 +245,9 @@ def _writer(context: MessageContext) -> Tool | None:
 
 
 def has_harmful_remedy(context: MessageContext) -> bool:
-    """Whether the remedies would delete further pods, though a deleted pod has no successor."""
-    return context.deleted_pod is not None and context.current.verdict is Verdict.PODS_WITHOUT_CREDENTIALS
+    """Whether the remedies would delete pods, though a deleted pod has no successor, or a new pod may not start with the role."""
+    is_start_doubtful = any(blocked.reason == BlockReason.PRECONDITION_UNKNOWN for blocked in context.current.blocked)
+    return context.current.verdict is Verdict.PODS_WITHOUT_CREDENTIALS and (context.deleted_pod is not None or is_start_doubtful)
 
 
 def _remedies(context: MessageContext, most: int) -> Iterator[Phrase]:

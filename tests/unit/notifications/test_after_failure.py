@@ -4,13 +4,18 @@ from dataclasses import replace
 
 import pytest
 
+from lambdas.domain.assessment.summary_builder import summarize
+from lambdas.domain.diagnosis.identity_chain import diagnose
 from lambdas.domain.incidents.details import DeletedPod
+from lambdas.domain.planning.planner import plan
+from lambdas.domain.planning.policies import RepairHistory
+from lambdas.domain.snapshot.snapshot import AddonFacts
 from lambdas.notifications.kind import NotificationKind
 from lambdas.notifications.message_context import MessageContext
 from lambdas.notifications.title import Mark, mark
 from tests.unit.notifications.fault_cases import FAULT_CASES, repaired_summary
 from tests.unit.notifications.message_cases import write
-from tests.unit.notifications.snapshots import NOW, incident
+from tests.unit.notifications.snapshots import NOW, healthy_snapshot, incident, with_pod_identity
 
 NODE = "ip-10-0-0-12.eu-west-1.compute.internal"
 DELETED = DeletedPod(name="aws-node-12", node=NODE)
@@ -55,6 +60,18 @@ def test_no_further_pod_is_to_be_deleted_while_one_has_no_successor() -> None:
     with_successors = write(failed("pods-without-credentials", deleted=None)).text
     assert "kubectl -n kube-system delete pod" in with_successors
     text = write(failed("pods-without-credentials")).text
+    assert "delete pod" not in text
+    assert "Replacing these pods is the fix" not in text
+
+
+def test_no_pod_is_to_be_deleted_while_the_release_may_not_start_with_the_role() -> None:
+    lacking = with_pod_identity(healthy_snapshot(), bare=15)
+    assert isinstance(lacking.addon, AddonFacts)
+    snapshot = replace(lacking, addon=replace(lacking.addon, version="v1.22.1-eksbuild.1"))
+    diagnosis = diagnose(snapshot)
+    summary = summarize(snapshot, diagnosis, plan(snapshot, diagnosis, RepairHistory()))
+    text = write(MessageContext(kind=NotificationKind.NEEDS_ACTION, incident=incident(), current=summary, first=summary)).text
+    assert "v1.22.1-eksbuild.1 does not start without it" in text
     assert "delete pod" not in text
     assert "Replacing these pods is the fix" not in text
 
