@@ -120,12 +120,21 @@ CAUSES: Final = (
         f"{_CNI}/issues/1454",
     ),
     _cause(
+        "sts-global-endpoint-unreachable",
+        Area.NETWORK,
+        r"(?:https://sts\.amazonaws\.com\S*.*(?:i/o timeout|no such host|connection refused|deadline exceeded|Client\.Timeout)"
+        r"|(?:lookup|dial tcp).*\bsts\.amazonaws\.com\b)",
+        "The node does not reach the global host of STS, which no interface endpoint serves.",
+        "Annotate the ServiceAccount with eks.amazonaws.com/sts-regional-endpoints=true, then replace the pods.",
+        "https://github.com/aws/containers-roadmap/issues/586",
+    ),
+    _cause(
         "sts-unreachable",
         Area.NETWORK,
         rf"(?:{_STS_HOST}\S*.*(?:i/o timeout|no such host|connection refused|deadline exceeded|Client\.Timeout)"
         rf"|(?:lookup|dial tcp).*{_STS_HOST})",
         "The node does not reach STS.",
-        "Add a route or an interface endpoint for STS, and set AWS_STS_REGIONAL_ENDPOINTS=regional in a private VPC.",
+        "Add a route or an interface endpoint for STS to the subnets of the nodes.",
         f"{_CNI}/issues/647",
     ),
     _cause(

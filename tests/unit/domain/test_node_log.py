@@ -51,12 +51,19 @@ LINES = {
             + "operation error STS: AssumeRoleWithWebIdentity, https response error StatusCode: 403, api error AccessDenied: Not "
         ),
     ],
+    "sts-global-endpoint-unreachable": [
+        record(REFUSED_V2 + 'Post "https://sts.amazonaws.com/": dial tcp: lookup sts.amazonaws.com on 10.100.0.2:53: no such host'),
+        record(
+            REFUSED_V1
+            + 'RequestError: send request failed caused by: Post "https://sts.amazonaws.com/": dial tcp 54.239.29.25:443: i/o timeout'
+        ),
+    ],
     "sts-unreachable": [
         record(
             REFUSED_V1
             + 'RequestError: send request failed caused by: Post "https://sts.eu-west-1.amazonaws.com/": dial tcp 10.0.1.9:443: i/o timeout'
         ),
-        record(REFUSED_V2 + 'Post "https://sts.amazonaws.com/": dial tcp: lookup sts.amazonaws.com on 10.100.0.2:53: no such host'),
+        record(REFUSED_V2 + 'Post "https://sts.eu-west-1.amazonaws.com/": dial tcp: lookup sts.eu-west-1.amazonaws.com: no such host'),
     ],
     "pod-identity-agent-unreachable": [
         record(
