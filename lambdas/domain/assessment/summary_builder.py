@@ -18,6 +18,7 @@ from lambdas.domain.assessment.summary import (
 )
 from lambdas.domain.diagnosis.finding import Finding, Link, Remedy
 from lambdas.domain.diagnosis.identity_chain import Diagnosis
+from lambdas.domain.diagnosis.links.addon_record import requested_version
 from lambdas.domain.diagnosis.links.annotation import last_writer, stale_pods
 from lambdas.domain.diagnosis.links.permissions import later_calls, unproven_calls
 from lambdas.domain.diagnosis.links.refusals import unshown_refusals
@@ -247,7 +248,7 @@ def _warnings(snapshot: Snapshot, diagnosis: Diagnosis) -> tuple[str, ...]:
     wrong = [f"the parameter {path} must be {allowed}; the default is used" for path, allowed in sorted(snapshot.invalid_settings.items())]
     windows = isinstance(snapshot.nodes, tuple) and any(node.os == "windows" for node in snapshot.nodes)
     node_role = ["Windows nodes use the node role: keep AmazonEKS_CNI_Policy on it"] if windows else []
-    releases = dict.fromkeys((installed_version(snapshot), *_offered(snapshot)))
+    releases = dict.fromkeys((installed_version(snapshot), requested_version(snapshot), *_offered(snapshot)))
     bad = [text for version in releases if (text := release_warning(snapshot, version))]
     advised = [finding.advice for finding in diagnosis.findings if finding.advice]
     return tuple(map(_limit, [*wrong[:MOST_INVALID_SETTINGS], *node_role, *bad, *advised]))

@@ -13,6 +13,7 @@ from lambdas.domain.diagnosis.identity_chain import diagnose
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.diagnosis.workload_needs import installed_version
 from lambdas.domain.planning.plan import BlockReason
+from lambdas.domain.requests.request import Actor
 from lambdas.domain.snapshot.simulation import NOT_KNOWN, CallDecision, RefusalCause
 from lambdas.domain.snapshot.snapshot import NOT_READ, ContainerFacts, HealthIssue, Missing, Snapshot, Unknown, VersionAdvice
 from tests.unit.domain.snapshot_fixtures import addon, cluster, errors, kinds, planned, settings, snapshot_with, some_pods, workload
@@ -321,6 +322,11 @@ def test_a_health_issue_about_a_survived_call_is_no_fault() -> None:
         (release("v1.22.2-eksbuild.1", simulated=NOT_READ), []),
         (release("v1.22.2-eksbuild.1", simulated=NOT_READ, cluster=IPV6), ["v1.22.2-eksbuild.1", SUBNETS]),
         (release("v1.20.1", versions=VersionAdvice(default="v1.21.2", latest="v1.22.1-eksbuild.1")), ["v1.22.1-eksbuild.1"]),
+        (
+            release("v1.21.2-eksbuild.1", actor=Actor(who="ci", what="UpdateAddon", addon_version="v1.22.1-eksbuild.1")),
+            ["v1.22.1-eksbuild.1"],
+        ),
+        (release("v1.21.2-eksbuild.1", actor=Actor(who="ci", what="UpdateAddon", addon_version="v1.22.2-eksbuild.1")), []),
         (release("v1.12.6-eksbuild.1"), ["v1.12.6", "use v1.13.0 or newer"]),
     ],
 )
@@ -329,6 +335,16 @@ def test_a_known_bad_release_is_a_warning(snapshot: Snapshot, warnings: list[str
     found = summarize(snapshot, diagnosis, planned(snapshot)).warnings
     assert len([text for text in found if "is known to fail" in text]) == bool(warnings)
     assert all(part in found[0] for part in warnings)
+
+
+def test_a_failed_update_to_a_known_bad_release_is_not_to_be_repeated() -> None:
+    conflict = HealthIssue(code="ConfigurationConflict", message="Conflicts found")
+    for requested, repeats in (("v1.22.1-eksbuild.1", False), ("v1.22.2-eksbuild.1", True)):
+        snapshot = release("v1.21.2-eksbuild.1", actor=Actor(who="ci", what="UpdateAddon", addon_version=requested))
+        record = diagnose(replace(snapshot, addon=addon(version="v1.21.2-eksbuild.1", status="UPDATE_FAILED", issues=(conflict,))))
+        remedy = record[Link.ADDON_RECORD].remedies[0]
+        assert (f"--addon-version {requested}" in remedy.command) is repeats
+        assert ("use v1.22.2 or newer" in remedy.text) is not repeats
 
 
 def test_no_update_to_a_known_bad_release_is_advised() -> None:

@@ -11,6 +11,7 @@ from lambdas.contract.settings import AddonRecord, Severity
 from lambdas.domain.diagnosis.call_needs import parse_release
 from lambdas.domain.diagnosis.finding import Evidence, Finding, Link, Remedy, broken, not_applicable, ok, unknown
 from lambdas.domain.diagnosis.verdict import Verdict
+from lambdas.domain.diagnosis.workload_needs import release_warning
 from lambdas.domain.snapshot.snapshot import (
     AddonFacts,
     Binding,
@@ -117,9 +118,14 @@ def _conflict(snapshot: Snapshot, addon: AddonFacts, issue: HealthIssue) -> str:
     )
 
 
+def requested_version(snapshot: Snapshot) -> str:
+    """The add-on version of the last recorded call; empty where none is known."""
+    return snapshot.actor.addon_version if snapshot.actor else ""
+
+
 def _attempted_version(snapshot: Snapshot, addon: AddonFacts) -> str:
     """The version that the last call requested; empty where no call is known. The record may still have the version before it."""
-    requested = snapshot.actor.addon_version if snapshot.actor else ""
+    requested = requested_version(snapshot)
     return requested if parse_release(requested) and parse_release(requested) != parse_release(addon.version) else ""
 
 
@@ -130,8 +136,11 @@ def _conflict_remedies(snapshot: Snapshot, addon: AddonFacts) -> tuple[Remedy, .
     """
     attempted = _attempted_version(snapshot, addon)
     unknown_version = "" if attempted or addon.status == "DEGRADED" else " (add --addon-version for the version that you want)"
+    repeat = Remedy(f"repeat the update and keep the present value{unknown_version}", update_with_role(snapshot, addon, version=attempted))
+    if warning := release_warning(snapshot, attempted):
+        repeat = Remedy(f"update to another version and keep the present value, since {warning}")
     return (
-        Remedy(f"repeat the update and keep the present value{unknown_version}", update_with_role(snapshot, addon, version=attempted)),
+        repeat,
         Remedy("to use the value of EKS instead, replace PRESERVE by OVERWRITE: it removes the values that the health issue names"),
     )
 
