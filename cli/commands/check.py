@@ -73,8 +73,8 @@ def check(
         raise CommandError("--watch and --wait exclude each other", next_step="give one of them")
     selection = TargetSelection(clusters=(*(clusters or ()), *cluster), all_clusters=all_clusters, service_account=service_account)
     if mechanisms:
-        if watch or wait:
-            raise CommandError("--mechanisms excludes --watch and --wait", next_step="give one of them")
+        if watch or wait or only:
+            raise CommandError("--mechanisms excludes --watch, --wait and --only", next_step="give --mechanisms alone")
         return _write_mechanisms(options, selection)
     connect, assess = partial(connection.connect, options), partial(assess_members, selection)
     show = partial(_write, options, only, is_fleet=all_clusters)
