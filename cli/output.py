@@ -6,6 +6,7 @@ import json
 import os
 import re
 import sys
+import textwrap
 from collections import Counter
 from contextlib import nullcontext
 from enum import StrEnum
@@ -130,8 +131,14 @@ def write(form: Format, document: dict[str, Any], *views: RenderableType) -> Non
     sys.stdout.write(_yaml(json.loads(text)) if form is Format.YAML else text + "\n")
 
 
-_VERBATIM: Final = re.compile(r"^ |\b(?:irsa-remediator|aws|kubectl) [a-z]|https?://")
-"""Lines to copy from: steps, commands and addresses."""
+_VERBATIM: Final = re.compile(r"\b(?:irsa-remediator|aws|kubectl) [a-z]|https?://|^ .*[={}\"\[\]]")
+"""Lines to copy from: commands, addresses, and indented lines with code."""
+_ITEM: Final = re.compile(r" +(?:\d+\. |\+)?")
+
+
+def wrapped(text: str, *, width: int, indent: int) -> str:
+    """Return a line that is wrapped between words, with its further lines indented. No name is cut."""
+    return textwrap.fill(text, width, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False)
 
 
 def write_message(text: str) -> None:
@@ -140,7 +147,10 @@ def write_message(text: str) -> None:
 
     table_console = console()
     for line in text.splitlines():
-        table_console.print(Text(line), soft_wrap=_is_piped() or bool(_VERBATIM.search(line)))
+        item = _ITEM.match(line)
+        is_whole = _is_piped() or _VERBATIM.search(line)
+        shown = line if is_whole else wrapped(line, width=table_console.width, indent=item.end() if item else 0)
+        table_console.print(Text(shown), soft_wrap=True)
 
 
 def to_json(document: dict[str, Any]) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from rich.status import Status
 from rich.text import Text
 
-from cli.output import error_console
+from cli.output import error_console, wrapped
 from lambdas.domain.verification import VerificationState
 from lambdas.notifications.escape import plain
 
@@ -75,7 +75,9 @@ class ProgressDisplay:
         self.show_activity("")
 
     def _line(self, text: Text) -> None:
-        self._console.print(Text(f"{self._clock() - self._started_at:6.1f} s  ", style="dim").append(text), soft_wrap=True)
+        time = f"{self._clock() - self._started_at:6.1f} s  "
+        lines = wrapped(time + text.plain, width=self._console.width, indent=len(time))
+        self._console.print(Text(time, style="dim").append(lines.removeprefix(time), style=text.style), soft_wrap=True)
 
 
 def counts_text(counts: Counts) -> str:

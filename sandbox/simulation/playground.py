@@ -45,7 +45,7 @@ To repair by hand, set the mode before step 3, then plan and fix:
      irsa-remediator settings set {cluster} mode observe
      irsa-remediator plan
      irsa-remediator fix
-`tour` shows this text again.
+`tour` shows this text again. The cluster serves no watch, so `kubectl -w` fails.
 """
 BROKEN_BY: Final = "v1.15.1-eksbuild.1"
 

@@ -25,6 +25,11 @@ STYLES: Final = {"world": "bold", "step": "yellow", "checker": "cyan", "remediat
 TARGETS_S: Final = {Milestone.DIAGNOSIS: 5.0, Milestone.ANNOTATION_SET: 15.0}
 
 
+EXPECTED_ON_EKS: Final = (
+    "Times of the sandbox. On EKS, add the delay of the event (seconds to five minutes) and the start of real pods: docs/events/README.md"
+)
+
+
 class Terminal:
     """Prints timeline entries as they arrive. An interactive terminal also keeps the state of the nodes in its last line."""
 
@@ -73,6 +78,7 @@ class Terminal:
             self.console.print(Text("\n  no message was sent", style="dim"))
         if result.milestones:
             self.console.print(Padding(times(result), (1, 0, 1, 2)))
+            self.console.print(Padding(Text(EXPECTED_ON_EKS, style="dim"), (0, 0, 1, 2)))
 
     def _status(self) -> RenderableType:
         return Text("         ").append(nodes_bar(*self._nodes)) if self._nodes[1] else Text("")

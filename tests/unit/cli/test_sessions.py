@@ -69,4 +69,10 @@ def test_prose_of_a_result_is_wrapped_between_words_and_lines_to_copy_are_not(co
     assert address.endswith("addon-role-missing.md")
     prose = [line for line in output.splitlines() if not line.startswith((" ", "Incident "))]
     assert max(map(len, prose)) <= columns
+    cut = [
+        line
+        for line in output.splitlines()
+        if len(line) > columns and not any(mark in line for mark in ('= "', "https://", "irsa-remediator "))
+    ]
+    assert cut == []
     assert "What was broken: The vpc-cni add-on has no role, so its next update removes the annotation." in " ".join(output.split())
