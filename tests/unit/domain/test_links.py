@@ -60,6 +60,15 @@ def test_the_table_contains_every_state_of_every_link() -> None:
     assert {(link, state) for link in Link for state in State} - shown == never
 
 
+def test_the_command_for_a_conflict_sets_no_role_beside_an_association() -> None:
+    conflict = HealthIssue(code="ConfigurationConflict", message="Conflicts found")
+    by_annotation = snapshot_with(addon=addon(status="UPDATE_FAILED", issues=(conflict,)))
+    by_association = associated(addon=addon(status="UPDATE_FAILED", role_arn=None, issues=(conflict,)))
+    commands = [diagnose(snapshot)[Link.ADDON_RECORD].remedies[0].command for snapshot in (by_annotation, by_association)]
+    assert ["--service-account-role-arn" in command for command in commands] == [True, False]
+    assert all("--resolve-conflicts PRESERVE" in command for command in commands)
+
+
 def test_links_are_unknown_without_access_to_the_cluster() -> None:
     found = diagnose(snapshot_with(service_account=CLOSED))
     assert {finding.state for finding in found.findings[1:]} == {NOT_APPLICABLE}

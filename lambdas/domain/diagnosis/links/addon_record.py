@@ -12,6 +12,7 @@ from lambdas.domain.diagnosis.call_needs import parse_release
 from lambdas.domain.diagnosis.finding import Evidence, Finding, Link, Remedy, broken, not_applicable, ok, unknown
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.diagnosis.workload_needs import release_warning
+from lambdas.domain.snapshot.bindings import wants_association
 from lambdas.domain.snapshot.snapshot import (
     AddonFacts,
     Binding,
@@ -146,11 +147,12 @@ def _conflict_remedies(snapshot: Snapshot, addon: AddonFacts) -> tuple[Remedy, .
 
 
 def update_with_role(snapshot: Snapshot, addon: AddonFacts, *, version: str = "") -> str:
-    """The command that updates the add-on and keeps its role. An update without the role removes it.
+    """The command that updates the add-on and keeps its role. An update without the role removes it; associations stay without a mention.
 
     Source: https://docs.aws.amazon.com/eks/latest/APIReference/API_UpdateAddon.html (serviceAccountRoleArn, resolveConflicts)
     """
-    role = snapshot.desired_role or addon.role_arn
+    by_association = snapshot.association is not None or wants_association(snapshot.binding)
+    role = addon.role_arn if by_association else snapshot.desired_role or addon.role_arn
     update = f"aws eks update-addon --cluster-name {snapshot.target.cluster} --addon-name {quote(addon.name)}"
     update += f" --addon-version {quote(version)}" if version else ""
     return (
