@@ -87,11 +87,12 @@ def is_verified(now: AssessmentSummary) -> bool:
     counts = now.counts
     is_left_to_owner = any(blocked.link == Link.ADDON_RECORD and blocked.reason in LEFT_TO_OWNER for blocked in now.blocked)
     reached = counts.pods > 0 or (counts.pods_wanted == 0 and not counts.pods_lost)  # no pod shows nothing
+    all_exist = counts.pods + counts.pods_lost >= counts.pods_wanted
     identity = now.is_healthy or set(now.verdicts) <= (
         UNRELATED_VERDICTS | {Verdict.ADDON_ROLE_MISSING} if is_left_to_owner else UNRELATED_VERDICTS
     )
     right = counts.rolled_out and counts.pods_ready == counts.pods == counts.pods_right and counts.nodes_waiting == 0
-    return identity and right and reached
+    return identity and right and reached and all_exist
 
 
 def _has_action(summary: AssessmentSummary, *kinds: type) -> bool:
@@ -105,7 +106,9 @@ def progress(counts: Counts) -> tuple[int, ...]:
 
 def _counts_text(now: AssessmentSummary) -> str:
     counts = now.counts
-    pods = f"{pluralize_share(counts.pods_right, counts.pods, 'pod', 'carries', 'carry')} the role, {counts.pods_ready} ready"
+    share = pluralize_share(counts.pods_right, counts.pods, "pod", "carries", "carry")
+    wanted = f"none of {pluralize(counts.pods_wanted, 'wanted pod')} exists" if counts.pods_wanted else "no pod is wanted"
+    pods = f"{share} the role, {counts.pods_ready} ready" if counts.pods else wanted
     nodes = f", {counts.nodes_ready} of {pluralize(counts.nodes, 'node')} Ready" if counts.nodes else ""
     nodes += f" ({left_out})" if (left_out := lost_note(counts)) else ""
     return pods + nodes + _events_text(now)

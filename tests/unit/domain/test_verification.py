@@ -41,6 +41,10 @@ def now(verdicts: tuple[str, ...] = (), **counts: Any) -> AssessmentSummary:
         pytest.param(now(("addon-degraded", "pods-stale")), 0, VerificationState.WAITING, id="and something of ours too"),
         pytest.param(now(("pods-stale",), pods_right=14), 0, VerificationState.WAITING, id="one pod is stale"),
         pytest.param(now(pods_ready=14), 0, VerificationState.WAITING, id="one pod is not ready"),
+        pytest.param(now(pods=14, pods_right=14, pods_ready=14), 0, VerificationState.WAITING, id="a wanted pod does not exist"),
+        pytest.param(
+            now(pods=14, pods_right=14, pods_ready=14, pods_lost=1), 0, VerificationState.VERIFIED, id="the missing pod is on a lost node"
+        ),
         pytest.param(now(rolled_out=False), 0, VerificationState.WAITING, id="the roll-out goes on"),
         pytest.param(now(nodes_waiting=1), 0, VerificationState.WAITING, id="a node waits"),
         pytest.param(now(("update-in-progress",)), 0, VerificationState.WAITING, id="our update of the record runs"),
@@ -108,6 +112,11 @@ def test_progress_counts_what_a_repair_changes() -> None:
     for moved in ({"pods_right": 1}, {"pods_ready": 1}, {"nodes_ready": 1}, {"rolled_out": False}):
         assert progress(replace(WELL.counts, **moved)) != still
     assert progress(replace(WELL.counts, errors_with_role=9)) == still
+
+
+def test_no_pod_is_no_share_of_pods() -> None:
+    sentence = verify(BEFORE, now(pods=0, pods_right=0, pods_ready=0)).sentence
+    assert sentence.startswith("none of 15 wanted pods exists, 15 of 15 nodes Ready")
 
 
 def test_the_sentence_shows_the_counts() -> None:
