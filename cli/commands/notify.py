@@ -29,7 +29,7 @@ def notify(
 
     from cli.clients import connection
     from cli.queries.incidents import require_stack
-    from cli.queries.topics import is_anyone_notified, test_message, topics
+    from cli.queries.topics import is_anyone_notified, sample_message, topics
 
     dependencies = connection.connect(options)
     require_stack(dependencies)
@@ -37,7 +37,7 @@ def notify(
     with progress("reading the topics"):
         found = topics(dependencies)
     if test:
-        dependencies.notifier.send(test_message(environment, dependencies.caller, dependencies.now()))
+        dependencies.notifier.send(sample_message(environment, dependencies.caller, dependencies.now()))
     code = ExitCode.OK if is_anyone_notified(found) else ExitCode.BROKEN
     document = {
         "command": "notify",

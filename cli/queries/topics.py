@@ -53,7 +53,7 @@ def is_anyone_notified(topics: Iterable[Topic]) -> bool:
     return bool(found) and all(found)
 
 
-def test_message(environment: Environment, caller: str, now: datetime) -> Message:
+def sample_message(environment: Environment, caller: str, now: datetime) -> Message:
     """Return a message in the form of every other message, which asks for nothing."""
     place = f"{environment.environment_name or environment.account}/{environment.region}"
     return render(

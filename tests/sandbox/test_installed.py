@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.sandbox
 
 ROOT = Path(__file__).resolve().parents[2]
-SHIPPED = ("pyproject.toml", "README.md", "LICENSE", "lambdas", "cli", "sandbox", "infra", "scenarios")
+SHIPPED = ("pyproject.toml", "README.md", "LICENSE", "lambdas", "cli", "preflight", "sandbox", "infra", "scenarios")
 
 
 def uv(*arguments: str | Path) -> None:
