@@ -17,6 +17,7 @@ from cli.commands.fix import fix
 from cli.commands.fleet import fleet
 from cli.commands.history import history
 from cli.commands.mcp import mcp
+from cli.commands.migrate import migrate
 from cli.commands.notify import notify
 from cli.commands.plan import plan
 from cli.commands.preflight import preflight
@@ -69,7 +70,25 @@ def _register_group(name: str, help_: str, commands: Mapping[str, Any]) -> None:
     app.add_typer(group)
 
 
-for _command in check, plan, fix, fleet, preflight, adopt, history, approve, reject, access, verify, notify, bundle, replay, simulate, mcp:
+for _command in (
+    check,
+    plan,
+    fix,
+    migrate,
+    fleet,
+    preflight,
+    adopt,
+    history,
+    approve,
+    reject,
+    access,
+    verify,
+    notify,
+    bundle,
+    replay,
+    simulate,
+    mcp,
+):
     _register(app, _command)
 _register(app, explain_log, "explain-log")
 _register_group("bindings", "Manage bindings: the role that a ServiceAccount must use.", bindings.COMMANDS)

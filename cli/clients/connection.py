@@ -45,6 +45,7 @@ def dependencies_of(
     from cli.clients.cluster_login import AwsLogin, UserClusters
     from cli.clients.identity_inventory import AwsIdentityInventory
     from cli.clients.local_incidents import LocalIncidents
+    from cli.clients.migration_writer import AwsMigrationWriter
     from cli.clients.role_policies import IamRolePolicies
     from cli.clients.stack_events import EventBridgeRules
     from cli.clients.stack_functions import LambdaFunctions
@@ -91,6 +92,7 @@ def dependencies_of(
         callbacks=LambdaCallbacks(session),
         cluster_access=UserClusterAccess(session, eks, clusters),
         identities=AwsIdentityInventory(session, clusters),
+        migration=AwsMigrationWriter(session),
         role_policies=IamRolePolicies(session),
         trigger_sources=AwsTriggerSources(session),
         pattern_tester=EventBridgePatternTester(session),

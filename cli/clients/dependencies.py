@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         EventPatternTester,
         IdentityInventory,
         IncidentList,
+        MigrationWriter,
         ParameterWriter,
         RolePolicies,
         TriggerSources,
@@ -42,6 +43,7 @@ class Dependencies:
     callbacks: ApprovalCallbacks
     cluster_access: ClusterAccess
     identities: IdentityInventory
+    migration: MigrationWriter
     role_policies: RolePolicies
     trigger_sources: TriggerSources
     pattern_tester: EventPatternTester

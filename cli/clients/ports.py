@@ -154,6 +154,30 @@ class TriggerSources(Protocol):
         ...
 
 
+class MigrationWriter(Protocol):
+    """What only a migration writes, with the rights of the person who runs it."""
+
+    def set_trust(self, role_arn: str, policy: Mapping[str, object]) -> None:
+        """Set the trust policy of a role."""
+        ...
+
+    def delete_association(self, cluster: str, association_id: str) -> None:
+        """Delete a pod identity association that no add-on owns.
+
+        Raises:
+            NotFound: it does not exist.
+        """
+        ...
+
+    def remove_addon_role(self, cluster: str, addon: str) -> str:
+        """Remove the role of the add-on record, and return the ID of the update.
+
+        Raises:
+            Busy: another update is running.
+        """
+        ...
+
+
 class EventPatternTester(Protocol):
     """EventBridge's own pattern matching."""
 

@@ -19,10 +19,7 @@ from lambdas.domain.snapshot.snapshot import (
     NOT_READ,
     AddonFacts,
     AgentFacts,
-    Association,
-    Binding,
     ClusterFacts,
-    InvalidBinding,
     Missing,
     NotRead,
     PodFacts,
@@ -66,7 +63,8 @@ def collect_snapshot(target: ServiceAccountRef, readers: Readers, began_at: date
         preconditions = submit_precondition_reads(
             target, readers, executor, binding=binding, cluster=cluster, addon=addon, associations=associations
         )
-        agent_read = executor.submit(_read_agent, readers, target.cluster, cluster, associations, binding)
+        needs_agent = wants_association(binding) or (isinstance(associations, tuple) and bool(associations))
+        agent_read = executor.submit(lambda: _read_agent(readers, target.cluster, cluster) if needs_agent else NOT_READ)
         kubernetes = kubernetes_read.result()
         return Snapshot(
             target=target,
@@ -202,12 +200,8 @@ def _read_agent(
     readers: Readers,
     name: str,
     facts: ClusterFacts | Missing | Unknown,
-    associations: tuple[Association, ...] | Missing | Unknown,
-    binding: Binding | InvalidBinding | Missing,
-) -> AgentFacts | NotRead:
-    """The Pod Identity agent, where an association needs it or the binding asks for one."""
-    if not wants_association(binding) and (not isinstance(associations, tuple) or not associations):
-        return NOT_READ
+) -> AgentFacts:
+    """The Pod Identity agent: its add-on and its pods."""
     addon = read_optional(lambda: readers.eks.addon(name, POD_IDENTITY_AGENT_ADDON))
     if not _has_api_server(facts):
         return AgentFacts(addon=addon, pods=Unknown("the cluster has no API server"))
@@ -224,6 +218,14 @@ def _add_compute_types(
     if not nodes_without_agent(pods, agent.pods):
         return agent
     return replace(agent, compute_types=read_optional(lambda: readers.clusters.login(facts).compute_types()))
+
+
+def add_agent(snapshot: Snapshot, readers: Readers) -> Snapshot:
+    """The same snapshot with the Pod Identity agent, which is not read while nothing needs it."""
+    if isinstance(snapshot.agent, AgentFacts):
+        return snapshot
+    agent = _read_agent(readers, snapshot.target.cluster, snapshot.cluster)
+    return replace(snapshot, agent=_add_compute_types(agent, snapshot.pods, readers, snapshot.cluster))
 
 
 def _has_api_server(facts: ClusterFacts | Missing | Unknown) -> TypeGuard[ClusterFacts]:

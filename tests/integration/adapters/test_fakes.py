@@ -43,6 +43,7 @@ FAKES = {
     cli.clients.ports.RolePolicies: fake_dependencies.FakeRolePolicies,
     cli.clients.ports.TriggerSources: fake_dependencies.FakeTriggerSources,
     cli.clients.ports.EventPatternTester: fake_dependencies.FakePatternTester,
+    cli.clients.ports.MigrationWriter: fake_dependencies.FakeMigrationWriter,
 }
 """Each port with its fake. mypy checks adapters alone."""
 

@@ -37,6 +37,7 @@ class FakeParameterWriter:
         self._world.raise_fault("parameters.put")
         former = self._world.parameters.get(path)
         self._world.parameters[path] = Parameter(value=value, version=former.version + 1 if former else 1, changed_at=self._world.now)
+        self._world.raise_fault("parameters.put", after=True)
 
     def delete(self, path: str) -> bool:
         self._world.raise_fault("parameters.delete")
@@ -165,6 +166,39 @@ class FakeIdentityInventory:
 
 
 @dataclass
+class FakeMigrationWriter:
+    """`keeps_role`: EKS keeps the role of an add-on record that an update omits."""
+
+    world: World
+    keeps_role: bool = False
+
+    def set_trust(self, role_arn: str, policy: Mapping[str, object]) -> None:
+        self.world.raise_fault("migration.set_trust")
+        self.world.roles[role_arn] = replace(self.world.roles[role_arn], trust=policy)
+        self.world.writes.append(f"set trust {role_arn}")
+        self.world.raise_fault("migration.set_trust", after=True)
+
+    def delete_association(self, cluster: str, association_id: str) -> None:
+        self.world.raise_fault("migration.delete_association")
+        there = self.world.clusters[cluster].associations
+        key = next((key for key, items in there.items() if any(item.id == association_id for item in items)), None)
+        if key is None:
+            raise NotFound(f"pod identity association {association_id}")
+        there[key] = ()
+        self.world.writes.append(f"delete association {association_id}")
+        self.world.raise_fault("migration.delete_association", after=True)
+
+    def remove_addon_role(self, cluster: str, addon: str) -> str:
+        self.world.raise_fault("migration.remove_addon_role")
+        there = self.world.clusters[cluster]
+        record = there.addons[addon]
+        there.addons[addon] = record if self.keeps_role else replace(record, role_arn=None)
+        self.world.writes.append(f"remove role of add-on {addon}")
+        self.world.raise_fault("migration.remove_addon_role", after=True)
+        return "update-1"
+
+
+@dataclass
 class FakeTriggerSources:
     """By default a trail logs, the audit log is written, and nothing else is on."""
 
@@ -220,6 +254,7 @@ class Fakes:
     callbacks: FakeApprovalCallbacks
     cluster_access: FakeClusterAccess
     identities: FakeIdentityInventory
+    migration: FakeMigrationWriter
     role_policies: FakeRolePolicies
     trigger_sources: FakeTriggerSources
     pattern_tester: FakePatternTester
@@ -243,6 +278,7 @@ def fake_dependencies(world: World) -> Fakes:
     callbacks, cluster_access, trigger_sources = FakeApprovalCallbacks(), FakeClusterAccess(), FakeTriggerSources()
     role_policies, pattern_tester = FakeRolePolicies(), FakePatternTester()
     identities, stack = FakeIdentityInventory(world), FakeStack(ENVIRONMENT)
+    migration = FakeMigrationWriter(world)
     dependencies = Dependencies(
         caller=CALLER,
         environment=ENVIRONMENT,
@@ -257,6 +293,7 @@ def fake_dependencies(world: World) -> Fakes:
         callbacks=callbacks,
         cluster_access=cluster_access,
         identities=identities,
+        migration=migration,
         role_policies=role_policies,
         trigger_sources=trigger_sources,
         pattern_tester=pattern_tester,
@@ -272,6 +309,7 @@ def fake_dependencies(world: World) -> Fakes:
         callbacks,
         cluster_access,
         identities,
+        migration,
         role_policies,
         trigger_sources,
         pattern_tester,

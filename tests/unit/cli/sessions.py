@@ -157,6 +157,16 @@ def _mechanisms(fakes: Fakes) -> None:
     fakes.world.roles[role_arn("legacy")] = RoleFacts(arn=role_arn("legacy"), trust=right_trust(here.facts.issuer or ""))
 
 
+def _can_migrate(fakes: Fakes) -> None:
+    """The agent runs on each node, and the role trusts both mechanisms."""
+    here = fakes.world.clusters["demo"]
+    record = AddonFacts(name=POD_IDENTITY_AGENT_ADDON, version="v1.3.10-eksbuild.2", status="ACTIVE", role_arn=None)
+    here.addons[POD_IDENTITY_AGENT_ADDON] = record
+    both = [*right_trust(here.facts.issuer or "")["Statement"], *POD_IDENTITY_TRUST["Statement"]]
+    bound = role_arn("demo-vpc-cni")
+    fakes.world.roles[bound] = RoleFacts(arn=bound, trust={"Version": "2012-10-17", "Statement": both})
+
+
 def _mechanisms_unread(fakes: Fakes) -> None:
     fakes.world.fail("identities.annotated", AccessDenied("list ServiceAccounts: 403 Forbidden", denial=Denial.FORBIDDEN), times=None)
     fakes.world.fail("cluster.agent_pods", AccessDenied("list pods of the agent: 403 Forbidden", denial=Denial.FORBIDDEN), times=None)
@@ -461,6 +471,18 @@ SESSIONS: Final[Mapping[str, Session]] = {
         {"cluster": {"nodes": 2, "auto_mode": True}, "role": {"trust": POD_IDENTITY_TRUST}},
         prepare=_auto_mode_nodes,
     ),
+    "migrate": Session(
+        (
+            "migrate --to pod-identity --dry-run",
+            "migrate --to pod-identity --yes --retire-trust",
+            "migrate --to pod-identity --undo --yes --apply-trust",
+            "migrate --to irsa --dry-run",
+        ),
+        {"cluster": {"nodes": 2}},
+        prepare=_can_migrate,
+    ),
+    "migrate-blocked": Session(("migrate --to pod-identity --yes", "migrate --to irsa --retire-trust"), {"cluster": {"nodes": 2}}),
+    "migrate-json": Session(("migrate --to pod-identity -o json --dry-run",), {"cluster": {"nodes": 2}}),
     "check-hostile-text": Session(("check",), {"annotation": HOSTILE}),
     "check-positional": Session(("check demo other", "plan demo", "fix demo --dry-run", "fix demo --cluster other"), prepare=_two_clusters),
     "check-usage-error": Session(("check --clutser demo", "check -s aws-node")),
