@@ -21,9 +21,9 @@ _LINK: Final = re.compile(r"(!?\[[^]]*]\()([^)#\s]+)((?:#[^)]*)?\))")
 _FENCE: Final = re.compile(r"(^(`{3,})[^\n]*\n.*?^\2$)", re.MULTILINE | re.DOTALL)
 _NAVIGATION: Final = {
     "Start": "index faq comparison",
-    "Deploy": "deploy adopt permissions-to-deploy upgrade many-accounts network bindings-from-terraform cost",
+    "Deploy": "deploy adopt permissions-to-deploy upgrade prevention many-accounts network bindings-from-terraform cost",
     "Operate": "operate it-does-nothing troubleshooting messages cli preflight runbooks/index events/index",
-    "Understand": "understand failure-modes incident-reports threat-model performance api-stability glossary",
+    "Understand": "understand failure-modes pod-identity incident-reports threat-model performance api-stability glossary",
     "Contribute": "CONTRIBUTING dependencies control-plane licenses CHANGELOG SECURITY",
 }
 """Heading -> pages in order. Other pages of the folder follow under a heading of their own."""
