@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from sandbox.aws.call_log import Call
     from sandbox.cluster.http_messages import RequestRecord
+    from sandbox.cluster.object_store import ObjectStore
 
 MASTERS: Final = "system:masters"
 TOKEN_PREFIX: Final = "k8s-aws-v1."  # noqa: S105  # prefix of every EKS token
@@ -70,9 +71,9 @@ class StaticFleet(ResourceStack):
 
     def _set_up(self) -> None:
         self._stack.enter_context(self.aws)
-        self.cluster = self._stack.enter_context(EmbeddedCluster("bench", authenticate=_accept_token, certificate=trustme.CA()))
+        self.cluster = self._stack.enter_context(EmbeddedCluster("bench", authenticate=accept_token, certificate=trustme.CA()))
         self._fill_aws()
-        self._fill_cluster()
+        fill_cluster(self.cluster.store, nodes=self.nodes, role=role_arn(ROLE), unready_nodes=self.unready_nodes)
 
     def _fill_aws(self) -> None:
         world = World()
@@ -88,21 +89,23 @@ class StaticFleet(ResourceStack):
             self.aws.eks.add_addon(name, "vpc-cni", addonVersion=world.addon_version, serviceAccountRoleArn=role_arn(ROLE))
             ssm.put_parameter(Name=binding_path(name, NAMESPACE, aws_node.NAME), Value=role_arn(ROLE), Type="String")
 
-    def _fill_cluster(self) -> None:
-        store = self.cluster.store
-        store.create(SERVICE_ACCOUNTS, aws_node.service_account(role_arn=role_arn(ROLE)), by="eks")
-        daemon_set = store.create(DAEMON_SETS, aws_node.daemon_set(), by="eks")
-        store.patch(DAEMON_SETS, aws_node.NAME, NAMESPACE, patch={"status": _status(self.nodes)}, subresource="status")
-        for n in range(self.nodes):
-            host = node(n, ready=n >= self.unready_nodes)
-            store.create(NODES, host, by="kubelet")
-            pod = _pod(daemon_set, host, n)
-            store.create(PODS, pod, NAMESPACE, by="kube-controller-manager")
-            status = pod_status.running(pod, host, stamp(utc_now()))
-            store.patch(PODS, pod["metadata"]["name"], NAMESPACE, patch={"status": status}, subresource="status")
+
+def fill_cluster(store: ObjectStore, *, nodes: int, role: str, unready_nodes: int = 0) -> None:
+    """Create aws-node with this role as EKS leaves it, with one pod on each node."""
+    store.create(SERVICE_ACCOUNTS, aws_node.service_account(role_arn=role), by="eks")
+    daemon_set = store.create(DAEMON_SETS, aws_node.daemon_set(), by="eks")
+    store.patch(DAEMON_SETS, aws_node.NAME, NAMESPACE, patch={"status": _status(nodes)}, subresource="status")
+    for n in range(nodes):
+        host = node(n, ready=n >= unready_nodes)
+        store.create(NODES, host, by="kubelet")
+        pod = _pod(daemon_set, host, n, role)
+        store.create(PODS, pod, NAMESPACE, by="kube-controller-manager")
+        status = pod_status.running(pod, host, stamp(utc_now()))
+        store.patch(PODS, pod["metadata"]["name"], NAMESPACE, patch={"status": status}, subresource="status")
 
 
-def _accept_token(token: str) -> Identity | None:
+def accept_token(token: str) -> Identity | None:
+    """Return an administrator for every well-formed token."""
     return Identity("bench", (MASTERS,)) if token.startswith(TOKEN_PREFIX) else None
 
 
@@ -111,14 +114,14 @@ def _status(count: int) -> dict[str, Any]:
     return dict.fromkeys(numbers, count) | {"numberMisscheduled": 0, "observedGeneration": 1}
 
 
-def _pod(daemon_set: Mapping[str, Any], host: Mapping[str, Any], n: int) -> dict[str, Any]:
+def _pod(daemon_set: Mapping[str, Any], host: Mapping[str, Any], n: int, role: str) -> dict[str, Any]:
     """Return a pod as the DaemonSet controller, the identity webhook and the kubelet leave it."""
     template = orjson.loads(orjson.dumps(daemon_set["spec"]["template"]))
     owner = {"apiVersion": "apps/v1", "kind": "DaemonSet", "name": aws_node.NAME, "uid": daemon_set["metadata"]["uid"], "controller": True}
     metadata = template["metadata"] | {"name": f"{aws_node.NAME}-{n:05}", "namespace": NAMESPACE, "ownerReferences": [owner]}
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"] | {"nodeName": host["metadata"]["name"]}}
     pod["spec"]["serviceAccountName"] = aws_node.NAME
-    injected = [{"name": "AWS_ROLE_ARN", "value": role_arn(ROLE)}, {"name": "AWS_WEB_IDENTITY_TOKEN_FILE", "value": "/var/run/token"}]
+    injected = [{"name": "AWS_ROLE_ARN", "value": role}, {"name": "AWS_WEB_IDENTITY_TOKEN_FILE", "value": "/var/run/token"}]
     for container in (*pod["spec"]["containers"], *pod["spec"].get("initContainers", ())):
         container["env"] = [*container.get("env", ()), *injected]
     return pod

@@ -18,6 +18,8 @@ from werkzeug.test import EnvironBuilder, run_wsgi_app
 from sandbox.aws.http_messages import Request, Response, scope_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sandbox.aws.http_messages import Scope
 
 
@@ -31,17 +33,21 @@ _PARSER.make = lru_cache(maxsize=256)(_PARSER.make)
 
 
 class MotoBackend:
-    """All services of moto, for one account. moto keeps its state per process, so a new instance starts empty."""
+    """All services of moto. moto keeps its state per process, so a new instance starts empty.
 
-    def __init__(self, account: str) -> None:
+    `account_of` returns the account of an access key, where the caller has several accounts.
+    """
+
+    def __init__(self, account: str, account_of: Callable[[str], str] | None = None) -> None:
         BackendDict.reset()
         reset_model_data()
-        self._account = account
+        self._account_of = account_of or (lambda _: account)
         self._app = DomainDispatcherApplication(create_backend_app)
         self._tables = threading.Lock()
 
     def __call__(self, request: Request) -> Response:
-        environ = _environ(_with_authorization(request), self._account)
+        scope = scope_of(request)
+        environ = _environ(_with_authorization(request), self._account_of(scope.access_key_id if scope else ""))
         with self._tables if _writes_items(request) else nullcontext():
             body, status, headers = run_wsgi_app(self._app, environ, buffered=True)
         return Response(int(status.partition(" ")[0]), b"".join(body), dict(headers))
