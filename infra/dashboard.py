@@ -10,75 +10,67 @@ from constructs import Construct
 from infra.functions import Functions
 from infra.metrics import durable_metric, metric_by_dimension, product_metric
 from lambdas.contract.environment import Function
-from lambdas.contract.metrics import (
-    CHECKS,
-    DRIFT,
-    LOGIN_FAILURES,
-    MALFORMED_EVENTS,
-    NOTIFICATION_FAILURES,
-    REPAIRS,
-    SWEEPS,
-    TIME_TO_RECOVER,
-    UNBOUND,
-    VERDICTS,
-    Metric,
-)
+from lambdas.contract.metrics import GAUGES, PANELS, Metric, Panel, gauge_title
 from lambdas.contract.names import PROJECT, RUNBOOK_ROOT
 
 _PERIOD: Final = Duration.minutes(5)
-_WIDTH: Final = 8  # three in a row of 24
+_ROW: Final = 24
+_IN_A_ROW: Final = 3
+_WIDTH: Final = _ROW // _IN_A_ROW
 _HEIGHT: Final = 6
+_GAUGE_HEIGHT: Final = 3
 
 _ABOUT: Final = f"""# {PROJECT}
+The first row is the result of the latest sweep over the clusters with a binding. \
 **Drift found** counts clusters with a broken role. **Repairs** follows within minutes, or a chat message gives the reason. \
 [Runbooks]({RUNBOOK_ROOT}) by verdict. Timeline of incidents: `irsa-remediator history --cluster C`."""
 
 
 class Dashboard(Construct):
-    """Six rows: description, repairs, clusters, and three rows about the remediator itself."""
+    """Gauges of the latest sweep first, then a description, the product's metrics, and the health of the remediator itself."""
 
     def __init__(self, scope: Construct, name: str, *, functions: Functions, undelivered: sqs.IQueue) -> None:
         super().__init__(scope, name)
         queues = [undelivered, *functions.dead_letters.values()]
+        panels = [_panel(panel) for panel in PANELS]
+        own = [_executions(functions), _failures(functions), _dead_letters(queues), _durations(functions), _warnings(functions)]
+        graphs: list[cloudwatch.IWidget] = [*panels, *own]
         cloudwatch.Dashboard(
             self,
             "Dashboard",
             default_interval=Duration.hours(12),
             widgets=[
+                [_gauge(metric) for metric in GAUGES],
                 [cloudwatch.TextWidget(markdown=_ABOUT, width=24, height=3)],
-                [_by_dimension("Repairs, by outcome", REPAIRS), _time_to_recover(), _by_dimension("Drift found, by trigger", DRIFT)],
-                [
-                    _by_dimension("Verdicts, by cluster", VERDICTS),
-                    _by_dimension("Rejected logins, by cluster", LOGIN_FAILURES),
-                    _by_dimension("Checks without sweeps, by trigger", CHECKS),
-                ],
-                [_sweeps(), _executions(functions), _failures(functions)],
-                [_dead_letters(queues), _durations(functions), _warnings(functions)],
-                [_by_dimension("Notifications that were not sent, by channel", NOTIFICATION_FAILURES)],
+                *(graphs[start : start + _IN_A_ROW] for start in range(0, len(graphs), _IN_A_ROW)),
             ],
         )
+
+
+def _gauge(metric: Metric) -> cloudwatch.SingleValueWidget:
+    """The value of the latest sweep, not a sum over the time range of the dashboard."""
+    return cloudwatch.SingleValueWidget(
+        title=gauge_title(metric),
+        metrics=[product_metric(metric, period=_PERIOD)],
+        width=_ROW // len(GAUGES),
+        height=_GAUGE_HEIGHT,
+        set_period_to_time_range=False,
+    )
 
 
 def _graph(title: str, *metrics: cloudwatch.IMetric, stacked: bool = False) -> cloudwatch.GraphWidget:
     return cloudwatch.GraphWidget(title=title, left=list(metrics), width=_WIDTH, height=_HEIGHT, stacked=stacked)
 
 
-def _by_dimension(title: str, metric: Metric) -> cloudwatch.GraphWidget:
-    return _graph(title, metric_by_dimension(metric, period=_PERIOD), stacked=True)
-
-
-def _time_to_recover() -> cloudwatch.GraphWidget:
-    lines = [product_metric(TIME_TO_RECOVER, period=_PERIOD, statistic=statistic) for statistic in ("p50", "p90", "Maximum")]
-    return _graph("Time from event to verification (seconds)", *lines)
-
-
-def _sweeps() -> cloudwatch.GraphWidget:
-    return _graph(
-        "Sweeps (one every five minutes), clusters without a binding, malformed events",
-        product_metric(SWEEPS, period=_PERIOD),
-        product_metric(UNBOUND, period=_PERIOD),
-        product_metric(MALFORMED_EVENTS, period=_PERIOD),
-    )
+def _panel(panel: Panel) -> cloudwatch.GraphWidget:
+    searched = [metric_by_dimension(metric, period=_PERIOD) for metric in panel.metrics if metric.dimensions]
+    plain = [
+        product_metric(metric, period=_PERIOD, statistic=statistic)
+        for metric in panel.metrics
+        if not metric.dimensions
+        for statistic in panel.statistics or (metric.statistic,)
+    ]
+    return _graph(panel.title, *searched, *plain, stacked=bool(searched))
 
 
 def _executions(functions: Functions) -> cloudwatch.GraphWidget:

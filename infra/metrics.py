@@ -4,25 +4,20 @@ from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_lambda as lambda_
 
-from lambdas.contract.metrics import Metric, Unit
+from lambdas.contract.metrics import Metric, search_expression
 from lambdas.contract.names import METRIC_NAMESPACE
-
-STATISTIC = {Unit.COUNT: "Sum", Unit.SECONDS: "Maximum"}
 
 
 def product_metric(metric: Metric, *, period: Duration, statistic: str | None = None) -> cloudwatch.Metric:
-    """Return a metric of the contract without dimensions. Counts use the sum, times the maximum."""
+    """Return a metric of the contract without dimensions, by default with its own statistic."""
     if metric.dimensions:
         raise ValueError(f"{metric.name} has the dimensions {metric.dimensions}: use `metric_by_dimension`")
-    return cloudwatch.Metric(
-        namespace=METRIC_NAMESPACE, metric_name=metric.name, statistic=statistic or STATISTIC[metric.unit], period=period
-    )
+    return cloudwatch.Metric(namespace=METRIC_NAMESPACE, metric_name=metric.name, statistic=statistic or metric.statistic, period=period)
 
 
 def metric_by_dimension(metric: Metric, *, period: Duration) -> cloudwatch.MathExpression:
     """Return an expression with one line for each value of the metric's dimensions."""
-    schema = ",".join((METRIC_NAMESPACE, *metric.dimensions))
-    search = f"SEARCH('{{{schema}}} MetricName=\"{metric.name}\"', '{STATISTIC[metric.unit]}', {period.to_seconds():.0f})"
+    search = search_expression(METRIC_NAMESPACE, metric, round(period.to_seconds()))
     return cloudwatch.MathExpression(expression=search, using_metrics={}, period=period, label="")
 
 

@@ -10,6 +10,7 @@ from lambdas.domain.incidents import check_lease
 from lambdas.domain.incidents.incident import FORGEABLE_INTERVAL, IdleState, Incident, NodesState, PastIncident, Signal, SignalResult
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from lambdas.contract.parameters import ServiceAccountRef
@@ -41,6 +42,10 @@ class LocalIncidents:
             return self._count(row, replace(row.incident, refusal=signal.refusal or row.incident.refusal), 1)
         row.idle, met = check_lease.record_signal(row.idle, signal)
         return met
+
+    def states(self, targets: Sequence[ServiceAccountRef]) -> dict[ServiceAccountRef, Incident | IdleState]:
+        found = {target: self._row(target) for target in targets}
+        return {target: row.incident or row.idle for target, row in found.items()}
 
     def finish_check(
         self, target: ServiceAccountRef, state: IdleState, began_at: datetime, nodes: NodesState | None = None

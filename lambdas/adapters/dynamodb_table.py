@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from lambdas.adapters.aws_errors import from_client_error, translated
 from lambdas.domain.errors import TransientError
@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from lambdas.adapters.aws_session import AwsSession
+
+_BATCH: Final = 100
+_ATTEMPTS: Final = 3
 
 Row = dict[str, dict[str, Any]]
 """An item as DynamoDB returns it: attribute -> {type: value}. Empty if there is none."""
@@ -97,6 +100,26 @@ class Table:
             if not page.get("LastEvaluatedKey"):
                 return
             parameters["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+    def batch(self, attempt: str, keys: Sequence[Row]) -> Iterator[Row]:
+        """The items of these keys, which are unique, in any order and without those that do not exist.
+
+        Raises:
+            TransientError: DynamoDB left out keys three times.
+
+        Source: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
+        """
+        for start in range(0, len(keys), _BATCH):
+            remaining: list[Any] = list(keys[start : start + _BATCH])
+            for _ in range(_ATTEMPTS):
+                with translated(attempt):
+                    answer = self._dynamodb.batch_get_item(RequestItems={self._name: {"Keys": remaining}})
+                yield from answer["Responses"].get(self._name, [])
+                remaining = answer.get("UnprocessedKeys", {}).get(self._name, {}).get("Keys", [])
+                if not remaining:
+                    break
+            else:
+                raise TransientError(f"{attempt}: DynamoDB did not process {len(remaining)} keys")
 
     @property
     def _dynamodb(self) -> Any:

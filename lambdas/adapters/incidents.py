@@ -30,6 +30,7 @@ from lambdas.domain.incidents.incident import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from lambdas.adapters.aws_session import AwsSession
@@ -186,6 +187,17 @@ class Incidents:
     def get(self, target: ServiceAccountRef) -> Incident | None:
         row = self._table.get(f"read the incident of {target.key}", items.row_key(target))
         return items.incident(target, row) if items.incident_id(row) else None
+
+    def states(self, targets: Sequence[ServiceAccountRef]) -> dict[ServiceAccountRef, Incident | IdleState]:
+        """Read the rows in batches, eventually consistent, at half the price."""
+        attempt = f"read the rows of {len(targets)} ServiceAccounts"
+        by_key = {items.row_key(target)[PARTITION_KEY]["S"]: target for target in targets}
+        found = {by_key[row[PARTITION_KEY]["S"]]: row for row in self._table.batch(attempt, [items.row_key(target) for target in targets])}
+        return {target: self._state_of(target, found.get(target, {})) for target in targets}
+
+    @staticmethod
+    def _state_of(target: ServiceAccountRef, row: Row) -> Incident | IdleState:
+        return items.incident(target, row) if items.incident_id(row) else items.idle_state(row)
 
     def close(self, past: PastIncident, seen_signals: int, healthy_since: datetime | None) -> bool:
         """Write history and row in one transaction. False if an unseen signal arrived.

@@ -111,6 +111,7 @@ IAM: Final = (
         optional=EVENT_HISTORY,
     ),
     IamGrant(action="dynamodb:GetItem", on=Target.INCIDENTS, by=_BOTH, why="read the incident, and its signals before each assessment"),
+    IamGrant(action="dynamodb:BatchGetItem", on=Target.INCIDENTS, by=_CHECKER, why="count open incidents and sound clusters in each sweep"),
     IamGrant(action="dynamodb:UpdateItem", on=Target.INCIDENTS, by=_BOTH, why="claim, signal and close incidents"),
     IamGrant(
         action="dynamodb:Query",

@@ -14,12 +14,18 @@ class Unit(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Metric:
-    """One metric with its set of dimensions and its description."""
+    """One metric with its set of dimensions and its description. A gauge is a state at one time: its values must not be added up."""
 
     name: str
     unit: Unit
     dimensions: tuple[str, ...]
     what: str
+    is_gauge: bool = False
+
+    @property
+    def statistic(self) -> str:
+        """The CloudWatch statistic: the sum of counts, the maximum of durations and gauges."""
+        return "Sum" if self.unit is Unit.COUNT and not self.is_gauge else "Maximum"
 
 
 CHECKS: Final = Metric(name="Checks", unit=Unit.COUNT, dimensions=("trigger",), what="checks by trigger, except those of sweeps")
@@ -43,7 +49,36 @@ NOTIFICATION_FAILURES: Final = Metric(
     what="notifications and events that were not sent, by channel: topics or bus; zero is not emitted",
 )
 
+CLUSTERS_BROKEN: Final = Metric(
+    name="ClustersBroken", unit=Unit.COUNT, dimensions=(), what="bound clusters with an open incident, at each sweep", is_gauge=True
+)
+CLUSTERS_UNKNOWN: Final = Metric(
+    name="ClustersUnknown",
+    unit=Unit.COUNT,
+    dimensions=(),
+    what="bound clusters without an incident that no recent check found sound, at each sweep",
+    is_gauge=True,
+)
+CLUSTERS_SOUND: Final = Metric(
+    name="ClustersSound",
+    unit=Unit.COUNT,
+    dimensions=(),
+    what="bound clusters that a recent check found sound, at each sweep",
+    is_gauge=True,
+)
+INCIDENTS_OPEN: Final = Metric(name="IncidentsOpen", unit=Unit.COUNT, dimensions=(), what="open incidents, at each sweep", is_gauge=True)
+
+GAUGES: Final = (CLUSTERS_BROKEN, CLUSTERS_UNKNOWN, CLUSTERS_SOUND, INCIDENTS_OPEN)
+"""The first row of each dashboard, in this order."""
+
+
+def gauge_title(metric: Metric) -> str:
+    """The title of a gauge: `Clusters broken` for `ClustersBroken`."""
+    return "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in metric.name).strip().capitalize()
+
+
 ALL: Final = (
+    *GAUGES,
     CHECKS,
     DRIFT,
     VERDICTS,
@@ -55,3 +90,36 @@ ALL: Final = (
     MALFORMED_EVENTS,
     NOTIFICATION_FAILURES,
 )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Panel:
+    """One graph of a dashboard: a title and its metrics. `statistics` replace the statistic of the metric."""
+
+    title: str
+    metrics: tuple[Metric, ...]
+    statistics: tuple[str, ...] = ()
+
+
+PANELS: Final = (
+    Panel(title="Repairs, by outcome", metrics=(REPAIRS,)),
+    Panel(title="Time from event to verification (seconds)", metrics=(TIME_TO_RECOVER,), statistics=("p50", "p90", "Maximum")),
+    Panel(title="Drift found, by trigger", metrics=(DRIFT,)),
+    Panel(title="Verdicts, by cluster", metrics=(VERDICTS,)),
+    Panel(title="Rejected logins, by cluster", metrics=(LOGIN_FAILURES,)),
+    Panel(title="Checks without sweeps, by trigger", metrics=(CHECKS,)),
+    Panel(
+        title="Sweeps (one every five minutes), clusters without a binding, malformed events", metrics=(SWEEPS, UNBOUND, MALFORMED_EVENTS)
+    ),
+    Panel(title="Notifications that were not sent, by channel", metrics=(NOTIFICATION_FAILURES,)),
+)
+"""The graphs of the product's metrics, in the dashboard of CloudWatch and in that of Grafana."""
+
+
+def search_expression(namespace: str, metric: Metric, period_s: int) -> str:
+    """The expression with one line for each value of the metric's dimensions.
+
+    Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-search-expressions.html
+    """
+    schema = ",".join((namespace, *metric.dimensions))
+    return f"SEARCH('{{{schema}}} MetricName=\"{metric.name}\"', '{metric.statistic}', {period_s})"

@@ -1,14 +1,22 @@
 """The clusters of an account: which to check, which have no binding, and which no longer exist."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
 
-from lambdas.contract.parameters import binding_path
+from lambdas.contract.events import SWEEP_RATE_MINUTES
+from lambdas.contract.parameters import ServiceAccountRef, binding_path
 from lambdas.contract.workloads import AWS_NODE
+from lambdas.domain.incidents.incident import IdleState, Incident, is_in_future
 from lambdas.domain.plurals import pluralize
 from lambdas.domain.snapshot.bindings import bound_clusters, has_default
 
 MOST_NAMES = 20
+KNOWN_GOOD_MAX_AGE: Final = timedelta(minutes=30)
+"""Maximum age of `known_good_at` before a sweep rewrites it. A write for each sweep would add a tenth to the price."""
+SOUND_MAX_AGE: Final = KNOWN_GOOD_MAX_AGE + 3 * timedelta(minutes=SWEEP_RATE_MINUTES)
+"""Maximum age of `known_good_at` of a sound cluster: it is rewritten by the sweep after half an hour, of which two may fail."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,3 +57,32 @@ def missing_clusters_advice(gone: Collection[str]) -> str:
     """A sentence on bindings whose cluster does not exist."""
     are = pluralize(len(gone), "bound cluster is", "bound clusters are")
     return f"{are} not there: remove the bindings of those that are gone for good (irsa-remediator bindings unset)"
+
+
+@dataclass(frozen=True, kw_only=True)
+class FleetCounts:
+    """Clusters by state, and open incidents, at one time. A cluster is in one of the three states."""
+
+    broken: int = 0
+    unknown: int = 0
+    sound: int = 0
+    incidents: int = 0
+
+
+def count_states(rows: Mapping[ServiceAccountRef, Incident | IdleState], now: datetime) -> FleetCounts:
+    """Count the clusters of these ServiceAccounts, each with the row of its incident table.
+
+    A cluster with an open incident is broken. It is sound only if a recent check found every ServiceAccount sound.
+    """
+    clusters: dict[str, list[Incident | IdleState]] = {}
+    for target, row in rows.items():
+        clusters.setdefault(target.cluster, []).append(row)
+    broken = sum(any(isinstance(row, Incident) for row in own) for own in clusters.values())
+    sound = sum(all(isinstance(row, IdleState) and _is_sound(row, now) for row in own) for own in clusters.values())
+    incidents = sum(isinstance(row, Incident) for row in rows.values())
+    return FleetCounts(broken=broken, unknown=len(clusters) - broken - sound, sound=sound, incidents=incidents)
+
+
+def _is_sound(row: IdleState, now: datetime) -> bool:
+    known_good = row.known_good_at
+    return known_good is not None and now - known_good <= SOUND_MAX_AGE and not is_in_future(known_good, now)

@@ -288,6 +288,10 @@ class IncidentsPort(Protocol):
 
     def get(self, target: ServiceAccountRef) -> Incident | None: ...
 
+    def states(self, targets: Sequence[ServiceAccountRef]) -> Mapping[ServiceAccountRef, Incident | IdleState]:
+        """Return the open incident of each target, or its state without one, as they were a moment ago."""
+        ...
+
     def mark_notified(self, incident: Incident, state: str) -> bool:
         """Record that the message of this state was sent. Returns False where the incident is no longer open."""
         ...

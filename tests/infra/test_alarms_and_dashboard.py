@@ -3,16 +3,18 @@
 import json
 import re
 from collections.abc import Iterable
+from itertools import combinations
 from typing import Any
 
 import pytest
 
 from infra.alarms import WARM_UP_MINUTES
+from infra.grafana import dashboard_text
 from lambdas.contract.environment import Function
 from lambdas.contract.events import SWEEP_RATE_MINUTES
-from lambdas.contract.metrics import ALL, LOGIN_FAILURES, NOTIFICATION_FAILURES, SWEEPS, Unit
+from lambdas.contract.metrics import ALL, GAUGES, LOGIN_FAILURES, NOTIFICATION_FAILURES, SWEEPS, Unit
 from lambdas.contract.names import ALARM_PREFIX, METRIC_NAMESPACE
-from tests.infra.templates import Template, of_type, one_of_type, resolved
+from tests.infra.templates import ROOT, Template, of_type, one_of_type, resolved
 
 
 def alarms(template: Template) -> dict[str, dict[str, Any]]:
@@ -173,9 +175,36 @@ def drawn(template: Template) -> list[tuple[str, tuple[str, ...], str]]:
 
 def test_the_dashboard_shows_exactly_the_metrics_of_the_contract(minimal: Template) -> None:
     assert {item[:2] for item in drawn(minimal)} == {(item.name, item.dimensions) for item in ALL}
-    unit = {item.name: item.unit for item in ALL}
+    added_up = {item.name for item in ALL if item.unit is Unit.COUNT and not item.is_gauge}
     for name, _, statistic in drawn(minimal):
-        assert (statistic == "Sum") == (unit[name] is Unit.COUNT), name
+        assert (statistic == "Sum") == (name in added_up), name
+
+
+def test_the_first_row_of_the_dashboard_is_the_latest_sweep_as_single_values(minimal: Template) -> None:
+    first = [widget for widget in widgets(minimal) if widget["y"] == 0]
+    assert [widget["properties"]["view"] for widget in first] == ["singleValue"] * len(GAUGES)
+    assert [widget["properties"]["metrics"][0][1] for widget in first] == [metric.name for metric in GAUGES]
+    assert [widget["properties"]["title"] for widget in first] == [
+        "Clusters broken",
+        "Clusters unknown",
+        "Clusters sound",
+        "Incidents open",
+    ]
+
+
+def test_the_dashboard_of_grafana_shows_the_same_panels_with_the_same_metrics(minimal: Template) -> None:
+    """`python -m infra.grafana > docs/grafana.json` writes the file."""
+    text = (ROOT / "docs" / "grafana.json").read_text(encoding="utf-8")
+    assert text == dashboard_text()
+    panels = json.loads(text)["panels"]
+    titles = [widget["properties"].get("title") for widget in widgets(minimal)]
+    assert [panel["title"] for panel in panels] == [title for title in titles if title in {panel["title"] for panel in panels}]
+    queries = [query for panel in panels for query in panel["targets"]]
+    assert all({"metricQueryType", "metricEditorMode", "region"} <= set(query) for query in queries)
+    shown = {query.get("metricName") or query["expression"].split('"')[1] for query in queries}
+    assert shown == {item.name for item in ALL}
+    boxes = [tuple(panel["gridPos"][side] for side in "xywh") for panel in panels]
+    assert not [(one, other) for one, other in combinations(boxes, 2) if overlaps(one, other)]
 
 
 AWS_METRICS = {

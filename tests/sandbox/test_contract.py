@@ -48,6 +48,7 @@ ON = {
     "eks:UpdatePodIdentityAssociation": lambda item: Target.NAMED_ASSOCIATIONS if item["clusterName"] == CLUSTER else None,
     "lambda:InvokeFunction": lambda item: Target.REMEDIATOR if re.search(rf":function:{REMEDIATOR}:\w+$", item["FunctionName"]) else None,
     "events:PutEvents": lambda item: Target.EVENT_BUS if {entry["Source"] for entry in item["Entries"]} == {EVENT_SOURCE} else None,
+    "dynamodb:BatchGetItem": lambda item: Target.INCIDENTS if set(item["RequestItems"]) == {TABLE} else None,
     "sns:Publish": lambda item: Target.CHAT_TOPIC if item["TopicArn"].endswith("-chat") else Target.PEOPLE_TOPIC,
 }
 """Action -> what its parameters make it a call on; None where that is nothing of ours."""

@@ -130,7 +130,8 @@ WORDS: dict[str, tuple[object, str]] = {
     # CloudWatch metrics in the namespace `EksIrsaRemediator`.
     "metrics": (
         [metric.name for metric in metrics.ALL],
-        "Checks DriftFound Verdicts Repairs TimeToRecover LoginFailures Sweeps ClustersWithoutBinding MalformedEvents NotificationFailures",
+        "Checks DriftFound Verdicts Repairs TimeToRecover LoginFailures Sweeps ClustersWithoutBinding MalformedEvents NotificationFailures "
+        "ClustersBroken ClustersUnknown ClustersSound IncidentsOpen",
     ),
 }
 

@@ -18,6 +18,7 @@ from lambdas.domain.diagnosis.finding import Link, State
 from lambdas.domain.diagnosis.identity_chain import Diagnosis
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.errors import RemediatorError
+from lambdas.domain.fleet import KNOWN_GOOD_MAX_AGE
 from lambdas.domain.incidents.incident import CheckRequirement, IdleState, NodesState, is_in_future
 from lambdas.domain.planning.planner import plan
 from lambdas.domain.planning.policies import RepairHistory
@@ -28,8 +29,6 @@ from lambdas.notifications import published_events
 FIRST_PAUSE_S: Final = 1.0
 PAUSE_S: Final = 4.0
 """Pause between two assessments. One assessment then answers many signals, and still decides within five seconds of an event."""
-KNOWN_GOOD_MAX_AGE: Final = timedelta(minutes=30)
-"""Maximum age of `known_good_at` before a sweep rewrites it. A write for each sweep would add a tenth to the price."""
 MAX_LEASE_TIME: Final = timedelta(seconds=CHECKER_TIMEOUT_S * 2 / 3)
 """How long one run keeps check leases, over all of its targets. It then hands over, well before the time-out of its function."""
 

@@ -27,7 +27,7 @@ from lambdas.contract import metrics
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.contract.workloads import AWS_NODE
 from lambdas.domain.errors import MalformedEvent, RemediatorError
-from lambdas.domain.fleet import MOST_NAMES, Fleet, fleet, missing_clusters_advice, unbound_advice
+from lambdas.domain.fleet import MOST_NAMES, Fleet, count_states, fleet, missing_clusters_advice, unbound_advice
 from lambdas.domain.incidents.daily_digest import clusters_with_digest
 from lambdas.domain.incidents.incident import AlreadyAnswered, CheckRequirement, Deferred, Incident, Signal
 from lambdas.domain.plurals import pluralize
@@ -70,6 +70,7 @@ def run(event: object, dependencies: CheckDependencies) -> EventResult:
             every_cluster = CheckRequest(trigger=Trigger.SWEEP, occurred_at=occurred_at, event_id=f"sweep-{occurred_at:%H%M%S}")
             result = _request_checks(every_cluster, dependencies)
             dependencies.metrics(metrics.SWEEPS, 1)
+            _report_states(result.clusters, dependencies)
             return result
         case DigestDue(occurred_at=until):
             return _request_digest(until, dependencies)
@@ -135,6 +136,22 @@ def _report_bindings(found: Fleet, dependencies: CheckDependencies) -> None:
         dependencies.log("request", unbound_advice(found.unbound), clusters=list(found.unbound[:MOST_NAMES]))
     if found.gone:
         dependencies.log("request", missing_clusters_advice(found.gone), clusters=list(found.gone[:MOST_NAMES]))
+
+
+def _report_states(clusters: Sequence[str], dependencies: CheckDependencies) -> None:
+    """Emit how many clusters are broken, unknown and sound, as the checks before this sweep left the table.
+
+    Without an answer nothing is emitted, so that a gap shows in the gauges; the sweep has done its work already.
+    """
+    try:
+        targets = bound_targets(dependencies.readers.parameters.load(), clusters)
+        counts = count_states(dependencies.incidents.states(targets), dependencies.now())
+    except RemediatorError as error:
+        dependencies.log("request", f"the states of the clusters are not reported: {error}", error=error)
+        return
+    values = (counts.broken, counts.unknown, counts.sound, counts.incidents)
+    for metric, value in zip(metrics.GAUGES, values, strict=True):
+        dependencies.metrics(metric, value)
 
 
 def _check_cluster(request: CheckRequest, dependencies: CheckDependencies) -> EventIgnored | ClusterChecked:

@@ -313,3 +313,14 @@ def test_one_request_a_minute_is_claimed_for_each_cluster(incidents: IncidentsPo
 def test_a_claim_of_the_future_blocks_nothing(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
     assert incidents.claim_minute(target.cluster, FAR)
     assert incidents.claim_minute(target.cluster, NOW)
+
+
+def test_the_states_of_many_targets_are_read_at_once(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
+    others = [replace(target, cluster=f"{target.cluster}-{number}") for number in range(120)]
+    incidents.claim(incident(target))
+    record_healthy_check(incidents, others[0], NOW)
+    found = incidents.states([target, *others])
+    assert found[target] == incidents.get(target)
+    assert found[others[0]] == IdleState(known_good_at=NOW)
+    assert {found[other] for other in others[1:]} == {IdleState()}
+    assert incidents.states([]) == {}

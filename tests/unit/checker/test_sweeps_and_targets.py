@@ -32,6 +32,37 @@ def test_a_sweep_requests_one_check_of_each_bound_cluster() -> None:
     assert run(SWEEP, simulation.ports) == ChecksRequested(clusters=("demo", "green"), unbound=(), missing=("green",))
     assert [detail["cluster"] for _, detail in simulation.bus.sent] == ["demo", "green"]
     assert {detail["trigger"] for _, detail in simulation.bus.sent} == {"sweep"}
+    assert [name for name, _, _ in simulation.metrics.counted] == [metrics.SWEEPS.name, *(metric.name for metric in metrics.GAUGES)]
+
+
+def gauges(simulation: ScenarioRun) -> tuple[float, ...]:
+    """Clusters broken, unknown and sound, and open incidents, as the next sweep emits them. Zeros are emitted too."""
+    simulation.metrics.counted.clear()
+    run(SWEEP, simulation.ports)
+    values = {name: value for name, value, _ in simulation.metrics.counted}
+    return tuple(values[metric.name] for metric in metrics.GAUGES)
+
+
+def test_each_sweep_emits_the_states_of_the_bound_clusters() -> None:
+    simulation = simulate()
+    assert gauges(simulation) == (0, 1, 0, 0)  # never checked
+    check(simulation)
+    assert gauges(simulation) == (0, 0, 1, 0)
+    simulation.world.sleep(46 * 60)
+    assert gauges(simulation) == (0, 1, 0, 0)  # checked too long ago
+
+
+def test_a_broken_cluster_is_counted_with_its_incidents() -> None:
+    simulation = simulate(annotation=None)
+    simulation.world.parameters[binding_path("green", "shop", "uploader")] = Parameter(value=BOUND_ROLE)
+    check(simulation)
+    assert gauges(simulation) == (1, 1, 0, 1)
+
+
+def test_states_that_cannot_be_read_leave_a_gap_and_the_sweep_succeeds() -> None:
+    simulation = simulate()
+    simulation.world.fail("incidents.states", TransientError("read the rows: throttled"), times=None)
+    assert run(SWEEP, simulation.ports) == ChecksRequested(clusters=("demo",), unbound=(), missing=())
     assert [name for name, _, _ in simulation.metrics.counted] == [metrics.SWEEPS.name]
 
 
