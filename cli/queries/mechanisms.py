@@ -30,7 +30,7 @@ from lambdas.domain.snapshot.snapshot import (
     RoleFacts,
     Unknown,
 )
-from lambdas.domain.trust import AssociationIdentity, Refused, Undecided, evaluate_association
+from lambdas.domain.trust import AssociationIdentity, Refused, Undecided, WebIdentity, evaluate, evaluate_association
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -242,7 +242,12 @@ def assess_account(account: AccountFacts, parts: ClusterParts) -> AccountMechani
     is_associated = isinstance(found, Association)
     is_read = is_associated or not (isinstance(found, Unknown) or isinstance(account.annotation, Unknown))
     by_annotation = Mechanism.IRSA if is_read and account.annotation else None
-    reasons = [*_role_reasons(account, parts), *_agent_reasons(account, parts), *_addon_reasons(account, parts), *_pod_reasons(account)]
+    reasons = [
+        *_role_reasons(account, parts),
+        *_agent_reasons(account, parts),
+        *_addon_reasons(account, parts),
+        *_pod_reasons(account, parts),
+    ]
     unread = [part.reason for part in (found, account.annotation, account.pods) if isinstance(part, Unknown)]
     pods = [] if isinstance(account.pods, Unknown) else [pod for pod in account.pods if not pod.deleting]
     nodes = {pod.node for pod in pods if pod.node}
@@ -337,13 +342,28 @@ def _addon_reasons(account: AccountFacts, parts: ClusterParts) -> Iterator[str |
         yield f"add-on {addon.facts.name} {addon.facts.version} takes no association for {account.target.name}"
 
 
-def _pod_reasons(account: AccountFacts) -> Iterator[str]:
+def _pod_reasons(account: AccountFacts, parts: ClusterParts) -> Iterator[str]:
     pods = () if isinstance(account.pods, Unknown) else account.pods
     if keys := sum(pod.has_static_keys for pod in pods):
         yield f"{pluralize(keys, 'pod has', 'pods have')} access keys, which SDKs use before any role"
     both = sum(pod.container_credentials and credential_source(pod) is CredentialSource.WEB_IDENTITY for pod in pods)
     if both:
         yield f"{pluralize(both, 'pod has', 'pods have')} web identity from the pod template, which SDKs use before the association"
+    if older := _without_trust(account, parts):
+        yield f"{pluralize(older, 'pod uses', 'pods use')} IRSA, which the trust policy no longer lets in: replace them"
+
+
+def _without_trust(account: AccountFacts, parts: ClusterParts) -> int:
+    """The pods that still use IRSA beside an association whose role refuses their tokens."""
+    found, role, provider = account.association, account.role, parts.facts.provider_arn
+    if not isinstance(found, Association) or not isinstance(role, RoleFacts) or isinstance(account.pods, Unknown) or provider is None:
+        return 0
+    if not isinstance(evaluate(role.trust, WebIdentity(provider_arn=provider, subject=account.target.subject)), Refused):
+        return 0
+    return sum(
+        pod.role_arn == found.role_arn and not pod.container_credentials and credential_source(pod) is CredentialSource.WEB_IDENTITY
+        for pod in account.pods
+    )
 
 
 def _listed(pods: Sequence[PodFacts]) -> str:

@@ -38,10 +38,24 @@ def _trust(**condition: Any) -> RoleFacts:
 
 
 ASSOCIATED = Association(id="a-1", role_arn=ROLE)
+NEW_PODS = pods(2, None, container_credentials=True)
+BOTH = {**POD_IDENTITY_TRUST, "Statement": [*POD_IDENTITY_TRUST["Statement"], *trust()["Statement"]]}
 NOT_ASSOCIABLE = {"vpc-cni": InstalledAddon(facts=ADDON, associable=frozenset())}
 CASES: dict[str, tuple[AccountFacts, ClusterParts, PodIdentityState, str]] = {
     "fit": (_account(), _parts(), PodIdentityState.READY, ""),
-    "in use": (_account(association=ASSOCIATED), _parts(), PodIdentityState.IN_USE, ""),
+    "in use": (_account(association=ASSOCIATED, pods=NEW_PODS), _parts(), PodIdentityState.IN_USE, ""),
+    "in use, with pods of IRSA": (
+        _account(association=ASSOCIATED, role=RoleFacts(arn=ROLE, trust=BOTH)),
+        _parts(),
+        PodIdentityState.IN_USE,
+        "",
+    ),
+    "in use, with pods of IRSA that the role refuses": (
+        _account(association=ASSOCIATED),
+        _parts(),
+        PodIdentityState.IN_USE,
+        "2 pods use IRSA, which the trust policy no longer lets in",
+    ),
     "no pods": (_account(pods=()), _parts(), PodIdentityState.READY, ""),
     "no pods and no agent": (_account(pods=()), _parts(agents=()), PodIdentityState.BLOCKED, "agent has no pod"),
     "no pods and Auto Mode": (_account(pods=()), _parts(agents=(), facts=cluster(auto_mode=True)), PodIdentityState.READY, ""),

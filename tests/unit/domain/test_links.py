@@ -246,12 +246,20 @@ def test_a_role_that_is_no_arn_does_not_stop_the_report_of_an_sts_error() -> Non
 
 
 def test_pods_with_the_right_role_by_web_identity_are_a_note_beside_an_association() -> None:
-    found = diagnose(associated(pods=(*pods(14, None, container_credentials=True), pods(15, ROLE)[14])))
+    both = RoleFacts(arn=ROLE, trust={**POD_IDENTITY_TRUST, "Statement": [*POD_IDENTITY_TRUST["Statement"], *trust()["Statement"]]})
+    found = diagnose(associated(pods=(*pods(14, None, container_credentials=True), pods(15, ROLE)[14]), role=both))
     assert found.is_healthy
     assert (
         found[Link.MECHANISM].advice == "1 pod uses the role by web identity (IRSA), which SDKs use before the association, until replaced"
     )
     assert found[Link.PODS].sentence == "15 of 15 pods have the role: 1 by web identity (IRSA), 14 by the pod identity association"
+
+
+def test_pods_with_web_identity_are_to_be_replaced_where_the_trust_policy_no_longer_lets_it_in() -> None:
+    found = diagnose(associated(pods=(*pods(14, None, container_credentials=True), pods(15, ROLE)[14])))
+    assert found[Link.MECHANISM].advice.endswith(
+        "its trust policy no longer lets web identity in, so replace them before their credentials expire"
+    )
 
 
 def test_pods_that_were_refused_without_credentials_are_to_be_replaced_and_the_role_is_not_blamed() -> None:

@@ -12,7 +12,15 @@ from lambdas.contract.settings import Severity
 from lambdas.domain.diagnosis.finding import Evidence, Finding, Link, Remedy, State, broken, not_applicable, object_name, ok, unknown
 from lambdas.domain.diagnosis.links.addon_record import addon_fault
 from lambdas.domain.diagnosis.links.annotation import identity_severity, sort_by_age, stale_pods
-from lambdas.domain.diagnosis.links.identity import create_association, role_link, role_name, settings_options, trust_change
+from lambdas.domain.diagnosis.links.identity import (
+    audience,
+    create_association,
+    provider_arn,
+    role_link,
+    role_name,
+    settings_options,
+    trust_change,
+)
 from lambdas.domain.diagnosis.links.permissions import permissions_link
 from lambdas.domain.diagnosis.links.pod_health import no_pod, not_created, stuck, too_few
 from lambdas.domain.diagnosis.links.pod_identity_agent import agent_finding
@@ -41,7 +49,9 @@ from lambdas.domain.trust import (
     AssociationIdentity,
     Refused,
     Undecided,
+    WebIdentity,
     correct_for_association,
+    evaluate,
     evaluate_association,
 )
 
@@ -141,10 +151,20 @@ def _other_mechanism_note(snapshot: Snapshot) -> str:
     older = [pod for pod in _by_source(snapshot).get(CredentialSource.WEB_IDENTITY, ()) if pod.role_arn == snapshot.desired_role]
     if not older:
         return ""
-    return (
-        f"{pluralize(len(older), 'pod uses', 'pods use')} the role by web identity (IRSA), which SDKs use before the association, until "
-        "replaced"
-    )
+    uses = pluralize(len(older), "pod uses", "pods use")
+    note = f"{uses} the role by web identity (IRSA), which SDKs use before the association, until replaced"
+    if not _is_web_identity_refused(snapshot):
+        return note
+    return f"{note}; its trust policy no longer lets web identity in, so replace them before their credentials expire"
+
+
+def _is_web_identity_refused(snapshot: Snapshot) -> bool:
+    """Whether the trust policy is shown to refuse the tokens of IRSA, as after the last step of a migration."""
+    provider, role = provider_arn(snapshot), snapshot.role
+    if provider is None or not isinstance(role, RoleFacts):
+        return False
+    identity = WebIdentity(provider_arn=provider, subject=snapshot.target.subject, audience=audience(snapshot))
+    return isinstance(evaluate(role.trust, identity), Refused)
 
 
 def missing_association(snapshot: Snapshot) -> Finding | None:

@@ -33,6 +33,12 @@ def _trust(**condition: Any) -> RoleFacts:
     return RoleFacts(arn=ROLE, trust={"Version": "2012-10-17", "Statement": [statement]})
 
 
+def _trust_for(*actions: str) -> RoleFacts:
+    """The role with these actions on the statement for EKS Pod Identity."""
+    statement = {**POD_IDENTITY_TRUST["Statement"][0], "Action": list(actions)}
+    return RoleFacts(arn=ROLE, trust={"Version": "2012-10-17", "Statement": [statement]})
+
+
 def _pods(bare: int = 0, **changes: Any) -> tuple[Any, ...]:
     """Fifteen pods with the association's credentials; the first ones have these other facts, or no credentials."""
     found = pods(15, None, container_credentials=True)
@@ -243,6 +249,42 @@ CASES: dict[str, Case] = {
         Link.TRUST,
         BROKEN,
         Verdict.POD_IDENTITY_NOT_TRUSTED,
+    ),
+    "associated trust: without sts:TagSession": (
+        associated(role=_trust_for("sts:AssumeRole")),
+        Link.TRUST,
+        BROKEN,
+        Verdict.POD_IDENTITY_NOT_TRUSTED,
+    ),
+    "associated trust: without sts:TagSession, with session tags disabled": (
+        associated(role=_trust_for("sts:AssumeRole"), associations=_associations(has_session_tags=False)),
+        Link.TRUST,
+        UNKNOWN,
+        None,
+    ),
+    "associated trust: every action of STS": (associated(role=_trust_for("sts:*")), Link.TRUST, OK, None),
+    "associated trust: namespaces by a wildcard": (
+        associated(role=_trust(StringLike={"aws:RequestTag/kubernetes-namespace": "kube-*"})),
+        Link.TRUST,
+        OK,
+        None,
+    ),
+    "associated trust: a wildcard that is compared as text": (
+        associated(role=_trust(StringEquals={"aws:RequestTag/kubernetes-namespace": "kube-*"})),
+        Link.TRUST,
+        BROKEN,
+        Verdict.POD_IDENTITY_NOT_TRUSTED,
+    ),
+    "associated trust: clusters by a wildcard, and this account": (
+        associated(
+            role=_trust(
+                StringEquals={"aws:SourceAccount": "111122223333"},
+                ArnLike={"aws:RequestTag/eks-cluster-arn": "arn:aws:eks:*:111122223333:cluster/prod-*"},
+            )
+        ),
+        Link.TRUST,
+        OK,
+        None,
     ),
     "associated trust: this account": (
         associated(role=_trust(StringEquals={"aws:SourceAccount": "111122223333"})),
