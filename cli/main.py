@@ -22,6 +22,7 @@ from cli.commands.notify import notify
 from cli.commands.plan import plan
 from cli.commands.preflight import preflight
 from cli.commands.replay import replay
+from cli.commands.runbook import runbook
 from cli.commands.simulate import simulate
 from cli.commands.verify import verify
 from cli.errors import ExitCode
@@ -84,6 +85,7 @@ for _command in (
     access,
     verify,
     notify,
+    runbook,
     bundle,
     replay,
     simulate,

@@ -10,10 +10,12 @@ import textwrap
 from collections import Counter
 from contextlib import nullcontext
 from enum import StrEnum
+from itertools import accumulate
 from threading import Lock
 from typing import IO, TYPE_CHECKING, Any, Final, Self, cast
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from contextlib import AbstractContextManager
 
     from rich.console import Console, RenderableType
@@ -143,13 +145,24 @@ def wrapped(text: str, *, width: int, indent: int) -> str:
 
 def write_message(text: str) -> None:
     """Write the text of a notification. Prose is wrapped between words; a line to copy from, and any line in a pipe, stays whole."""
+    _write_lines((line, bool(_VERBATIM.search(line))) for line in text.splitlines())
+
+
+def write_page(text: str) -> None:
+    """Write a page in Markdown. Prose is wrapped between words; a line of a fenced block, and any line in a pipe, stays whole."""
+    lines = text.splitlines()
+    fences = accumulate(line.startswith("```") for line in lines)
+    _write_lines((line, bool(number % 2) or line.startswith("```")) for line, number in zip(lines, fences, strict=True))
+
+
+def _write_lines(lines: Iterable[tuple[str, bool]]) -> None:
+    """Write lines; the flag says that one stays whole."""
     from rich.text import Text
 
     table_console = console()
-    for line in text.splitlines():
+    for line, is_whole in lines:
         item = _ITEM.match(line)
-        is_whole = _is_piped() or _VERBATIM.search(line)
-        shown = line if is_whole else wrapped(line, width=table_console.width, indent=item.end() if item else 0)
+        shown = line if is_whole or _is_piped() else wrapped(line, width=table_console.width, indent=item.end() if item else 0)
         table_console.print(Text(shown), soft_wrap=True)
 
 

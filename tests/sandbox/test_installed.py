@@ -23,6 +23,7 @@ pytestmark = pytest.mark.sandbox
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = ("pyproject.toml", "README.md", "LICENSE", "lambdas", "cli", "preflight", "sandbox", "infra", "scenarios")
+RUNBOOKS = Path("docs") / "runbooks"
 
 
 def uv(*arguments: str | Path) -> None:
@@ -45,6 +46,7 @@ def wheel(away: Path) -> Path:
             shutil.copytree(whole, source / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(whole, source / name)
+    shutil.copytree(ROOT / RUNBOOKS, source / RUNBOOKS)
     uv("build", "--quiet", "--wheel", "--python", sys.executable, "--out-dir", away / "dist", source)
     shutil.rmtree(source)
     (built,) = (away / "dist").glob("*.whl")
@@ -93,6 +95,13 @@ def test_help_and_a_wrong_profile_need_neither_account_nor_checkout(plain: Calla
     refused = plain("check", "--profile", "nobody", "--region", "eu-west-1")
     assert (refused.returncode, refused.stdout) == (2, "")
     assert refused.stderr.splitlines()[0] == "error: AWS profile 'nobody' does not exist"
+
+
+def test_a_runbook_is_printed_without_account_and_checkout(plain: Callable[..., subprocess.CompletedProcess[str]]) -> None:
+    printed = plain("runbook", "addon-role-missing")
+    assert (printed.returncode, printed.stderr) == (0, "")
+    assert printed.stdout.startswith("# addon-role-missing")
+    assert "Set before you copy: ADDON, CLUSTER, " in printed.stdout
 
 
 def test_without_the_extra_simulate_names_the_package_to_install(

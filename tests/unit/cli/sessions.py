@@ -623,6 +623,8 @@ SESSIONS: Final[Mapping[str, Session]] = {
     "notify-undeployed": Session(("notify --test",), prepare=Fakes.remove_stack),
     "bundle": Session(("bundle --file bundle.json", "bundle -c demo --file bundle.json -o json"), BROKEN, prepare=_history_denied),
     "check-wait": Session(("check --wait 15", "check --watch --wait 5"), BROKEN),
+    "runbook": Session(("runbook 7f3a", "runbook addon-role-missing -o json", "runbook zz"), prepare=_past_incidents),
+    "runbook-open": Session(("runbook c0ff -o yaml",), BROKEN, prepare=_pending_approval),
     "replay": Session(("replay call-update-addon-by-role", "replay call-update-addon-by-role -o json"), BROKEN, prepare=_matching_rule),
     "replay-ignored": Session(("replay call-update-addon-coredns",), prepare=_matching_rule),
     "replay-no-rule": Session(("replay fargate-pod-termination",)),

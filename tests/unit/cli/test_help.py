@@ -62,7 +62,21 @@ def test_all_commands_are_registered() -> None:
     top = {name.split()[0] for name in COMMANDS}
     assert top == {
         *("check", "plan", "fix", "fleet", "preflight", "adopt", "bindings", "settings"),
-        *("migrate", "history", "approve", "reject", "access", "verify", "notify", "bundle", "replay", "simulate", "mcp", "explain-log"),
+        *(
+            "migrate",
+            "history",
+            "approve",
+            "reject",
+            "access",
+            "verify",
+            "notify",
+            "runbook",
+            "bundle",
+            "replay",
+            "simulate",
+            "mcp",
+            "explain-log",
+        ),
     }
 
 
