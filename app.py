@@ -41,7 +41,7 @@ def configuration(app: cdk.App) -> Configuration:
     if inline is not None and named is not None:
         raise InvalidConfiguration(Problem("config", named, "a file or the context key `remediator`, not both"))
     written = load(ROOT, named) if inline is None else parse(inline)
-    placed = Configuration(environments=tuple(map(_with_defaults, written.environments)))
+    placed = replace(written, environments=tuple(map(_with_defaults, written.environments)))
     problems = tuple(find_conflicts(placed))
     if problems:
         raise InvalidConfiguration(*problems)

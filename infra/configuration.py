@@ -209,7 +209,29 @@ class Environment:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Hub:
+    """The central view: one stack that takes the published events of every environment."""
+
+    account: str = declare(text(r"\d{12}", "twelve digits, in quotation marks"), "the account of the central view")
+    region: str = declare(_region, "its region")
+    organization: str | None = declare(
+        text(r"o-[a-z0-9]{10,32}", "the id of an organization, such as o-a1b2c3d4e5"),
+        "the organization whose accounts may send events; by default the accounts of the environments",
+        default=None,
+    )
+    mail: tuple[str, ...] = declare(
+        sequence(text(r"[^@\s]+@[^@\s]+\.[^@\s]+", "a mail address")), "recipients of the incidents of all accounts", default=()
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Configuration:
-    """All environments of one `cdk deploy --all`."""
+    """All environments of one `cdk deploy --all`, the central view, and the bucket of the functions' packages for StackSets."""
 
     environments: tuple[Environment, ...] = declare(sequence(mapping(Environment)), "a list of environments", default=(Environment(),))
+    hub: Hub | None = declare(mapping(Hub), "the central view of all accounts", default=None)
+    assets_bucket: str | None = declare(
+        text(r"[a-z0-9${}A-Z:.-]{3,80}", "the name of a bucket, with ${AWS::Region} where each region has its own"),
+        "the bucket of the functions' packages, for StackSets; by default the one of `cdk bootstrap`",
+        default=None,
+    )

@@ -30,6 +30,8 @@ def find_conflicts(configuration: Configuration) -> Iterator[Problem]:
         yield from _chat_home(environment, environments, f"environments[{index}].notify.chat_home")
     for (_, first), (index, second) in combinations(enumerate(environments), 2):
         yield from _between(first, second, f"environments[{index}]")
+    if configuration.hub and not configuration.hub.organization and any(environment.account is None for environment in environments):
+        yield Problem("hub.organization", None, "the organization, where an environment has no account")
 
 
 def _within(environment: Environment, where: str, *, alone: bool) -> Iterator[Problem]:

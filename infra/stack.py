@@ -1,9 +1,9 @@
 """Composes the stacks of a configuration from the constructs of this package."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from aws_cdk import Annotations, CfnOutput, Stack, Tags
+from aws_cdk import Annotations, CfnOutput, CliCredentialsStackSynthesizer, IReusableStackSynthesizer, Stack, Tags
 from aws_cdk import Environment as CdkEnvironment
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -14,11 +14,12 @@ from infra.alarms import Alarms
 from infra.asset import LAMBDA, compiler
 from infra.chat import Chat
 from infra.cluster_access import ClusterStack, is_needed
-from infra.configuration import Configuration, Environment
+from infra.configuration import Configuration, Environment, Hub
 from infra.configuration_checks import cluster_stack_name, followers, served_clusters, stack_name
 from infra.dashboard import Dashboard
 from infra.event_intake import EventIntake
 from infra.functions import Functions, logical_id
+from infra.hub import HubStack, send_to_hub
 from infra.incidents_table import incidents_table
 from infra.regions import support_note, support_warning
 from infra.topics import Topics
@@ -61,6 +62,8 @@ class RemediatorStack(Stack):
         )
         Alarms(self, "Alarms", functions=self.functions, undelivered=intake.undelivered, topics=self.topics)
         Dashboard(self, "Overview", functions=self.functions, undelivered=intake.undelivered)
+        if configuration.hub:
+            send_to_hub(self, configuration.hub, dead_letter_queue=intake.undelivered)
         if environment.notify.slack or environment.notify.teams:
             Chat(
                 self,
@@ -139,13 +142,42 @@ def add_stacks(
     """
     added = {
         environment.name: _add_environment(
-            scope, environment=environment, configuration=configuration, code=code(), env=cdk_environment(environment)
+            scope,
+            environment=environment,
+            configuration=configuration,
+            code=code(),
+            env=cdk_environment(environment),
+            synthesizer=_synthesizer(configuration),
         )
         for environment in configuration.environments
     }
+    if configuration.hub:
+        _add_hub(scope, configuration.hub, configuration, added)
     for home in configuration.environments:
         for follower in followers(configuration, home):
             added[home.name].add_stack_dependency(added[follower.name], reason="the chat channel refers to the topic of the follower")
+
+
+def _add_hub(scope: Construct, hub: Hub, configuration: Configuration, added: Mapping[str, Stack]) -> None:
+    accounts = {environment.account for environment in configuration.environments if environment.account}
+    stack = HubStack(
+        scope,
+        hub=hub,
+        accounts=tuple(sorted({hub.account, *accounts})),
+        env=CdkEnvironment(account=hub.account, region=hub.region),
+        synthesizer=_synthesizer(configuration),
+    )
+    for environment in added.values():
+        environment.add_stack_dependency(stack, reason="the stack sends its events to the bus of the central view")
+
+
+def _synthesizer(configuration: Configuration) -> IReusableStackSynthesizer | None:
+    """Return the synthesizer for StackSets, whose packages are in a bucket of your own; None for CDK's default.
+
+    Source: https://docs.aws.amazon.com/cdk/v2/guide/configure-synth.html
+    """
+    bucket = configuration.assets_bucket
+    return CliCredentialsStackSynthesizer(file_assets_bucket_name=bucket) if bucket else None
 
 
 def _add_environment(
@@ -153,7 +185,13 @@ def _add_environment(
 ) -> RemediatorStack:
     main = RemediatorStack(scope, environment=environment, configuration=configuration, code=code, **stack)
     clusters = [
-        ClusterStack(scope, cluster_stack_name(environment, cluster.name), cluster=cluster, functions=main.functions, **stack)
+        ClusterStack(
+            scope,
+            cluster_stack_name(environment, cluster.name),
+            cluster=cluster,
+            functions=main.functions,
+            **stack | {"synthesizer": _synthesizer(configuration)},  # each stack needs an instance of its own
+        )
         for cluster in environment.clusters
         if is_needed(cluster)
     ]
