@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import typer
 
-from cli.commands import bindings, settings
+from cli.commands import bindings, guard, settings
 from cli.commands.access import access
 from cli.commands.adopt import adopt
 from cli.commands.approval import approve, reject
@@ -94,6 +94,7 @@ for _command in (
     _register(app, _command)
 _register(app, explain_log, "explain-log")
 _register_group("bindings", "Manage bindings: the role that a ServiceAccount must use.", bindings.COMMANDS)
+_register_group("guard", "Keep the role annotation at admission, and name who removes it.", guard.COMMANDS)
 _register_group("settings", "Manage the settings of the remediator.", settings.COMMANDS)
 
 if __name__ == "__main__":

@@ -84,6 +84,22 @@ class UserClusterAccess:
         attempt = f"remove the annotation {key} of {manifest['kind']} {manifest['metadata']['name']}"
         self._api(cluster).patch(attempt, path_of(manifest), {"metadata": {"annotations": {key: None}}}, manager)
 
+    def preview_removal(self, cluster: str, manifest: Mapping[str, Any], key: str, manager: str) -> Mapping[str, Any]:
+        """Return the object that the API server would store if this field manager removed the annotation. Nothing is stored."""
+        attempt = f"try to remove the annotation {key} of {manifest['kind']} {manifest['metadata']['name']}"
+        change = {"metadata": {"annotations": {key: None}}}
+        preview: Mapping[str, Any] = self._api(cluster).preview(attempt, path_of(manifest), change, manager)
+        return preview
+
+    def managed_policies(self, cluster: str, kind: str) -> Sequence[Mapping[str, Any]]:
+        """Return the admission policies of this kind, or their bindings, that have the product's label."""
+
+        def parse_page(page: Any) -> Iterable[Mapping[str, Any]]:
+            return [{"apiVersion": admission.API_VERSION, "kind": kind, **item} for item in page["items"]]
+
+        selector = ",".join(f"{key}={value}" for key, value in admission.MANAGED_BY.items())
+        return self._api(cluster).list_facts(f"list {kind}", admission.collection_of(kind), parse_page, {"labelSelector": selector})
+
     def delete(self, cluster: str, manifest: Mapping[str, Any]) -> None:
         """Delete the object of the manifest's kind and name. An absent object is no error."""
         options = {"apiVersion": "v1", "kind": "DeleteOptions"}

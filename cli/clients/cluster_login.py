@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import ssl
 from typing import TYPE_CHECKING, Any, Final, Protocol
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from cli.errors import CommandError
 from lambdas.adapters.cluster import Cluster, authority_pem
@@ -24,7 +24,7 @@ _TOKEN: Final = re.compile(r"[\x21-\x7e]*")
 
 
 class UserKubernetesApi(KubernetesApi):
-    """The API client of the functions, extended by what only the command line does: create objects, use client certificates."""
+    """The API client of the functions, extended by what only the command line does: create and preview, use client certificates."""
 
     def create(self, attempt: str, collection: str, manifest: Mapping[str, Any], manager: str) -> Any:
         """Create an object under another field manager than the product's.
@@ -34,6 +34,14 @@ class UserKubernetesApi(KubernetesApi):
         """
         url = f"{collection}?fieldManager={manager}"
         return self._answer(self._request(attempt, "POST", url, body=manifest))
+
+    def preview(self, attempt: str, path: str, change: Mapping[str, Any], manager: str) -> Any:
+        """Return the object after a merge patch that the API server admits and does not store.
+
+        Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#dry-run
+        """
+        url = f"{path}?{urlencode({'fieldManager': manager, 'dryRun': 'All'})}"
+        return self._answer(self._request(attempt, "PATCH", url, content_type="application/merge-patch+json", body=change))
 
     def use_client_certificate(self, certificate: str, key: str | None) -> None:
         """Log in with a client certificate (PEM files)."""

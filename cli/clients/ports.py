@@ -108,6 +108,18 @@ class ClusterAccess(Protocol):
         """Remove one annotation of the manifest's object, as this field manager."""
         ...
 
+    def preview_removal(self, cluster: str, manifest: Mapping[str, Any], key: str, manager: str) -> Mapping[str, Any]:
+        """Return the object that the API server would store if this field manager removed the annotation. Nothing is stored.
+
+        Raises:
+            NotFound: the object does not exist.
+        """
+        ...
+
+    def managed_policies(self, cluster: str, kind: str) -> Sequence[Mapping[str, Any]]:
+        """Return the admission policies of this kind, or their bindings, that have the product's label."""
+        ...
+
     def delete(self, cluster: str, manifest: Mapping[str, Any]) -> None:
         """Delete the object of the manifest's kind and name. An absent object is no error."""
         ...

@@ -1,11 +1,16 @@
 """`irsa-remediator bindings`."""
 
-from pathlib import Path
-from typing import Annotated
+from __future__ import annotations
+
+from pathlib import Path  # typer reads the annotation at run time
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli.options import GlobalOptions
+
+if TYPE_CHECKING:
+    from cli.clients.dependencies import Dependencies
 
 ClusterArgument = Annotated[
     str, typer.Argument(metavar="CLUSTER", help="Cluster name, or _default for every cluster without its own value.", show_default=False)
@@ -88,7 +93,9 @@ def set_(
     document = policy.read_text(encoding="utf-8", errors="replace") if policy else ""
     value = binding_text(role, mechanism, target_role, session_tags=session_tags, policy=document)
     binding = set_binding(cluster, split_service_account(service_account), value, dependencies)
-    return write_change(options, binding, former, "bindings set")
+    code = write_change(options, binding, former, "bindings set")
+    _remind_of_guard(cluster, service_account, dependencies)
+    return code
 
 
 def unset(options: GlobalOptions, *, cluster: ClusterArgument, service_account: ServiceAccountArgument) -> int:
@@ -105,7 +112,20 @@ def unset(options: GlobalOptions, *, cluster: ClusterArgument, service_account: 
     from lambdas.contract.parameters import binding_path
 
     path = binding_path(cluster_segment(cluster), *split_service_account(service_account))
-    return delete_and_write(options, path, connection.connect(options), "bindings unset")
+    dependencies = connection.connect(options)
+    code = delete_and_write(options, path, dependencies, "bindings unset")
+    _remind_of_guard(cluster, service_account, dependencies)
+    return code
+
+
+def _remind_of_guard(cluster: str, service_account: str, dependencies: Dependencies) -> None:
+    """Say on standard error that an installed guard or warning still holds the former binding."""
+    from cli.output import error_console
+    from cli.queries.guards import guard_advice
+    from cli.queries.targets import split_service_account
+
+    if advice := guard_advice(cluster, *split_service_account(service_account), dependencies):
+        error_console().print(advice, soft_wrap=True)
 
 
 COMMANDS = {"list": list_, "set": set_, "unset": unset, "validate": validate}

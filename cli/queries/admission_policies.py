@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cli.errors import CommandError
 from lambdas.contract import admission
-from lambdas.domain.errors import RemediatorError
+from lambdas.domain.errors import AccessDenied, RemediatorError
 from lambdas.domain.snapshot.bindings import ROLE_ARN
 
 if TYPE_CHECKING:
@@ -139,32 +139,47 @@ def _surplus(required: RequiredPolicies, declared: Mapping[str, Sequence[str]]) 
     return tuple(sorted({(account, role) for account, roles in declared.items() for role in roles} - needed))
 
 
-def apply_policies(cluster: str, manifests: Sequence[Json], access: ClusterAccess) -> None:
+@dataclass(frozen=True)
+class PolicyCommand:
+    """The command that applies policies, as errors name it, and what to do without them."""
+
+    text: str
+    alternative: str
+
+
+def apply_policies(cluster: str, manifests: Sequence[Json], access: ClusterAccess, command: PolicyCommand | None = None) -> None:
     """Apply all policies and bindings, or leave everything as it was.
+
+    Without `command` they are the policies of `access`.
 
     Raises:
         CommandError: an object of the same name belongs to another owner, or objects could not be removed after a failure.
         RemediatorError: an object could not be read or applied.
     """
+    command = command or PolicyCommand(_access_command(cluster), "do without the policies: --no-policies")
     former = [access.read(cluster, manifest) for manifest in manifests]
     for manifest, found in zip(manifests, former, strict=True):
         if found is not None and not admission.is_managed(found):
             label = f"{manifest['kind']} {manifest['metadata']['name']}"
             raise CommandError(
                 f"{label} in cluster {cluster} belongs to another owner: nothing was applied",
-                next_step="find out who created it, delete it, and run the command again; or do without the policies: --no-policies",
+                next_step=f"find out who created it, delete it, and run the command again; or {command.alternative}",
             )
     pairs = sorted(zip(manifests, former, strict=True), key=lambda pair: pair[0]["kind"])  # a policy precedes its binding
     for number, (manifest, _) in enumerate(pairs):
         try:
             access.apply(cluster, manifest)
-        except BaseException:
-            restore_policies(cluster, pairs[: number + 1], access)
+        except BaseException as error:
+            # A refused object was not written. Any other error may hide a write.
+            count = number if isinstance(error, AccessDenied) else number + 1
+            restore_policies(cluster, pairs[:count], access, command.text)
             raise
 
 
-def restore_policies(cluster: str, pairs: Sequence[tuple[Json, Mapping[str, Any] | None]], access: ClusterAccess) -> None:
-    """Put each object back as it was before: the second of a pair, or its absence.
+def restore_policies(
+    cluster: str, pairs: Sequence[tuple[Json, Mapping[str, Any] | None]], access: ClusterAccess, command: str = ""
+) -> None:
+    """Put each object back as it was before: the second of a pair, or its absence. `command` as in `PolicyCommand.text`.
 
     Raises:
         CommandError: names the objects that could not be restored.
@@ -181,8 +196,12 @@ def restore_policies(cluster: str, pairs: Sequence[tuple[Json, Mapping[str, Any]
     if remaining:
         raise CommandError(
             f"these admission policies could not be restored: {', '.join(remaining)}",
-            next_step=f"run `irsa-remediator access --cluster {cluster} --apply` again",
+            next_step=f"run `{command or _access_command(cluster)}` again",
         )
+
+
+def _access_command(cluster: str) -> str:
+    return f"irsa-remediator access --cluster {cluster} --apply"
 
 
 def _without_status(former: Mapping[str, Any], manifest: Json) -> Json:

@@ -95,20 +95,27 @@ def is_installed(manifest: Mapping[str, Any], installed: Mapping[str, Any]) -> b
 def with_defaults(spec: Mapping[str, Any]) -> dict[str, Any]:
     """The spec of a policy or binding as the API server stores it.
 
-    Source: https://kubernetes.io/docs/reference/kubernetes-api/policy-resources/validating-admission-policy-v1/
+    Sources: https://kubernetes.io/docs/reference/kubernetes-api/policy-resources/validating-admission-policy-v1/
+    https://kubernetes.io/docs/reference/kubernetes-api/policy-resources/mutating-admission-policy-v1/
     """
     if "matchConstraints" not in spec:
         return dict(spec)
     rules = [rule | {"scope": "*"} for rule in spec["matchConstraints"]["resourceRules"]]
-    constraints = {"resourceRules": rules, "matchPolicy": "Equivalent", "namespaceSelector": {}, "objectSelector": {}}
+    defaults = {"matchPolicy": "Equivalent", "namespaceSelector": {}, "objectSelector": {}}
+    constraints = {**defaults, **spec["matchConstraints"], "resourceRules": rules}
     filled = {**spec, "matchConstraints": constraints}
     return {key: value for key, value in filled.items() if value != []}
 
 
 def path_of(manifest: Mapping[str, Any]) -> str:
     """The API path of a policy or a binding of a policy."""
-    collection = POLICIES_PATH if manifest["kind"] == "ValidatingAdmissionPolicy" else BINDINGS_PATH
-    return f"{collection}/{manifest['metadata']['name']}"
+    return f"{collection_of(manifest['kind'])}/{manifest['metadata']['name']}"
+
+
+def collection_of(kind: str) -> str:
+    """The API path of the policies of this kind, or of their bindings."""
+    lower = kind.lower()
+    return f"/apis/{API_VERSION}/{lower + 's' if lower.endswith('binding') else lower.removesuffix('y') + 'ies'}"
 
 
 def _service_accounts(bound: Mapping[BoundWorkload, Sequence[str]]) -> dict[str, Any]:

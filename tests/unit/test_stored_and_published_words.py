@@ -9,12 +9,14 @@ from datetime import UTC, datetime
 import pytest
 
 from cli.errors import ExitCode
+from cli.queries.guards import GuardState, Proof
 from lambdas.adapters import incident_items
 from lambdas.application import self_test
 from lambdas.application.remediation.results import ActionState, CanaryState, DeliveryState, ReplacementState
-from lambdas.contract import approval, metrics, names
+from lambdas.contract import approval, guard, metrics, names
 from lambdas.contract.environment import VARIABLES, Function
 from lambdas.contract.events import SCHEMA_VERSION, SUBSCRIPTIONS, OwnEvent
+from lambdas.contract.guard import PolicyKind
 from lambdas.contract.incidents import EXPIRES_AT, PARTITION_KEY, SORT_KEY
 from lambdas.contract.parameters import Mechanism, ServiceAccountRef
 from lambdas.contract.self_test import SELF_TEST, SELF_TEST_SCHEMA_VERSION, Answer
@@ -87,6 +89,10 @@ WORDS: dict[str, tuple[object, str]] = {
     "values of when_unverified": (WhenUnverified, "restore restore-own refuse"),
     "values of restart_by": (RestartBy, "restart deletion"),
     "values of claim": (Claim, "on-repair always"),
+    # Names of admission policies in clusters, and `guard -o json`.
+    "policies of a ServiceAccount": (PolicyKind, "guard warning"),
+    "guard states": (GuardState, "installed absent stale differs foreign unbound not-served unknown"),
+    "guard proofs": (Proof, "kept removed not-known"),
     # Names of functions, log groups and grants.
     "functions": (Function, "checker remediator node_watcher"),
     "digests": (Digest, "off daily"),
@@ -211,6 +217,9 @@ def test_the_names_in_clusters_parameters_and_events_are() -> None:
     assert names.EVENT_SOURCE == "eks-irsa-remediator"
     assert names.METRIC_NAMESPACE == "EksIrsaRemediator"
     assert names.ALARM_PREFIX == "eks-irsa-remediator-nodes-"
+    assert guard.policy_name(PolicyKind.GUARD, "kube-system", "aws-node") == "kube-system.aws-node.guard.eks-irsa-remediator"
+    assert guard.LEFT_OUT_BY == "eks-irsa-remediator/role-left-out-by"
+    assert (guard.ROLE_KEY, guard.ACCOUNT_KEY) == ("eks-irsa-remediator/role", "eks-irsa-remediator/service-account")
     assert SCHEMA_VERSION == "1"
     assert (SELF_TEST, SELF_TEST_SCHEMA_VERSION) == ("selfTest", "1")
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from cli.clients.dependencies import Dependencies
 from cli.clients.ports import AuditLog, GroupBinding
-from lambdas.contract.admission import API_VERSION, with_defaults
+from lambdas.contract.admission import API_VERSION, is_managed, with_defaults
+from lambdas.contract.guard import PolicyKind, policy_name
 from lambdas.contract.names import ROLE_ANNOTATION
 from lambdas.contract.settings import UNKNOWN_FLOOR, parse_floor
 from lambdas.domain.errors import Conflict, NotFound, RemediatorError, TransientError
@@ -75,7 +76,7 @@ class FakeClusterAccess:
     """`entries` are groups and `policies` are access policies by role, `objects` are objects by kind, namespace and name.
 
     `map_roles` is the content of aws-auth. `has_policies`: the API server serves admission policies.
-    `failing_apply` is a kind that cannot be applied, `read_error` is raised by every read.
+    `failing_apply` is a kind that cannot be applied, `read_error` is raised by every read, `write_error` by every write.
     """
 
     entries: dict[str, frozenset[str]] = field(default_factory=dict)
@@ -83,8 +84,11 @@ class FakeClusterAccess:
     objects: dict[tuple[str, str, str], Mapping[str, Any]] = field(default_factory=dict)
     map_roles: str | None = None
     has_policies: bool = True
+    has_mutating_policies: bool = True
+    ignores_guards: bool = False
     failing_apply: str = ""
     read_error: RemediatorError | None = None
+    write_error: RemediatorError | None = None
 
     def groups_of(self, cluster: str, role_arn: str) -> frozenset[str] | None:
         return self.entries.get(role_arn)
@@ -101,6 +105,8 @@ class FakeClusterAccess:
         return self.objects.get(_key(manifest))
 
     def apply(self, cluster: str, manifest: Mapping[str, Any]) -> None:
+        if self.write_error:
+            raise self.write_error
         if self.failing_apply == manifest["kind"]:
             raise TransientError(f"apply {manifest['kind']}: no answer")
         spec = {"spec": with_defaults(manifest["spec"])} if manifest["apiVersion"] == API_VERSION else {}
@@ -115,11 +121,30 @@ class FakeClusterAccess:
         metadata = self.objects[_key(manifest)]["metadata"]
         metadata["annotations"] = {name: value for name, value in metadata["annotations"].items() if name != key}
 
+    def preview_removal(self, cluster: str, manifest: Mapping[str, Any], key: str, manager: str) -> Mapping[str, Any]:
+        """The API server applies an installed guard, unless `ignores_guards` is set."""
+        found = self.read(cluster, manifest)
+        if found is None:
+            raise NotFound(f"{manifest['kind']} {manifest['metadata']['name']}")
+        annotations = dict(found["metadata"].get("annotations") or {})
+        name = policy_name(PolicyKind.GUARD, manifest["metadata"]["namespace"], manifest["metadata"]["name"])
+        guard = self.objects.get(("MutatingAdmissionPolicy", "", name))
+        if guard is None or self.ignores_guards:
+            annotations.pop(key, None)
+        return {**found, "metadata": {**found["metadata"], "annotations": annotations}}
+
+    def managed_policies(self, cluster: str, kind: str) -> list[Mapping[str, Any]]:
+        if self.read_error:
+            raise self.read_error
+        return [found for (of, _, _), found in self.objects.items() if of == kind and is_managed(found)]
+
     def delete(self, cluster: str, manifest: Mapping[str, Any]) -> None:
+        if self.write_error:
+            raise self.write_error
         self.objects.pop(_key(manifest), None)
 
     def serves(self, cluster: str, api_version: str, resource: str) -> bool:
-        return self.has_policies
+        return self.has_policies and (self.has_mutating_policies or not resource.startswith("mutating"))
 
     def bindings_of(self, cluster: str, groups: frozenset[str]) -> list[GroupBinding]:
         return [

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any, Final
 from cli.clients.stack_ports import TopicSubscription
 from cli.interactive.drill import MARKER
 from cli.interactive.drill import NAMESPACE as NAMESPACE_OF_DRILL
+from lambdas.contract import guard
 from lambdas.contract.access import GROUPS, BoundWorkload, manifests
 from lambdas.contract.admission import limit_policies
 from lambdas.contract.environment import Function
+from lambdas.contract.guard import PolicyKind
 from lambdas.contract.names import POD_IDENTITY_AGENT_ADDON, ROLE_ANNOTATION
 from lambdas.contract.parameters import ServiceAccountRef, binding_path
 from lambdas.contract.self_test import Answer
@@ -289,6 +291,7 @@ def _more_than_needed(fakes: Fakes) -> None:
 
 
 NEWER: Final[Mapping[str, Any]] = {"cluster": {"version": "1.33"}}
+NEWEST: Final[Mapping[str, Any]] = {"cluster": {"version": "1.36"}}
 """A version whose API server has admission policies."""
 
 
@@ -302,6 +305,74 @@ def _stale_policies(fakes: Fakes) -> None:
 def _foreign_policy(fakes: Fakes) -> None:
     policy = limit_policies({})[0]
     fakes.cluster_access.apply("demo", {**policy, "metadata": {"name": policy["metadata"]["name"]}})
+
+
+def _annotated(fakes: Fakes) -> None:
+    """The ServiceAccount as the API server returns it."""
+    _add_service_account(fakes, {ROLE_ANNOTATION: role_arn("demo-vpc-cni")})
+
+
+def _add_service_account(fakes: Fakes, annotations: Mapping[str, str]) -> None:
+    metadata = {"name": NAME, "namespace": NAMESPACE, "annotations": annotations}
+    fakes.cluster_access.apply("demo", {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata})
+
+
+def _guard_for(fakes: Fakes, namespace: str, name: str, role: str) -> None:
+    for kind in PolicyKind:
+        for manifest in guard.manifests(kind, namespace, name, role, binding_path("demo", namespace, name)):
+            fakes.cluster_access.apply("demo", manifest)
+
+
+def _role_left_out(fakes: Fakes) -> None:
+    _guard_for(fakes, NAMESPACE, NAME, role_arn("demo-vpc-cni"))
+    user = "arn:aws:sts::111122223333:assumed-role/ci-deploy/1698"
+    _add_service_account(fakes, {ROLE_ANNOTATION: role_arn("demo-vpc-cni"), guard.LEFT_OUT_BY: user})
+
+
+def _stale_guard(fakes: Fakes) -> None:
+    _annotated(fakes)
+    _guard_for(fakes, NAMESPACE, NAME, role_arn("former"))
+    _guard_for(fakes, "apps", "unbound", role_arn("reader"))
+
+
+def _damaged_guard(fakes: Fakes) -> None:
+    """The guard has no binding, and someone changed the warning."""
+    _annotated(fakes)
+    _guard_for(fakes, NAMESPACE, NAME, role_arn("demo-vpc-cni"))
+    objects = fakes.cluster_access.objects
+    del objects["MutatingAdmissionPolicyBinding", "", guard.policy_name(PolicyKind.GUARD, NAMESPACE, NAME)]
+    key = ("ValidatingAdmissionPolicy", "", guard.policy_name(PolicyKind.WARNING, NAMESPACE, NAME))
+    objects[key] = {**objects[key], "spec": {**objects[key]["spec"], "failurePolicy": "Fail"}}
+
+
+def _ignored_guard(fakes: Fakes) -> None:
+    _role_left_out(fakes)
+    fakes.cluster_access.ignores_guards = True
+
+
+def _foreign_guard(fakes: Fakes) -> None:
+    manifest = guard.manifests(PolicyKind.GUARD, NAMESPACE, NAME, role_arn("demo-vpc-cni"), "path")[0]
+    fakes.cluster_access.apply("demo", {**manifest, "metadata": {"name": manifest["metadata"]["name"]}})
+
+
+def _without_mutating_policies(fakes: Fakes) -> None:
+    _annotated(fakes)
+    fakes.cluster_access.has_mutating_policies = False
+
+
+def _without_policies(fakes: Fakes) -> None:
+    fakes.cluster_access.has_policies = False
+
+
+def _may_not_write_policies(fakes: Fakes) -> None:
+    fakes.cluster_access.write_error = AccessDenied(
+        "apply MutatingAdmissionPolicy kube-system.aws-node.guard.eks-irsa-remediator: 403 cannot patch resource; an advice for functions",
+        denial=Denial.FORBIDDEN,
+    )
+
+
+def _guard_is_interrupted(fakes: Fakes) -> None:
+    fakes.cluster_access.failing_apply = "ValidatingAdmissionPolicyBinding"
 
 
 def _sound_stack(fakes: Fakes) -> None:
@@ -597,6 +668,36 @@ SESSIONS: Final[Mapping[str, Session]] = {
     "access-by-deletion": Session(("access",), {"settings": {"restart_by": "deletion"}}),
     "access-no-pods": Session(("access", "access --check"), prepare=_bound_without_pods),
     "access-old-cluster": Session(("access --apply",), {"cluster": {"authentication_mode": "CONFIG_MAP"}}),
+    "guard": Session(
+        ("guard status", "guard apply", "guard status -o json", "guard remove", "guard remove", "guard status"), NEWEST, prepare=_annotated
+    ),
+    "guard-left-out": Session(("guard status", "guard status -o json"), NEWEST, prepare=_role_left_out),
+    "guard-stale": Session(("guard status", "guard apply", "guard status", "guard remove -s apps/unbound"), NEWEST, prepare=_stale_guard),
+    "guard-and-binding": Session(
+        (
+            f"bindings set demo kube-system/aws-node {role_arn('other')}",
+            "guard apply -o json",
+            "bindings unset demo kube-system/aws-node -o json",
+            "guard apply",
+            f"bindings set demo kube-system/aws-node {role_arn('demo-vpc-cni')}",
+        ),
+        NEWEST,
+        prepare=_role_left_out,
+    ),
+    "guard-damaged": Session(("guard status", "guard apply"), NEWEST, prepare=_damaged_guard),
+    "guard-not-applied": Session(("guard status",), NEWEST, prepare=_ignored_guard),
+    "guard-before-the-account": Session(("guard apply",), NEWEST),
+    "guard-foreign": Session(("guard status", "guard apply", "guard remove"), NEWEST, prepare=_foreign_guard),
+    "guard-not-served": Session(
+        ("guard apply", "guard apply --warn-only", "guard status", "guard remove"), NEWER, prepare=_without_mutating_policies
+    ),
+    "guard-old-cluster": Session(("guard apply", "guard status", "guard remove"), prepare=_without_policies),
+    "guard-forbidden": Session(("guard apply", "guard status"), NEWEST, prepare=_may_not_write_policies),
+    "guard-interrupted": Session(("guard apply", "guard status"), NEWEST, prepare=_guard_is_interrupted),
+    "guard-nothing": Session(("guard apply", "guard apply -s apps/reader", "guard status"), {"binding": None}),
+    "guard-pod-identity": Session(
+        ("guard status", "guard apply"), {"binding": f'{{"role": "{role_arn("a")}", "mechanism": "pod-identity"}}'}
+    ),
     "verify": Session(("verify", "verify --cluster demo --notify"), NEWER, prepare=_sound_stack),
     "verify-faults": Session(("verify", "verify -o json"), NEWER, prepare=_faulty_stack),
     "verify-interrupted": Session(("verify", "verify -o json"), prepare=_interrupted),

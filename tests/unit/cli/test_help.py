@@ -61,7 +61,7 @@ def test_every_command_takes_the_same_options(name: str, command: Command) -> No
 def test_all_commands_are_registered() -> None:
     top = {name.split()[0] for name in COMMANDS}
     assert top == {
-        *("check", "plan", "fix", "fleet", "preflight", "adopt", "bindings", "settings"),
+        *("check", "plan", "fix", "fleet", "preflight", "adopt", "bindings", "guard", "settings"),
         *(
             "migrate",
             "history",
