@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from lambdas.contract.call_needs import FEATURE_VARIABLES
+from lambdas.contract.guard import LEFT_OUT_BY
 from lambdas.contract.names import AUDIENCE_ANNOTATION, RESTARTED_AT_ANNOTATION
 from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.diagnosis.permissions import calls_in_event
@@ -149,6 +150,7 @@ def service_account(item: Json) -> ServiceAccountFacts:
         role_annotations={key: value for key, value in annotations.items() if _is_role_key(key)},
         audience=annotations.get(AUDIENCE_ANNOTATION) or None,
         writers=_writers(_children(metadata, "managedFields")),
+        left_out_by=annotations.get(LEFT_OUT_BY, ""),
     )
 
 

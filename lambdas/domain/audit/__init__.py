@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
-from lambdas.domain.audit.identity import WatchedServiceAccount, actor_of, changed_by, role_of
+from lambdas.domain.audit.identity import RoleEffect, WatchedServiceAccount, actor_of, changed_by, role_effect, role_of
 from lambdas.domain.audit.nodes import NodeCause, NodeSignal, node_signal
 from lambdas.domain.audit.record import Write, parse_write
 from lambdas.domain.audit.webhooks import SkippedPods, owner_of, skipped_webhooks
@@ -30,8 +30,10 @@ class UnreadyNodes:
 
 @dataclass(frozen=True, kw_only=True)
 class ChangedIdentity:
-    """Writes of others to one ServiceAccount or its workload, or pods that were created while a webhook failed open. `actor` made the
-    last write; a write to the ServiceAccount or workload counts before a created pod.
+    """Writes of others to one ServiceAccount or its workload, or pods that were created while a webhook failed open.
+
+    `actor` made the last write. One that is known to have changed the role, or to have left it out, precedes it; a write to the
+    ServiceAccount or workload counts before a created pod. `at` is the time of the last write.
     """
 
     watched: WatchedServiceAccount
@@ -108,22 +110,31 @@ class _Signs:
 
 @dataclass
 class _Changes:
-    """The writes to one identity: their number and the last one."""
+    """The writes to one identity: their number, the time of the last one, and the one that the event names."""
 
     watched: WatchedServiceAccount
-    last: Write
+    named: Write
+    at: datetime = _ALWAYS
     count: int = 0
 
     def add(self, write: Write) -> None:
         self.count += 1
-        if write.at > self.last.at or (write.at == self.last.at and _names(write) > _names(self.last)):
-            self.last = write
+        self.at = max(self.at, write.at)
+        if _order(write) > _order(self.named):
+            self.named = write
 
     def found(self) -> ChangedIdentity:
-        return ChangedIdentity(watched=self.watched, changes=self.count, actor=actor_of(self.last), at=self.last.at)
+        return ChangedIdentity(watched=self.watched, changes=self.count, actor=actor_of(self.named), at=self.at)
 
 
-def _names(write: Write) -> tuple[str, str, str]:
-    """Tie-breaker for writes at the same time, so that the order of records does not matter."""
+def _order(write: Write) -> tuple[int, datetime, str, str, str]:
+    """The write that the event names is the highest: one that changed the role, then one that left it out, then the latest.
+
+    Names break the tie between writes at the same time, so that the order of records does not matter.
+    """
     actor = actor_of(write)
-    return actor.who, actor.what, actor.agent
+    return _CONCERN.get(role_effect(write), 0), write.at, actor.who, actor.what, actor.agent
+
+
+_CONCERN: Final = {RoleEffect.CHANGED: 2, RoleEffect.KEPT: 1}
+"""Effects on the role that outweigh a later write without one."""

@@ -1,16 +1,19 @@
 """Writers of a watched ServiceAccount or its workload."""
 
-from collections.abc import Collection
+import json
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import lru_cache
 from typing import Final
 
 from lambdas.contract.access import BoundWorkload
-from lambdas.contract.names import CHECKER_GROUP, REMEDIATOR_GROUP, ROLE_ANNOTATION
+from lambdas.contract.guard import AUDIT_ANNOTATION, LEFT_OUT_BY, ROLE_CHANGED, ROLE_KEPT, PolicyKind
+from lambdas.contract.names import CHECKER_GROUP, PROJECT, REMEDIATOR_GROUP, ROLE_ANNOTATION
 from lambdas.contract.workloads import KNOWN, WorkloadKind
 from lambdas.domain.audit.record import Write
 from lambdas.domain.requests.request import Actor
-from lambdas.domain.untrusted_json import inside, label
+from lambdas.domain.untrusted_json import inside, label, text
 
 _KIND_OF: Final = {"serviceaccounts": "ServiceAccount", **{kind.resource: kind.value for kind in WorkloadKind}}
 
@@ -101,16 +104,59 @@ def actor_of(write: Write) -> Actor:
     named = f"{kind} {write.namespace}/{write.name}" if write.name else f"every {kind} in {write.namespace}"
     return Actor(
         who=label(next(iter(write.iam_arns[-1:]), "") or write.username) or "unknown",
-        what=f"{label(write.verb)} of {label(named)}{_left_without_role(write, kind)}",
+        what=f"{label(write.verb)} of {label(named)}{_EFFECTS[role_effect(write)]}",
         agent=write.agent,
         at=write.at,
         address=write.address,
     )
 
 
-def _left_without_role(write: Write, kind: str) -> str:
-    """Whether the response, where the audit policy logs it, shows an object without the role."""
+class RoleEffect(StrEnum):
+    """What is known of the effect of a write on the role annotation."""
+
+    CHANGED = "changed"  # the policy that warns reports that the role was removed or replaced
+    KEPT = "kept"  # the guard kept a role that the request left out
+    NONE_AFTER = "none-after"  # the response has no role
+    NOT_KNOWN = "not-known"
+
+
+_EFFECTS: Final[Mapping[RoleEffect, str]] = {
+    RoleEffect.CHANGED: ", which removed or changed its role",
+    RoleEffect.KEPT: ", which left out its role; the guard kept it",
+    RoleEffect.NONE_AFTER: ", which left it without a role",
+    RoleEffect.NOT_KNOWN: "",
+}
+
+
+def role_effect(write: Write) -> RoleEffect:
+    """The effect of a write, as the policies of the guard report it, else as the response shows it where the audit policy logs it."""
+    if write.resource != "serviceaccounts":
+        return RoleEffect.NOT_KNOWN
+    if reported := _reported_effect(write):
+        return reported
     metadata = inside(write.response, "metadata")
-    if kind != "ServiceAccount" or write.verb not in ("create", "update", "patch") or not metadata:
-        return ""
-    return "" if inside(metadata, "annotations", ROLE_ANNOTATION) else ", which left it without a role"
+    if write.verb not in ("create", "update", "patch") or not metadata:
+        return RoleEffect.NOT_KNOWN
+    if not inside(metadata, "annotations", ROLE_ANNOTATION):
+        return RoleEffect.NONE_AFTER
+    # The policy reports a user only once in a row, and the response shows the user of each request that the guard completed.
+    is_left_out = (
+        write.verb != "patch" and write.request is not None and not inside(write.request, "metadata", "annotations", ROLE_ANNOTATION)
+    )
+    is_ours = inside(metadata, "annotations", LEFT_OUT_BY) == write.username
+    return RoleEffect.KEPT if is_left_out and is_ours else RoleEffect.NOT_KNOWN
+
+
+def _reported_effect(write: Write) -> RoleEffect | None:
+    """The first validation that the warning reports for this write. Other policies share the audit annotation."""
+    try:
+        failures = json.loads(text(write.record, "annotations", AUDIT_ANNOTATION) or "[]")
+    except (ValueError, RecursionError):
+        return None
+    ending = f".{PolicyKind.WARNING}.{PROJECT}"
+    positions = {
+        item.get("expressionIndex", 0)
+        for item in (failures if isinstance(failures, list) else ())
+        if isinstance(item, dict) and text(item, "policy").endswith(ending)
+    }
+    return RoleEffect.CHANGED if ROLE_CHANGED in positions else RoleEffect.KEPT if ROLE_KEPT in positions else None

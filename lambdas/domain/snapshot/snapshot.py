@@ -207,13 +207,15 @@ class FieldWriter:
 class ServiceAccountFacts:
     """A ServiceAccount. `role_annotations` holds the role annotation and misspelt variants: `key -> value`.
 
-    `audience` is the token audience that the ServiceAccount sets; None for the default.
+    `audience` is the token audience that the ServiceAccount sets; None for the default. `left_out_by` is the user whose request the guard
+    completed last with the role; empty where it completed none.
     """
 
     resource_version: str
     role_annotations: Mapping[str, str]
     audience: str | None = None
     writers: tuple[FieldWriter, ...] = ()
+    left_out_by: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

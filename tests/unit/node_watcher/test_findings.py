@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lambdas.contract.access import BoundWorkload
+from lambdas.contract.guard import LEFT_OUT_BY
 from lambdas.contract.names import REMEDIATOR_GROUP, ROLE_ANNOTATION
 from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.audit import Findings, NodeCause, findings
@@ -86,6 +87,54 @@ def test_a_write_to_the_service_account_names_its_actor(verb: str) -> None:
     assert changed.actor.who == f"arn:aws:sts::{ACCOUNT}:assumed-role/ci-deploy/run-42"
     assert changed.actor.what == f"{verb} of ServiceAccount kube-system/aws-node"
     assert (changed.actor.agent, changed.actor.address) == ("Helm/3.19.0", "203.0.113.7")
+
+
+def _reported(position: int, policy: str = "kube-system.aws-node.warning.eks-irsa-remediator") -> str:
+    """The audit annotation of a policy with the action Audit, as kube-apiserver v1.36.3 wrote it."""
+    failure = {"message": "…", "policy": policy, "binding": policy, "expressionIndex": position, "validationActions": ["Warn", "Audit"]}
+    return json.dumps([failure])
+
+
+def _with_annotation(record: dict[str, Any], value: object) -> dict[str, Any]:
+    return {**record, "annotations": {**record["annotations"], "validation.policy.admission.k8s.io/validation_failure": value}}
+
+
+@pytest.mark.parametrize(
+    ("value", "effect"),
+    [
+        (_reported(0), ", which removed or changed its role"),
+        (_reported(1), ", which left out its role; the guard kept it"),
+        (_reported(2), ""),
+        (_reported(0, "somebody.example.com"), ""),
+        ("not JSON", ""),
+        ("[" * 100_000, ""),
+        ('{"policy": "a.warning.eks-irsa-remediator"}', ""),
+        ('[null, 1, {"policy": 3}]', ""),
+        ({"policy": "a.warning.eks-irsa-remediator"}, ""),
+    ],
+)
+def test_the_actor_text_says_what_the_warning_reports(value: object, effect: str) -> None:
+    (changed,) = _findings(_with_annotation(service_account_write(), value)).identities
+    assert changed.actor.what == f"patch of ServiceAccount kube-system/aws-node{effect}"
+
+
+def test_a_removal_is_named_before_a_later_write_and_the_time_is_the_latest() -> None:
+    removal = _with_annotation(
+        service_account_write(user=role_session("ci-deploy", "run-42"), at="2026-09-27T21:06:40.000000Z"), _reported(0)
+    )
+    label = service_account_write(user=role_session("oncall", "jane"), at="2026-09-27T21:06:50.000000Z")
+    for lines in ((removal, label), (label, removal)):
+        (changed,) = _findings(*lines).identities
+        assert changed.actor.who.endswith("ci-deploy/run-42")
+        assert (changed.changes, f"{changed.at:%M:%S}") == (2, "06:50")
+
+
+@pytest.mark.parametrize(("user", "is_kept"), [("kubernetes-admin", True), ("someone-before", False)])
+def test_a_repeated_attempt_of_one_user_is_named_by_the_response(user: str, is_kept: bool) -> None:
+    """The warning reports a user once in a row, because the second attempt changes no annotation."""
+    after = {"metadata": {"name": "aws-node", "annotations": {ROLE_ANNOTATION: OUR_ROLE, LEFT_OUT_BY: user}}}
+    (changed,) = _findings(service_account_write("update", request={"metadata": {"name": "aws-node"}}, response=after)).identities
+    assert changed.actor.what.endswith("which left out its role; the guard kept it") is is_kept
 
 
 @pytest.mark.parametrize(("annotations", "has_no_role"), [({}, True), ({ROLE_ANNOTATION: ""}, True), ({ROLE_ANNOTATION: OUR_ROLE}, False)])

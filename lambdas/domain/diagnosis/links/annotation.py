@@ -1,9 +1,11 @@
 """Links 9 and 10: the annotation, and the identity of admitted pods."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
+from lambdas.contract.guard import LEFT_OUT_BY
 from lambdas.contract.names import FIELD_MANAGER, IDENTITY_WEBHOOK, ROLE_ANNOTATION
 from lambdas.contract.settings import Claim, Severity
 from lambdas.domain.diagnosis.finding import Evidence, Finding, Link, Remedy, broken, not_applicable, ok, unknown
@@ -54,7 +56,7 @@ def _annotation(snapshot: Snapshot, account: ServiceAccountFacts) -> Finding:
     if snapshot.desired_role is None:
         return _unbound(snapshot, value, evidence)
     if value == snapshot.desired_role:
-        return ok(Link.ANNOTATION, value.rsplit("/", 1)[-1], evidence)
+        return _right(value.rsplit("/", 1)[-1], account, evidence)
     if value:
         sentence = f"The annotation names another role, {value}, instead of {snapshot.desired_role}."
         return broken(Link.ANNOTATION, Verdict.ANNOTATION_DIFFERS, sentence, evidence)
@@ -87,6 +89,22 @@ def unclaimed(snapshot: Snapshot) -> Finding | None:
     sentence = f"The annotation is correct, and only {named} owns it: an update of its owner without the role removes it."
     evidence = Evidence(f"ServiceAccount {snapshot.target.namespace}/{snapshot.target.name}", "owner of the annotation", named)
     return broken(Link.ANNOTATION, Verdict.ANNOTATION_UNCLAIMED, sentence, evidence, severity=Severity.WARNING)
+
+
+def _right(role: str, account: ServiceAccountFacts, evidence: Evidence) -> Finding:
+    """The finding for a correct annotation, with the user whose request left the role out where the guard completed one."""
+    if not account.left_out_by:
+        return ok(Link.ANNOTATION, role, evidence)
+    user = account.left_out_by[:_LONGEST_USER]
+    return ok(
+        Link.ANNOTATION,
+        f"{role}; the guard kept it when {user} left it out",
+        evidence,
+        replace(evidence, field=LEFT_OUT_BY, value=user, at=None),
+    )
+
+
+_LONGEST_USER: Final = 200
 
 
 def _unbound(snapshot: Snapshot, value: str | None, evidence: Evidence) -> Finding:
