@@ -36,6 +36,7 @@ CASES: Final = (
     "detection",
     "monthly_cost",
     "memory_sizes",
+    "admission",
     "scale",
 )
 LONGEST_S: Final = 15 * 60
