@@ -7,50 +7,20 @@ from urllib.parse import quote
 import pytest
 
 from cli.clients.cluster_access import UserClusterAccess, path_of
-from cli.clients.cluster_login import UserClusters, UserKubernetesApi
 from cli.errors import CommandError
 from cli.queries.admission_policies import FOREIGN, PolicyState, RequiredPolicies, apply_policies, read_policies, reason_to_omit
 from lambdas.contract import admission
 from lambdas.contract.access import REMEDIATOR_GROUP, BoundWorkload
 from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.errors import TransientError
-from lambdas.domain.snapshot.snapshot import ClusterFacts
 from sandbox.control_plane.api_client import ApiClient
 from sandbox.control_plane.control_plane import ControlPlane
+from tests.e2e.admin_access import clients_of
 from tests.e2e.limits import AWS_NODE
-from tests.e2e.product import facts
 
 ROLE, FORMER = "arn:aws:iam::111122223333:role/demo-vpc-cni", "arn:aws:iam::111122223333:role/former"
 READER = BoundWorkload("apps", "reader", WorkloadKind.DEPLOYMENT, "reader")
 REQUIRED = RequiredPolicies(bound={AWS_NODE: [ROLE], READER: ["arn:aws:iam::111122223333:role/apps/reader"]}, current={AWS_NODE: FORMER})
-
-
-class AdminTokens:
-    def __init__(self, token: str) -> None:
-        self._token = token
-
-    def get(self, _cluster: str) -> str:
-        return self._token
-
-    def forget(self, _cluster: str, _refused: str) -> bool:
-        return False
-
-
-class AdminLogin:
-    def __init__(self, control_plane: ControlPlane) -> None:
-        self._control_plane = control_plane
-
-    def open(self, described: ClusterFacts) -> UserKubernetesApi:
-        tokens: Any = AdminTokens(self._control_plane.admin_token)
-        return UserKubernetesApi(described.name, described.endpoint, self._control_plane.ca_pem, tokens)
-
-
-class OneCluster:
-    def __init__(self, control_plane: ControlPlane) -> None:
-        self._facts = facts(control_plane)
-
-    def cluster(self, _name: str) -> ClusterFacts:
-        return self._facts
 
 
 class FailingAccess(UserClusterAccess):
@@ -67,9 +37,7 @@ class FailingAccess(UserClusterAccess):
 
 @pytest.fixture
 def access(control_plane: ControlPlane) -> FailingAccess:
-    no_session: Any = None
-    eks: Any = OneCluster(control_plane)
-    return FailingAccess(no_session, eks, UserClusters(AdminLogin(control_plane)))
+    return FailingAccess(*clients_of(control_plane))
 
 
 @pytest.fixture(autouse=True)
