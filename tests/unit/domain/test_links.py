@@ -159,6 +159,14 @@ def test_severity_depends_on_current_failures(snapshot: Snapshot, severity: Seve
     assert diagnose(snapshot).severity is severity
 
 
+def test_the_annotation_link_names_the_user_whose_request_the_guard_completed() -> None:
+    account = replace(service_account(), left_out_by="arn:aws:sts::111122223333:assumed-role/ci-deploy/1698" + "x" * 10_000)
+    found = diagnose(snapshot_with(service_account=account))[Link.ANNOTATION]
+    assert found.state is OK
+    assert found.sentence.startswith("prod-blue-vpc-cni; the guard kept it when arn:aws:sts::111122223333:assumed-role/ci-deploy/1698")
+    assert len(found.sentence) < 300
+
+
 def test_an_issuer_is_compared_with_and_without_its_scheme() -> None:
     newer = "oidc-eks.eu-west-1.api.aws/id/77D0"
     provider = OidcProvider(arn=f"arn:aws:iam::{ACCOUNT}:oidc-provider/{newer}", client_ids=("sts.amazonaws.com",))
