@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.commands.check import ServiceAccount
-from cli.errors import CommandError, ExitCode, worst
+from cli.errors import CommandError, ExitCode, describe_error, worst
 from cli.options import GlobalOptions
 from cli.output import Format, error_console, is_interactive, progress, write
 from lambdas.contract.parameters import Mechanism
+from lambdas.domain.errors import RemediatorError
+from lambdas.domain.plurals import pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,11 +67,30 @@ def migrate(
     names = ", ".join(item.target.key for item in may_start)
     if not yes and not typer.confirm(f"Migrate {names} to {direction} in account {dependencies.environment.account}?", err=True):
         return _write(options, planned, (), [ExitCode.BROKEN])
-    ended = [_run(item, dependencies, apply_trust=apply_trust, retire_trust=retire_trust) for item in may_start]
-    left = [_code(item) for item in planned if item not in may_start]
-    return _write(
-        options, [item for item, _ in ended], [note for _, notes in ended for note in notes], [*left, *(_code(item) for item, _ in ended)]
-    )
+    ended, notes, failed = _run_all(may_start, dependencies, apply_trust=apply_trust, retire_trust=retire_trust)
+    codes = [*(_code(item) for item in planned if item not in may_start), *map(_code, ended), *[ExitCode.BROKEN] * failed]
+    return _write(options, ended, notes, codes)
+
+
+def _run_all(
+    migrations: Sequence[Migration], dependencies: Dependencies, *, apply_trust: bool, retire_trust: bool
+) -> tuple[list[Migration], list[str], bool]:
+    """Carry out one migration after the other, until one fails. Return those that ended, the notes, and whether one failed."""
+    ended: list[Migration] = []
+    notes: list[str] = []
+    for item in migrations:
+        try:
+            done, said = _run(item, dependencies, apply_trust=apply_trust, retire_trust=retire_trust)
+        except RemediatorError as error:
+            if len(migrations) == 1:
+                raise
+            sentence, next_step = describe_error(error)
+            left = len(migrations) - len(ended) - 1
+            notes.append(f"{item.target.key} stopped: {sentence} ({next_step}); {pluralize(left, 'ServiceAccount')} after it did not start")
+            return ended, notes, True
+        ended.append(done)
+        notes += said
+    return ended, notes, False
 
 
 def _blocked(migration: Migration, *, apply_trust: bool) -> bool:
@@ -94,7 +115,7 @@ def _run(planned: Migration, dependencies: Dependencies, *, apply_trust: bool, r
     from lambdas.notifications.escape import plain
 
     prompt = error_console()
-    incident = claim(planned.target, planned.binding.path if planned.binding else None, dependencies)
+    incident = claim(planned.target, planned.binding.path if planned.binding else None, dependencies, takes_own=True)
     outcome, ended = Outcome.INTERRUPTED, planned
     with IncidentLease(incident, dependencies.incidents, dependencies.now) as lease:
         run = MigrationRun(

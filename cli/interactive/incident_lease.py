@@ -32,8 +32,10 @@ class LeaseLost(RemediatorError):
     """Another worker took over the incident during this run, or may have."""
 
 
-def claim(target: ServiceAccountRef, binding_path: str | None, dependencies: Dependencies) -> Incident:
+def claim(target: ServiceAccountRef, binding_path: str | None, dependencies: Dependencies, *, takes_own: bool = False) -> Incident:
     """Open an incident for the caller, or take over one that no one works on.
+
+    With `takes_own`, also one of the caller: a process that was killed cannot release it, and one that still runs notices and stops.
 
     Raises:
         CommandError: another holder works on the incident, or it waits for approval.
@@ -42,7 +44,7 @@ def claim(target: ServiceAccountRef, binding_path: str | None, dependencies: Dep
     existing = dependencies.incidents.get(target)
     if existing is None:
         claimed = dependencies.incidents.claim(new)
-    elif _may_take_over(existing, dependencies):
+    elif _may_take_over(existing, dependencies) or (takes_own and existing.holder == dependencies.caller):
         claimed = dependencies.incidents.take_over(existing, new)
     else:
         claimed = existing

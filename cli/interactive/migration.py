@@ -49,6 +49,7 @@ have changed them moments ago.
 Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency
 """
 POLL_S: Final = 2
+AGENT_POLL_S: Final = 10
 PODS_TIMEOUT: Final = timedelta(minutes=10)
 """Time without progress after which the replacement of pods has failed."""
 MAX_CANARIES: Final = 3
@@ -97,9 +98,7 @@ class MigrationRun:
         """
         former: tuple[StepKind, bool] | None = None
         while True:
-            migration = self._read()
-            if migration.obstacles:
-                raise CommandError(migration.obstacles[0], next_step=self._way_back())
+            migration = self._settled()
             step = next((step for step in migration.remaining if step.kind not in self._skipped), None)
             if step is None:
                 return migration
@@ -113,6 +112,21 @@ class MigrationRun:
 
     def _read(self) -> Migration:
         return read_migration(self._target, self._to, self._dependencies)
+
+    def _settled(self) -> Migration:
+        """The present state, once no node waits for its agent.
+
+        Raises:
+            CommandError: something prevents the next step.
+        """
+        while True:
+            migration = self._read()
+            if migration.obstacles:
+                raise CommandError(migration.obstacles[0], next_step=self._way_back())
+            if not migration.waits_for:
+                return migration
+            self._report("wait", f"the Pod Identity agent is not ready yet on {', '.join(migration.waits_for)}")
+            self._dependencies.sleep(AGENT_POLL_S)
 
     def _way_back(self) -> str:
         where = f"--cluster {self._target.cluster} --service-account {self._target.namespace}/{self._target.name}"
@@ -219,9 +233,7 @@ class MigrationRun:
         """Replace the pods: one first, which must become ready with the new mechanism, then the others."""
         progress_at, former = self._dependencies.now(), -1
         for _ in count():
-            migration = self._read()
-            if migration.obstacles:
-                raise CommandError(migration.obstacles[0], next_step=self._way_back())
+            migration = self._settled()
             if all(step.is_done for step in migration.steps if step.kind is StepKind.PODS):
                 self._prove(migration)
                 return

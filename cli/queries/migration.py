@@ -19,7 +19,7 @@ from lambdas.contract.parameters import Mechanism, ServiceAccountRef, binding_pa
 from lambdas.contract.workloads import KNOWN_ADDONS
 from lambdas.domain.diagnosis.finding import Finding, Link, State
 from lambdas.domain.diagnosis.identity_chain import Diagnosis, diagnose
-from lambdas.domain.diagnosis.links.pod_identity_agent import agent_finding
+from lambdas.domain.diagnosis.links.pod_identity_agent import agent_finding, joining_nodes
 from lambdas.domain.diagnosis.pod_credentials import CredentialSource, credential_source
 from lambdas.domain.planning.role_bounds import account_of, why_outside
 from lambdas.domain.plurals import pluralize
@@ -89,7 +89,8 @@ class TrustChange:
 class Migration:
     """The migration of one ServiceAccount as it stands. Nothing is written while there are `obstacles`.
 
-    `trust` is the change of the trust policy that is needed first. A person makes it, or asks for it.
+    `trust` is the change of the trust policy that is needed first. A person makes it, or asks for it. `waits_for` are nodes that joined
+    recently and have no agent yet: no step is taken before they have one.
     """
 
     to: Mechanism
@@ -98,6 +99,7 @@ class Migration:
     steps: tuple[MigrationStep, ...]
     obstacles: tuple[str, ...]
     trust: TrustChange | None = None
+    waits_for: tuple[str, ...] = ()
 
     @property
     def target(self) -> ServiceAccountRef:
@@ -185,6 +187,7 @@ def plan_migration(snapshot: Snapshot, diagnosis: Diagnosis, to: Mechanism, asso
         steps=tuple(_step(kind, snapshot, binding, to) for kind in ORDER[to]),
         obstacles=tuple(dict.fromkeys(_obstacles(readings))),
         trust=_trust_change(snapshot, chain),
+        waits_for=joining_nodes(_as_if(snapshot, binding, to)) if to is Mechanism.POD_IDENTITY else (),
     )
 
 
@@ -239,7 +242,7 @@ def _association_obstacles(readings: _Readings) -> Iterator[str]:
             " a role of the cluster's account, with this one as target role"
         )
     agent: Finding = agent_finding(_as_if(snapshot, binding, readings.to), "")
-    if agent.state is not State.OK:
+    if agent.state is not State.OK and not joining_nodes(_as_if(snapshot, binding, readings.to)):
         yield agent.sentence.removeprefix("; ")
     if isinstance(associable, Unknown):
         yield f"whether the add-on takes associations was not read: {associable.reason}"

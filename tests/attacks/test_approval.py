@@ -217,6 +217,7 @@ UPDATE = UpdateAssociation(
     old_session_tags=False,
     old_policy="{}",
     token="1",
+    is_rollback=False,
 )
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from lambdas.application.remediation.results import NotificationKey
 from lambdas.domain.assessment.summary import AssessmentSummary
 from lambdas.domain.incidents.details import CountSample, DeletedPod, TimelineEntry
-from lambdas.domain.planning.actions import AnnotateServiceAccount
+from lambdas.domain.planning.actions import AnnotateServiceAccount, UpdateAssociation
 from lambdas.notifications.kind import NotificationKind
 from lambdas.notifications.message_context import ApprovalAnswer
 
@@ -37,6 +37,7 @@ class CarriedState:
     gave_up: bool = False
     is_verified: bool = False
     annotated: AnnotateServiceAccount | None = None
+    associated: UpdateAssociation | None = None
     answer: ApprovalAnswer | None = None
     notified: NotificationKind | None = None
     first_notified_at: datetime | None = None

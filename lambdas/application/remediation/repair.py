@@ -30,6 +30,7 @@ from lambdas.domain.planning.actions import (
     ReplaceStalePods,
     RestartWorkload,
     RestoreAnnotation,
+    UpdateAssociation,
     without_restart,
 )
 from lambdas.domain.planning.planned_binding import PlannedBinding
@@ -106,6 +107,8 @@ def _follow_up(iteration: Iteration, action: Action, position: int, before: Asse
             return _replace_stale_pods(iteration, action, position, before)
         case AnnotateServiceAccount():
             iteration.state.annotated = action
+        case UpdateAssociation():
+            iteration.state.associated = action
     return None
 
 
@@ -193,7 +196,7 @@ def _verify(iteration: Iteration, before: AssessmentSummary) -> None:
     if result.summary:
         state.record_assessment(result.summary, result.at)
     if result.state is VerificationState.VERIFIED:
-        state.is_verified, state.annotated = True, None
+        state.is_verified, state.annotated, state.associated = True, None, None
         notify(iteration, NotificationKind.VERIFIED, verification=result.sentence)
     elif result.state is VerificationState.WORSE:
         _restore(iteration, before.planned_binding)
@@ -208,11 +211,13 @@ def _is_concluded(result: VerificationResult) -> bool:
 
 
 def _restore(iteration: Iteration, before: PlannedBinding) -> None:
-    """Restore the value that our annotation replaced, once. A verified annotation stays."""
-    state, annotated = iteration.state, iteration.state.annotated
+    """Restore what our annotation or our change of an association replaced, once. What was verified stays."""
+    state, annotated, associated = iteration.state, iteration.state.annotated, iteration.state.associated
+    action: Action | None = associated.rollback if associated else None
     if annotated:
-        state.annotated = None
         action = RestoreAnnotation(value=annotated.old_value, ours=annotated.role_arn)
+    if action:
+        state.annotated = state.associated = None
         step = iteration.step(StepPurpose.RESTORE)
         result = iteration.steps.until(step, ActionResult(), partial(iteration.work.apply, action, before), _is_finished, BUSY_SCHEDULE)
         state.record_action(action, result)

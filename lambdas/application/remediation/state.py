@@ -13,7 +13,7 @@ from lambdas.domain.assessment.summary import AssessmentSummary
 from lambdas.domain.diagnosis.finding import Link, State
 from lambdas.domain.incidents.details import CountSample, DeletedPod, TimelineEntry, TimelineEvent
 from lambdas.domain.incidents.incident import Incident, Outcome
-from lambdas.domain.planning.actions import Action, AnnotateServiceAccount
+from lambdas.domain.planning.actions import Action, AnnotateServiceAccount, UpdateAssociation
 from lambdas.domain.verification import is_verified
 from lambdas.notifications.kind import NotificationKind
 from lambdas.notifications.message_context import ApprovalAnswer, MessageContext
@@ -29,10 +29,11 @@ class WorkflowState:
     """The assessments, changes and notifications so far.
 
     `first` and `current` are the first and the latest assessment; `signals` were counted before the latest one. `annotated` is our
-    annotation until it is verified. `notified` is the kind of the latest notification that is no reminder, `first_notified_at` the time of
-    the first one that was sent, and `undelivered` is one that could not be sent. `is_verified` holds from a verified repair to
-    the next repair, `gave_up` from the first failed repair on. `began_at` is the time of this execution's first assessment, and `latest_at`
-    that of its latest step, as far as it is known. `unresolved` are the links that were broken and have not been read as right since.
+    annotation until it is verified, `associated` our change of an association. `notified` is the kind of the latest notification that is
+    no reminder, `first_notified_at` the time of the first one that was sent, and `undelivered` is one that could not be sent.
+    `is_verified` holds from a verified repair to the next repair, `gave_up` from the first failed repair on. `began_at` is the time of this
+    execution's first assessment, and `latest_at` that of its latest step, as far as it is known. `unresolved` are the links that were
+    broken and have not been read as right since.
     """
 
     incident: Incident
@@ -47,6 +48,7 @@ class WorkflowState:
     gave_up: bool = False
     is_verified: bool = False
     annotated: AnnotateServiceAccount | None = None
+    associated: UpdateAssociation | None = None
     answer: ApprovalAnswer | None = None
     notified: NotificationKind | None = None
     first_notified_at: datetime | None = None

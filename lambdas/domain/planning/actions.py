@@ -171,7 +171,8 @@ class CreateAssociation:
 class UpdateAssociation:
     """Change what an association gives, which was read with the old values.
 
-    `addon` owns it; then its record is updated, and EKS restarts the pods of the add-on. `token` makes repeated calls one update.
+    `addon` owns it; then its record is updated, and EKS restarts the pods of the add-on. `token` makes repeated calls one update. A
+    rollback gives it once what it gave before, after pods became worse.
     """
 
     association_id: str
@@ -185,6 +186,7 @@ class UpdateAssociation:
     old_session_tags: bool
     old_policy: str
     token: str
+    is_rollback: bool = False
 
     kind: ClassVar[str] = "update-association"
     done: ClassVar[str] = "pod identity association changed"
@@ -203,6 +205,24 @@ class UpdateAssociation:
     def sentence(self) -> str:
         """The effect, as text."""
         return "change the pod identity association" + (f" through the add-on {self.addon}" if self.addon else "")
+
+    @property
+    def rollback(self) -> "UpdateAssociation":
+        """The action that gives the association what it gave before this one."""
+        return UpdateAssociation(
+            association_id=self.association_id,
+            addon=self.addon,
+            role_arn=self.old_role_arn,
+            target_role_arn=self.old_target_role_arn,
+            session_tags=self.old_session_tags,
+            policy=self.old_policy,
+            old_role_arn=self.role_arn,
+            old_target_role_arn=self.target_role_arn,
+            old_session_tags=self.session_tags,
+            old_policy=self.policy,
+            token=f"{self.token}-rollback",
+            is_rollback=True,
+        )
 
 
 def _settings(role_arn: str, target_role_arn: str | None, *, session_tags: bool, policy: str) -> AssociationSettings:

@@ -48,7 +48,8 @@ def _approved(action: Action) -> list[str | int | None]:
         case CreateAssociation():
             return [action.kind, *_settings(action.wanted)]
         case UpdateAssociation():
-            return [action.kind, action.association_id, action.addon, *_settings(action.wanted), *_settings(action.old)]
+            change = [*_settings(action.wanted), *_settings(action.old)]
+            return [action.kind, action.association_id, action.addon, *change, action.is_rollback]
         case _:
             assert_never(action)
 

@@ -101,6 +101,16 @@ def test_a_caller_takes_over_only_an_abandoned_incident(fakes: Fakes, existing: 
         assert fakes.incidents.get(TARGET) == existing
 
 
+def test_a_migration_takes_over_what_its_caller_left(fakes: Fakes) -> None:
+    """The process that was killed, or that still runs elsewhere, may write nothing more."""
+    former = claim(TARGET, None, fakes.dependencies)
+    with pytest.raises(CommandError):
+        claim(TARGET, None, fakes.dependencies)
+    assert claim(TARGET, None, fakes.dependencies, takes_own=True).id != former.id
+    with pytest.raises(LeaseLost):
+        IncidentLease(former, fakes.incidents, fakes.world.clock).renew()
+
+
 def test_the_next_heartbeat_makes_up_for_a_failed_one(fakes: Fakes) -> None:
     incident = claim(TARGET, None, fakes.dependencies)
     lease = IncidentLease(incident, fakes.incidents, fakes.world.clock)

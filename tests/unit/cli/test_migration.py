@@ -195,6 +195,26 @@ def test_a_webhook_that_learns_of_the_annotation_late_misses_no_pod() -> None:
     assert replaced(world) == NODES
 
 
+def test_a_node_that_joins_is_waited_for_until_its_agent_is_ready() -> None:
+    world, fakes = migrating()
+    cluster = world.clusters["demo"]
+    name, sleep = next(iter(cluster.nodes)), world.sleep
+    cluster.without_agent = {name}
+    young = next(item for item in cluster.pods.values() if item.facts.node == name)
+    young.facts = replace(young.facts, created_at=world.now)
+
+    def agent_comes(seconds: float) -> None:
+        sleep(seconds)
+        cluster.without_agent = set()
+
+    fakes.dependencies = replace(fakes.dependencies, sleep=agent_comes)
+    said: list[str] = []
+    MigrationRun(TARGET, Mechanism.POD_IDENTITY, fakes.dependencies, report=lambda kind, _: said.append(kind), renew=lambda: None).run()
+    ends_with(world, Mechanism.POD_IDENTITY)
+    assert said[0] == "wait"
+    assert world.problems == []
+
+
 def test_the_association_of_an_addon_is_removed_from_its_record() -> None:
     world, fakes = migrating(by_association=True)
     cluster = world.clusters["demo"]

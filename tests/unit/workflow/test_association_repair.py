@@ -9,7 +9,7 @@ import pytest
 
 from lambdas.contract.parameters import Mechanism, binding_path
 from lambdas.domain.snapshot.bindings import BindingValue, Parameter
-from lambdas.domain.snapshot.snapshot import Association
+from lambdas.domain.snapshot.snapshot import Association, PluginError
 from sandbox.simulation.scenario import BOUND
 from tests.over_fakes.scenario_world import BOUND_ROLE, CLUSTER
 from tests.unit.workflow.workflow_run import KEY, OTHER, run_workflow
@@ -111,6 +111,34 @@ def test_an_update_of_the_addon_is_waited_for_and_then_assessed_again() -> None:
     assert done.outcome == "verified"
     assert len(done.run.world.writes) == 1
     assert "2 assess" in map(str, done.steps.done)
+
+
+def test_an_association_that_makes_pods_worse_is_given_what_it_gave_before() -> None:
+    """The role of the binding lacks a call, which the former one did not."""
+
+    def refuse(run: ScenarioRun) -> None:
+        pods = run.world.cluster.pods
+        name = next(iter(pods))
+        run.world.cluster.errors.append(PluginError(call="ec2:CreateNetworkInterface", pod=name, at=run.world.now))
+
+    done = run_workflow({"pod_identity": OTHER}, before={"1 verify": refuse})
+    assert done.writes == ["update", "update"]
+    found = association(done.run)
+    assert found
+    assert (found.id, found.role_arn) == ("a-1", OTHER)
+    assert done.notified[-1] == "needs-action"
+
+
+def test_a_rollback_leaves_an_association_that_was_changed_meanwhile() -> None:
+    theirs = Association(id="a-1", role_arn=f"{OTHER}-x")
+
+    def refuse(run: ScenarioRun) -> None:
+        name = next(iter(run.world.cluster.pods))
+        run.world.cluster.errors.append(PluginError(call="ec2:CreateNetworkInterface", pod=name, at=run.world.now))
+
+    done = run_workflow({"pod_identity": OTHER}, before={"1 verify": refuse, "1 restore": put(theirs)})
+    assert done.writes == ["update"]
+    assert association(done.run) == theirs
 
 
 def test_an_agent_that_a_new_node_waits_for_holds_the_association_back() -> None:

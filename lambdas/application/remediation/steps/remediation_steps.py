@@ -278,16 +278,15 @@ class RemediationSteps(StepContext):
         return f"update {update} of the add-on record {action.addon}"
 
     def _create_association(self, action: CreateAssociation, planned: PlannedBinding) -> str:
-        bound = self.write_check.check_binding(action.role_arn, planned)
-        if found := self.write_check.planned_association(action, bound):
+        if found := self.write_check.planned_association(action, planned):
             return f"association {found.id} exists already"  # by our own call whose answer was lost, or by someone else's equal one
         self._check_holder()
         return f"association {self.readers.eks.create_association(self.incident.target, action.wanted, action.token)} created"
 
     def _update_association(self, action: UpdateAssociation, planned: PlannedBinding, former: ActionResult) -> str:
         """Change the association by its owner: the add-on's record, with the other associations as they are, or directly."""
-        bound, target, eks = self.write_check.check_binding(action.role_arn, planned), self.incident.target, self.readers.eks
-        found = self.write_check.planned_association(action, bound)
+        target, eks = self.incident.target, self.readers.eks
+        found = self.write_check.planned_association(action, planned)
         if found is None or found.settings == action.wanted:
             return f"association {action.association_id} gives the role already"
         if not action.addon:

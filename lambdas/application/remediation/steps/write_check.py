@@ -98,17 +98,21 @@ class WriteCheck:
             raise Conflict(f"add-on {action.addon} was updated after the plan was made")
         return False
 
-    def planned_association(self, action: CreateAssociation | UpdateAssociation, binding: Binding) -> Association | None:
+    def planned_association(self, action: CreateAssociation | UpdateAssociation, planned: PlannedBinding) -> Association | None:
         """The association as the plan saw it; None where the action creates one. The wanted one is returned, too.
+
+        A rollback gives the association what it gave before, which is not what the binding names.
 
         Raises:
             Conflict: it was created, changed or deleted after the plan was made, or the binding asks for something else.
-            PermanentError: the target role is outside the bounds of the deployment.
+            PermanentError: a role is outside the bounds of the deployment.
         """
-        if action.target_role_arn:
-            self._check_bounds(action.target_role_arn)
+        is_rollback = isinstance(action, UpdateAssociation) and action.is_rollback
+        binding = None if is_rollback else self.check_binding(action.role_arn, planned)
+        for role in filter(None, (action.role_arn, action.target_role_arn)):
+            self._check_bounds(role)
         found = next(iter(self.readers.eks.associations(self.target)), None)
-        if action.wanted != desired_settings(binding, found):
+        if binding and action.wanted != desired_settings(binding, found):
             raise Conflict("the association or the binding was changed after the plan was made")
         if found and found.settings == action.wanted:
             return found
