@@ -119,15 +119,17 @@ class WorkflowState:
         """
         if not summary.is_healthy:
             return False
-        return self.is_verified or is_verified(summary) if self.changes else not self.has_unread_fault(summary)
+        return self.is_verified or is_verified(summary) if self.changes else not self.is_undecided(summary)
 
-    def has_unread_fault(self, summary: AssessmentSummary) -> bool:
-        """Whether a link that was broken could not be read now, so that the assessment does not show the end of the fault.
+    def is_undecided(self, summary: AssessmentSummary) -> bool:
+        """Whether nothing is broken any more, and the end of the fault is not shown: a broken link was not read, or a pod is not ready yet.
 
         A refused call is no such link: it is evidence that expires, and nothing shows that the call would succeed now.
         """
+        if not summary.is_healthy or self.changes:
+            return False
         unread = _links_in(summary, State.UNKNOWN) - {Link.PERMISSION_ERRORS}
-        return not unread.isdisjoint(self.unresolved)
+        return summary.counts.pods_ready < summary.counts.pods or not unread.isdisjoint(self.unresolved)
 
     def message_context(
         self, kind: NotificationKind, *, verification: str = "", trouble: str = "", deleted_pod: DeletedPod | None = None

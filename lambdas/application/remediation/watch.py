@@ -32,8 +32,8 @@ CONFIGURED_REASONS: Final = frozenset(
 
 def watch(iteration: Iteration, summary: AssessmentSummary) -> bool:
     """Notify, then assess until something changes. False when the last reminder was sent."""
-    is_unread = summary.is_healthy and iteration.state.has_unread_fault(summary)
-    if not iteration.state.gave_up and not is_unread:  # giving up has sent a notification already, and an unread fault is no news
+    is_news = not iteration.state.gave_up and not iteration.state.is_undecided(summary)  # giving up has sent a notification already
+    if is_news:
         _notify_reason(iteration, summary)
     notify_undelivered(iteration)
     if summary.verdict is Verdict.CLUSTER_GONE:  # nothing fails, and the checker remembers that people were notified
@@ -85,8 +85,8 @@ def _is_changed(result: AssessmentResult, fingerprint: "Fingerprint", state: Wor
         return True
     if result.summary is None or not result.is_current:
         return False
-    if result.summary.is_healthy and state.has_unread_fault(result.summary):
-        return False  # the fault may have ended, or only its evidence cannot be read
+    if state.is_undecided(result.summary):
+        return False
     return state.is_repaired(result.summary) or (not state.gave_up and Fingerprint.of(result.summary) != fingerprint)
 
 

@@ -172,3 +172,16 @@ def test_a_removed_binding_ends_the_repair() -> None:
 
     done = run_workflow(before={"1.1 apply annotate-service-account": unbind})
     assert done.writes == []
+
+
+def test_a_fault_has_not_recovered_while_pods_do_not_start() -> None:
+    def corrected(run: ScenarioRun) -> None:
+        run.world.cluster.working_roles = frozenset({BOUND_ROLE})
+        by_hand(run)
+        run.world.roles[BOUND_ROLE] = RoleFacts(arn=BOUND_ROLE, trust=right_trust(run.world.cluster.facts.issuer or ""))
+        pod = next(iter(run.world.cluster.pods.values()))
+        pod.facts = replace(pod.facts, ready=False, waiting="ContainerCreating")
+
+    done = run_workflow({"trust": "other-subject"}, before={"1 watch 1": corrected}, watches=1)
+    assert "recovered" not in done.notified
+    assert done.run.incidents.get(TARGET) is not None
