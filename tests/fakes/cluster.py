@@ -125,4 +125,4 @@ class FakeClusters:
         self._world = world
 
     def login(self, facts: ClusterFacts) -> FakeCluster:
-        return FakeCluster(self._world, self._world.clusters[facts.name])
+        return FakeCluster(self._world, self._world.clusters.get(facts.name) or InCluster(facts))  # deleted since it was described
