@@ -64,7 +64,7 @@ fmt: $(VENV)/ready ## format the code and fix what can be fixed automatically
 
 .PHONY: unit
 unit: $(VENV)/ready ## test the pure code, and the pipeline over fakes
-	@$(SAY) && $(PYTEST) -n $(if $(PARALLEL),0,2) tests/unit tests/attacks -m "not long and not control_plane" $(LABELLED)
+	@$(SAY) && $(PYTEST) -n $(if $(PARALLEL),0,2) tests/unit tests/attacks tests/simulation -m "not long and not control_plane" $(LABELLED)
 
 .PHONY: attacks
 attacks: $(VENV)/ready ## run every attack of the threat model, and print which of them work
@@ -123,8 +123,16 @@ playground: $(VENV)/ready ## open a shell with a small EKS, for aws, kubectl and
 	@$(BIN)/python -m sandbox.simulation --keep $(SCENARIO) --cluster $(or $(CLUSTER),embedded)
 
 .PHONY: chaos
-chaos: $(VENV)/ready ## run the long chaos tests: faults, crashes and event storms
-	@$(BIN)/python -m tests.chaos
+chaos: $(VENV)/ready ## run the long chaos tests from a random seed (SEED=number repeats it)
+	@$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED))
+
+.PHONY: simulate
+simulate: $(VENV)/ready ## simulate random worlds in virtual time (SEEDS=10000, START=first seed)
+	@$(BIN)/python -m tests.simulation --seeds $(or $(SEEDS),1000) $(if $(START),--start $(START))
+
+.PHONY: sown-faults
+sown-faults: $(VENV)/ready ## measure how soon the simulation finds each sown fault, and write the table of docs/testing.md
+	@$(BIN)/python -m tests.simulation --sown-faults
 
 .PHONY: bench
 bench: $(VENV)/ready ## run the benchmarks against their baselines (QUICK=1 takes two minutes)

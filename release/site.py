@@ -24,7 +24,7 @@ _NAVIGATION: Final = {
     "Deploy": "deploy adopt permissions-to-deploy upgrade prevention many-accounts network bindings-from-terraform cost",
     "Operate": "operate it-does-nothing troubleshooting messages cli preflight runbooks/index events/index",
     "Understand": "understand failure-modes pod-identity incident-reports threat-model performance api-stability glossary",
-    "Contribute": "CONTRIBUTING dependencies control-plane licenses CHANGELOG SECURITY",
+    "Contribute": "CONTRIBUTING testing dependencies control-plane licenses CHANGELOG SECURITY",
 }
 """Heading -> pages in order. Other pages of the folder follow under a heading of their own."""
 

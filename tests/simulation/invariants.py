@@ -1,0 +1,259 @@
+"""The invariants: what must hold after every step, and at the end."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from lambdas.contract.settings import AddonRecord
+from lambdas.domain.incidents.incident import Outcome
+from lambdas.notifications.kind import NotificationKind
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from lambdas.domain.incidents.incident import PastIncident
+    from lambdas.domain.ports import Message
+    from tests.simulation.simulated_world import ClusterState, SimulatedWorld
+
+
+class InvariantViolated(AssertionError):
+    """An invariant does not hold. The text says which one, and what was seen."""
+
+
+MAX_READ_AGE: Final = timedelta(minutes=3)
+"""Age of the binding that a write was made from. Retries of a slow call take the most of it."""
+POD_WRITES: Final = ("cluster.delete_pod", "cluster.restart")
+MAX_UNDONE: Final = 3
+"""Repairs of the annotation within a day after which another writer is assumed to remove it on purpose."""
+MAX_MESSAGES: Final = 24
+"""Messages about one incident: three repairs, three approvals, what happens between them, and the reminders of three days."""
+LATEST_MESSAGE: Final = timedelta(minutes=75)
+"""Age of the assessment that a message rests on: a message is sent again for half an hour while the topics do not answer, and once more
+before the incident is closed."""
+
+
+@dataclass
+class Evidence:
+    """What a process has read before it writes or says something.
+
+    `holder_was_read` says whether the row named the process when it last read it, `assessed_at` is when its latest assessment began.
+    """
+
+    role_read: str | None = None
+    annotation_read: str | None = None
+    mode_read: str = ""
+    read_at: datetime | None = None
+    holder_was_read: bool = False
+    assessed_at: datetime | None = None
+
+
+@dataclass
+class Ledger:
+    """What was written and said, by incident."""
+
+    writes: dict[str, list[str]] = field(default_factory=dict)
+    messages: dict[str, list[str]] = field(default_factory=dict)
+    old_values: dict[str, str | None] = field(default_factory=dict)
+    written_values: dict[str, str | None] = field(default_factory=dict)
+    nodes: dict[str, list[str]] = field(default_factory=dict)
+    verified_writes: dict[str, int] = field(default_factory=dict)
+    opened_at: dict[str, datetime] = field(default_factory=dict)
+    approved: set[str] = field(default_factory=set)
+    last_write_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Write:
+    """One write of ours: by which incident, whether a person made it at the terminal, and what."""
+
+    incident: str
+    cluster: str
+    method: str
+    role: str | None
+    by_person: bool
+    holds: bool
+    is_stopped: bool
+    text: str
+    pod: str = ""
+    value_before: str | None = None
+
+
+def check_write(write: Write, evidence: Evidence, ledger: Ledger, world: SimulatedWorld) -> None:
+    """No write without a binding that allows it, and never two writers.
+
+    Raises:
+        InvariantViolated: one of the two does not hold.
+    """
+    ledger.last_write_at = world.scheduler.now
+    ledger.writes.setdefault(write.incident, []).append(write.text)
+    if not (write.holds or (write.is_stopped and evidence.holder_was_read)):
+        raise InvariantViolated(f"two writers: {write.text}, but the row does not name incident {write.incident}")
+    if write.method == "cluster.restore_annotation":
+        _check_restored(write, ledger)
+        return
+    if evidence.read_at is None or world.scheduler.now - evidence.read_at > MAX_READ_AGE:
+        raise InvariantViolated(f"a write without a binding: {write.text}, and the binding was last read at {evidence.read_at}")
+    if evidence.role_read is None or (write.role is not None and write.role != evidence.role_read):
+        raise InvariantViolated(f"a write without a binding: {write.text}, and the binding named {evidence.role_read}")
+    if evidence.mode_read == "observe" and not write.by_person:
+        raise InvariantViolated(f"a write in mode observe: {write.text}")
+    if evidence.mode_read == "approve" and not write.by_person and write.incident not in ledger.approved:
+        raise InvariantViolated(f"a write without an approval: {write.text}")
+    _check_object(write, evidence, world)
+    _check_canary(write, evidence, ledger, world)
+    ledger.written_values[write.incident] = write.role if write.method == "cluster.apply_annotation" else evidence.annotation_read
+
+
+def _check_object(write: Write, evidence: Evidence, world: SimulatedWorld) -> None:
+    """The object is as it was read, and the setting allows to write it."""
+    if write.method == "cluster.apply_annotation" and write.value_before not in (evidence.annotation_read, write.role):
+        raise InvariantViolated(f"a lost update: {write.text}, and the annotation was {write.value_before}, not {evidence.annotation_read}")
+    if write.method in POD_WRITES and evidence.annotation_read != evidence.role_read:
+        raise InvariantViolated(f"a pod was replaced though its successor gets {evidence.annotation_read}: {write.text}")
+    if write.method == "eks.set_addon_role" and world.settings(write.cluster).addon_record is AddonRecord.NOTIFY_ONLY:
+        raise InvariantViolated(f"a write of the record, which is left to its owner: {write.text}")
+
+
+def _check_canary(write: Write, evidence: Evidence, ledger: Ledger, world: SimulatedWorld) -> None:
+    """One pod before all others: until a successor of ours has the role, only this one is replaced."""
+    deleted = ledger.nodes.setdefault(write.incident, [])
+    is_other_node = write.method == "cluster.delete_pod" and bool(deleted) and write.pod not in deleted
+    if write.method == "cluster.delete_pod":
+        deleted.append(write.pod)
+    created = world.created_by.get(write.incident, [])
+    there = world.clusters[write.cluster].pods if write.cluster in world.clusters else {}
+    if write.method == "cluster.restart" and not created:
+        raise InvariantViolated(f"no canary before a restart: {write.text}")
+    if is_other_node and not any(name in there and there[name].facts.role_arn == evidence.role_read for name in created[:-1]):
+        raise InvariantViolated(f"no canary with the role before other pods: {write.text}")
+
+
+def check_pace(write: Write, past: list[PastIncident], world: SimulatedWorld) -> None:
+    """The limits over history hold: cool-down, repairs in an hour, and repairs that another writer undoes.
+
+    Raises:
+        InvariantViolated: one of them does not hold.
+    """
+    now, settings = world.scheduler.now, world.settings(write.cluster)
+    there = world.clusters.get(write.cluster)
+    repairs = [one for one in past if one.changes and there and one.closed_at >= there.facts.created_at]
+    if write.method == "cluster.restore_annotation" or not repairs:
+        return
+    if (now - max(one.closed_at for one in repairs)).total_seconds() < settings.cooldown_s:
+        raise InvariantViolated(f"a repair within the cool-down: {write.text}")
+    if sum(now - one.closed_at < timedelta(hours=1) for one in repairs) >= settings.max_repairs_per_hour:
+        raise InvariantViolated(f"too many repairs within an hour: {write.text}")
+    ours = [one for one in repairs if "annotate-service-account" in one.changes and one.outcome is not Outcome.INTERRUPTED]
+    if write.method == "cluster.apply_annotation" and len(ours) >= MAX_UNDONE and now - ours[-1].closed_at < timedelta(hours=23):
+        raise InvariantViolated(f"a tug of war: {write.text}, which was set {len(ours)} times before")
+
+
+def _check_restored(write: Write, ledger: Ledger) -> None:
+    if write.value_before != ledger.written_values.get(write.incident):
+        raise InvariantViolated(f"a value of another writer was overwritten: {write.text}, and the annotation was {write.value_before}")
+    if write.incident not in ledger.old_values or ledger.old_values[write.incident] != write.role:
+        known = ledger.old_values.get(write.incident, "nothing of ours")
+        raise InvariantViolated(f"a value was restored that our write had not replaced: {write.text}, and it had replaced {known}")
+
+
+def check_harm(cluster: str, world: SimulatedWorld) -> None:
+    """Never a worse cluster than before by our hand: fewer of the ready pods that we replaced fail than may be unavailable.
+
+    Raises:
+        InvariantViolated: more fail.
+    """
+    there, harmed = world.clusters.get(cluster), world.harmed.get(cluster, {})
+    allowed = max((facts.max_unavailable for facts, _ in there.workloads.values()), default=1) if there else len(harmed)
+    for incident, count in Counter(harmed.values()).items():
+        if count > allowed:
+            pods = sorted(pod for pod, by in harmed.items() if by == incident)
+            raise InvariantViolated(f"a worse cluster by our hand: {pods} of {cluster} were ready before, and {allowed} may fail")
+
+
+def check_message(message: Message, cluster: str, evidence: Evidence, ledger: Ledger, world: SimulatedWorld) -> None:
+    """A message is true: what it says held in the world between the start of its assessment and now.
+
+    Raises:
+        InvariantViolated: it did not hold, or too many messages were sent about one incident.
+    """
+    kind, incident = NotificationKind(message.attributes["outcome"]), message.thread
+    said = ledger.messages.setdefault(incident, [])
+    if said[-1:] != [str(kind)]:  # a message is sent again where the process crashes before it has noted that it was sent
+        said.append(str(kind))
+    if len(said) > MAX_MESSAGES:
+        raise InvariantViolated(f"{len(said)} messages about incident {incident}: {said}")
+    if evidence.assessed_at is None or world.scheduler.now - evidence.assessed_at > LATEST_MESSAGE:
+        raise InvariantViolated(f"a message about the past: {message.subject}, and the assessment began at {evidence.assessed_at}")
+    if world.clusters.get(cluster) is None and not world.states.get(cluster):
+        return
+    states = world.states_since(cluster, evidence.assessed_at)
+    is_verified_since = ledger.verified_writes.get(incident, -1) == len(ledger.writes.get(incident, []))
+    if kind is NotificationKind.REPAIRING:  # another repair begins, which may fail before it writes anything
+        ledger.verified_writes.pop(incident, None)
+    if kind is NotificationKind.VERIFIED:
+        ledger.verified_writes[incident] = len(ledger.writes.get(incident, []))
+    false = _falsehood(kind, message, states, bool(ledger.writes.get(incident))) or _false_words(
+        message, ledger.opened_at[incident], world.scheduler.now, is_verified_since=is_verified_since
+    )
+    if false:
+        raise InvariantViolated(f"a message that is not true: {message.subject!r}, but {false}")
+
+
+def _falsehood(kind: NotificationKind, message: Message, states: list[ClusterState], has_written: bool) -> str:
+    title = json.loads(message.chat)["content"]["title"]
+    unread = _PRECONDITIONS if "Not checked:" in message.text and kind is NotificationKind.VERIFIED else ()
+    if kind in (NotificationKind.VERIFIED, NotificationKind.RECOVERED) and not any(_is_fine(state, unread) for state in states):
+        return f"the cluster was not right: {states[-1].why_wrong}"
+    is_fault = kind in (NotificationKind.REPAIRING, NotificationKind.APPROVAL_REQUESTED, NotificationKind.BLOCKED)
+    if is_fault and all(state.is_right and state.works and not state.record_differs for state in states):
+        return "nothing was wrong"
+    if has_written and any(text in title for text in ("nothing was changed", "recovered without a repair")):
+        return "something was written"
+    if not has_written and "the repair failed" in title:
+        return "nothing was written"
+    if "observe mode" in title and not any(state.mode == "observe" for state in states):
+        return "the mode is not observe"
+    if "without a binding" in title and not any(state.binding is None for state in states):
+        return "there is a binding"
+    return ""
+
+
+def _false_words(message: Message, opened_at: datetime, now: datetime, *, is_verified_since: bool) -> str:
+    if "the repair failed" in message.subject and is_verified_since:
+        return "the repair was verified, and nothing was written since"
+    told, age = re.search(r"not fixed after ((?:\d+ (?:s|min|h|days?) ?)+)", message.subject), (now - opened_at).total_seconds()
+    parts = re.findall(r"(\d+) (s|min|h|d)", told[1]) if told else []
+    if told and sum(int(count) * _SECONDS[unit] for count, unit in parts) < age * 0.8 - 300:
+        return f"the incident is open for {age:.0f} s"
+    return ""
+
+
+_SECONDS: Final = {"s": 1, "min": 60, "h": 3600, "d": 86400}
+
+
+_PRECONDITIONS: Final = ("there is no OIDC provider", "the role does not let the workload in")
+
+
+def _is_fine(state: ClusterState, unread: tuple[str, ...]) -> bool:
+    """Whether a message may say that the identity is right.
+
+    What only the owner can change in the record is not part of it, nor is a precondition of which the message says that it was not read.
+    """
+    return state.is_right or state.why_wrong.startswith(("the add-on record", *unread))
+
+
+def told_person(kinds: list[str]) -> bool:
+    """Whether the latest message about an incident leaves it to a person, or says what it waits for."""
+    waiting = {
+        NotificationKind.NEEDS_ACTION,
+        NotificationKind.BLOCKED,
+        NotificationKind.NOT_APPROVED,
+        NotificationKind.REMINDER,
+        NotificationKind.APPROVAL_REQUESTED,
+    }
+    return bool(kinds) and kinds[-1] in waiting

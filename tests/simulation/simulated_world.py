@@ -1,0 +1,294 @@
+"""The world of a simulation: rolling updates that stop as Kubernetes stops them, and what an observer from outside can tell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import cache
+from typing import TYPE_CHECKING, Final
+
+from lambdas.contract.names import CNI_ADDON, ROLE_ANNOTATION
+from lambdas.contract.parameters import binding_path
+from lambdas.contract.settings import AddonRecord, Settings, read_settings, settings_path
+from lambdas.domain.snapshot.snapshot import PodFacts, WorkloadFacts
+from tests.simulation.scheduler import Scheduler
+from tests.world import CNI_NOT_READY, NAME, NAMESPACE, REGION, InCluster, Pod, World, a_node, described, right_trust, role_arn
+from tests.world.state import _starts
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+    from typing import Any
+
+KEY: Final = (NAMESPACE, NAME)
+
+
+@dataclass(frozen=True)
+class ClusterState:
+    """What an observer from outside sees of one cluster. `is_right`: every link holds, and every reachable pod works with its role.
+
+    `record_differs` is set as well where the record is left to its owner, which is no fault of the identity.
+    """
+
+    exists: bool = True
+    is_right: bool = True
+    binding: str | None = None
+    annotation: str | None = None
+    mode: str = "enforce"
+    works: bool = True
+    record_differs: bool = False
+    why_wrong: str = ""
+
+
+@dataclass
+class SimulatedWorld(World):
+    """A world in virtual time.
+
+    `states` holds each change of each cluster with its time. `harmed` are pods that are not ready, that our own hand has created, and
+    whose predecessor was ready, with the incident that did it. `rolls_ours` are the clusters whose latest rollout an incident has started,
+    with that incident. `replaces_ours` is the incident that replaces pods at this moment, empty where none does. `start_s` is how long a
+    container of a cluster starts, `created_by` are the pods that each incident has created, and on `spoiled` clusters no role works.
+    """
+
+    scheduler: Scheduler = field(default_factory=Scheduler)
+    states: dict[str, list[tuple[datetime, ClusterState]]] = field(default_factory=dict)
+    binding_history: dict[str, list[tuple[datetime, str | None]]] = field(default_factory=dict)
+    harmed: dict[str, dict[str, str]] = field(default_factory=dict)
+    rolls_ours: dict[str, str] = field(default_factory=dict)
+    replaces_ours: str = ""
+    start_s: dict[str, float] = field(default_factory=dict)
+    created_by: dict[str, list[str]] = field(default_factory=dict)
+    spoiled: set[str] = field(default_factory=set)
+
+    def clock(self) -> datetime:
+        return self.scheduler.now
+
+    def sync(self) -> None:
+        """Let the objects of the world carry the time of the scheduler."""
+        self.now = self.scheduler.now
+
+    def add_cluster(self, name: str, description: Mapping[str, Any]) -> None:
+        """Add a cluster to the world."""
+        told = {key: value for key, value in description.items() if key != "start_s"}
+        one = described({**told, "cluster": {"name": name, "issuer": issuer(name), **description.get("cluster", {})}})
+        self.clusters |= one.clusters
+        self.parameters |= one.parameters
+        self.roles |= one.roles
+        self.providers |= one.providers
+        self.clusters[name]
+        self.start_s[name] = float(description.get("start_s", 0.0))
+        self.harmed.setdefault(name, {})
+        self.observe(name)
+
+    # --- roles and bindings
+
+    @staticmethod
+    def good_roles(cluster: str) -> tuple[str, str]:
+        """The roles with which the workload works."""
+        return role_arn(f"{cluster}-vpc-cni"), role_arn(f"{cluster}-new")
+
+    def bound_role(self, cluster: str) -> str | None:
+        """The role of the binding, as the parameter has it now."""
+        found = self.parameters.get(binding_path(cluster, *KEY))
+        return found.value if found else None
+
+    def settings(self, cluster: str) -> Settings:
+        """The settings of the cluster, as the parameters have them now."""
+        prefix = settings_path(cluster)
+        own = tuple((path, parameter.value) for path, parameter in self.parameters.items() if path.startswith(f"{prefix}/"))
+        return _read_settings(own, cluster)
+
+    # --- controllers
+
+    def replace_pod(self, cluster: InCluster, name: str) -> None:
+        """Replace a pod, and note whether our hand has made a ready pod one that is not."""
+        before, known = cluster.pods[name].facts, set(cluster.pods)
+        self.judge_roles(cluster)
+        super().replace_pod(cluster, name)
+        harmed = self.harmed[cluster.facts.name]
+        incident = harmed.pop(name, "") or (self.replaces_ours if before.ready else "")
+        for pod in (cluster.pods[item] for item in list(cluster.pods) if item not in known):
+            self._let_start(cluster, pod)
+            if self.replaces_ours:
+                self.created_by.setdefault(self.replaces_ours, []).append(pod.facts.name)
+            if incident and not pod.facts.ready:
+                harmed[pod.facts.name] = incident
+
+    def _let_start(self, cluster: InCluster, pod: Pod) -> None:
+        """A container that starts needs some time until it is ready."""
+        seconds = self.start_s.get(cluster.facts.name, 0.0)
+        if pod.facts.ready and seconds:
+            pod.facts = replace(pod.facts, ready=False, waiting="ContainerCreating")
+            self.scheduler.after(seconds, lambda: self._restart_containers(cluster))
+
+    def judge_roles(self, cluster: InCluster) -> None:
+        """Let the workload work with the good roles that exist and trust the cluster."""
+        facts, name = cluster.facts, cluster.facts.name
+        trusted = right_trust(facts.issuer or "")
+        good = [role for role in self.good_roles(name) if role in self.roles and self.roles[role].trust == trusted]
+        works = facts.provider_arn in self.providers and name not in self.spoiled
+        cluster.working_roles = frozenset(good if works else ())
+
+    def roll_out(self, cluster: InCluster, key: tuple[str, str], most: int | None) -> None:
+        """Replace outdated pods that are not ready, then ready ones while fewer than `maxUnavailable` pods are unavailable.
+
+        Source: https://github.com/kubernetes/kubernetes/blob/HEAD/pkg/controller/daemon/update.go (rollingUpdate)
+        """
+        self.replaces_ours = self.rolls_ours.get(cluster.facts.name, "")
+        for workload, account in cluster.workloads.values():
+            if account == key and not workload.on_delete:
+                self._roll(cluster, workload, key, most)
+        self.replaces_ours = ""
+
+    def _roll(self, cluster: InCluster, workload: WorkloadFacts, key: tuple[str, str], most: int | None) -> None:
+        theirs = [pod for pod in cluster.pods.values() if pod.service_account == key]
+        behind = [pod for pod in theirs if pod.revision < workload.generation and not pod.facts.deleting]
+        unready = [pod for pod in behind if not pod.facts.ready]
+        for pod in unready[: most or len(unready)]:
+            self.replace_pod(cluster, pod.facts.name)
+        unavailable = sum(not pod.facts.ready for pod in cluster.pods.values() if pod.service_account == key)
+        ready = sorted((pod for pod in behind if pod.facts.ready), key=lambda pod: (pod.facts.created_at, pod.facts.name))
+        for pod in ready[: max(0, workload.max_unavailable - unavailable)]:
+            self.replace_pod(cluster, pod.facts.name)
+
+    def tick(self) -> None:
+        """What the controllers of every cluster do in a while: advance add-on updates and rollouts, and restart crashed containers."""
+        self.sync()
+        for name, cluster in self.clusters.items():
+            for addon in list(cluster.updates):
+                self.advance_update(cluster, addon)
+            self.roll_out(cluster, KEY, cluster.pace)
+            self._restart_containers(cluster)
+            self.observe(name)
+
+    def _restart_containers(self, cluster: InCluster) -> None:
+        self.judge_roles(cluster)
+        for pod in cluster.pods.values():
+            facts = pod.facts
+            starts = not cluster.successors_crash and _starts(cluster, facts.node, facts.role_arn, association=facts.container_credentials)
+            is_starting = facts.waiting == "ContainerCreating" and (
+                self.scheduler.now - facts.created_at
+            ).total_seconds() < self.start_s.get(cluster.facts.name, 0.0)
+            if not facts.ready and not is_starting and not facts.deleting and not cluster.is_lost(facts.node) and starts:
+                pod.facts = replace(facts, ready=True, waiting="")
+                self.harmed[cluster.facts.name].pop(facts.name, None)
+                self._let_node_join(cluster, facts.node)
+            elif facts.waiting == "ContainerCreating" and not is_starting:
+                pod.facts = replace(facts, waiting="CrashLoopBackOff")
+
+    def _let_node_join(self, cluster: InCluster, name: str) -> None:
+        node = cluster.nodes.get(name)
+        if node and node.message == CNI_NOT_READY:
+            cluster.nodes[name] = replace(node, ready=True, reason="KubeletReady", message="kubelet is ready", since=self.now)
+
+    def stamp_template(self, cluster: InCluster) -> None:
+        """Another tool changes the pod template, so that every pod is outdated."""
+        self.rolls_ours.pop(cluster.facts.name, None)
+        for name, (facts, account) in cluster.workloads.items():
+            generation = facts.generation + 1
+            cluster.workloads[name] = (replace(facts, generation=generation, observed_generation=generation), account)
+
+    def join_node(self, cluster: InCluster) -> None:
+        """Add a node that waits for its network plug-in, whose pod is admitted at once."""
+        made = a_node(int(self.number()), ready=False, since=self.now)
+        cluster.nodes[made.name] = made
+        for key, (facts, account) in cluster.workloads.items():
+            cluster.workloads[key] = (replace(facts, desired=facts.desired + 1), account)
+        blank = PodFacts(
+            name=f"blank-{self.number()}",
+            uid="blank",
+            node=made.name,
+            created_at=self.now,
+            role_arn=None,
+            container_credentials=False,
+            ready=False,
+            owner=("DaemonSet", NAME),
+        )
+        cluster.pods[blank.name] = Pod(blank, KEY)
+        self.replace_pod(cluster, blank.name)
+
+    def return_node(self, cluster: InCluster, name: str) -> None:
+        """The kubelet of a lost node reports again: its terminating pods are replaced, the others run as before."""
+        cluster.nodes[name] = (
+            a_node(0, ready=True, since=self.now)
+            if name not in cluster.nodes
+            else replace(cluster.nodes[name], ready=True, reason="KubeletReady", message="kubelet is ready", since=self.now)
+        )
+        for pod in [item for item in cluster.pods.values() if item.facts.node == name]:
+            if pod.facts.deleting:
+                self.replace_pod(cluster, pod.facts.name)
+        self._restart_containers(cluster)
+
+    # --- observing
+
+    def observe(self, name: str) -> None:
+        """Note the state of a cluster, if it has changed."""
+        known, state = self.states.setdefault(name, []), self.state_of(name)
+        if not known or known[-1][1] != state:
+            known.append((self.scheduler.now, state))
+        bound, bindings = self.bound_role(name), self.binding_history.setdefault(name, [])
+        if not bindings or bindings[-1][1] != bound:
+            bindings.append((self.scheduler.now, bound))
+
+    def states_since(self, name: str, since: datetime) -> list[ClusterState]:
+        """Every state of a cluster in the time since then, the one at that time included."""
+        known = self.states.get(name, [])
+        return [state for number, (_, state) in enumerate(known) if number + 1 == len(known) or known[number + 1][0] >= since]
+
+    def state_of(self, name: str) -> ClusterState:
+        """The present state of a cluster, told without the code of the product."""
+        cluster, mode = self.clusters.get(name), str(self.settings(name).mode)
+        bound = self.bound_role(name)
+        if cluster is None:
+            return ClusterState(exists=False, is_right=False, binding=bound, mode=mode, works=False, why_wrong="the cluster is gone")
+        account = cluster.accounts.get(KEY)
+        annotation = account.role_annotations.get(ROLE_ANNOTATION) if account else None
+        why = self._why_wrong(cluster, bound, annotation)
+        pods = [pod.facts for pod in cluster.pods.values() if not cluster.is_lost(pod.facts.node)]
+        works = all(pod.ready for pod in pods)
+        record = cluster.addons.get(CNI_ADDON)
+        return ClusterState(
+            is_right=not why,
+            binding=bound,
+            annotation=annotation,
+            mode=mode,
+            works=works,
+            record_differs=record is not None and record.role_arn != bound,
+            why_wrong=why,
+        )
+
+    def _why_wrong(self, cluster: InCluster, bound: str | None, annotation: str | None) -> str:
+        """The first link that is wrong; empty where each one holds. Without a binding, the parts are only compared with the record."""
+        name, record = cluster.facts.name, cluster.addons.get(CNI_ADDON)
+        wanted = bound or (record.role_arn if record else None)
+        pods = [pod.facts for pod in cluster.pods.values() if not cluster.is_lost(pod.facts.node)]
+        failing = [pod.name for pod in pods if not pod.ready and pod.waiting != "ContainerCreating"]
+        starting = [pod.name for pod in pods if not pod.ready]
+        symptoms = (
+            f"pods that are not ready: {failing}" if failing else "",
+            f"pods that start: {starting}" if starting else "",
+        )
+        if wanted is None:  # nothing says which role the workload should have
+            return next(filter(None, symptoms), "")
+        without = [pod.name for pod in pods if pod.role_arn != wanted]
+        role = self.roles.get(wanted)
+        is_trusted = role is not None and role.trust == right_trust(cluster.facts.issuer or "")
+        is_left_to_owner = self.settings(name).addon_record is AddonRecord.NOTIFY_ONLY
+        links = (
+            f"the annotation is {annotation}" if annotation != wanted else "",
+            f"pods without the role: {without}" if without else "",
+            *symptoms,
+            "" if is_trusted else "the role does not let the workload in",
+            "" if cluster.facts.provider_arn in self.providers else "there is no OIDC provider",
+            f"the add-on record has the role {record.role_arn}" if record and record.role_arn != wanted and not is_left_to_owner else "",
+        )
+        return next(filter(None, links), "")
+
+
+@cache
+def _read_settings(parameters: tuple[tuple[str, str], ...], cluster: str) -> Settings:
+    return read_settings(dict(parameters), cluster)[0]
+
+
+def issuer(cluster: str) -> str:
+    """The OIDC issuer of a cluster."""
+    return f"https://oidc.eks.{REGION}.amazonaws.com/id/{cluster.upper()}"

@@ -1,0 +1,638 @@
+"""Stories: what a seed lets happen to the clusters, in order of time. Each item can be left out, so that a failing story can be shrunk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from functools import cached_property
+from random import Random
+from typing import TYPE_CHECKING, Any, Final
+
+from lambdas.contract.names import CNI_ADDON
+from lambdas.contract.parameters import binding_path
+from lambdas.contract.settings import settings_path
+from lambdas.domain.errors import AccessDenied, Busy, Denial, TransientError
+from lambdas.domain.ports import (
+    CalendarPort,
+    ClusterPort,
+    ClustersPort,
+    EksPort,
+    EventsPort,
+    IamPort,
+    IncidentsPort,
+    NotifierPort,
+    ParametersPort,
+    RemediatorPort,
+)
+from lambdas.domain.snapshot.bindings import Parameter
+from lambdas.domain.snapshot.snapshot import OidcProvider, RoleFacts
+from sandbox.aws import cloudtrail
+from tests.events import event as recorded
+from tests.simulation.simulated_world import KEY
+from tests.unit.node_watcher.audit_records import kubelet_patch, service_account_write, silent_node
+from tests.world import REGION, Update, right_trust, role_arn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from tests.simulation.simulation import Simulation
+    from tests.world import InCluster
+
+FAULTS_FOR_S: Final = 90 * 60
+"""How long things happen. Then the faults stop."""
+SETTLES_FOR_S: Final = 3 * 3600
+"""How long the product gets afterwards: more than its cool-downs, time-outs and lasting limits add up to."""
+CLOSES_FOR_S: Final = 2 * 3600
+"""How long it gets to close its incidents after a person has repaired what was left."""
+MAX_MESSAGES_AFTERWARDS: Final = 4
+"""Messages for each cluster in the last hour before a person acts."""
+
+_PORTS: Final[Mapping[str, type]] = {
+    "parameters": ParametersPort,
+    "eks": EksPort,
+    "iam": IamPort,
+    "cluster": ClusterPort,
+    "clusters": ClustersPort,
+    "incidents": IncidentsPort,
+    "remediator": RemediatorPort,
+    "events": EventsPort,
+    "notifier": NotifierPort,
+    "calendar": CalendarPort,
+}
+METHODS: Final = tuple(f"{name}.{method}" for name, port in _PORTS.items() for method in sorted(vars(port)) if not method.startswith("_"))
+_DENIABLE: Final = ("cluster.", "iam.", "eks.", "clusters.")
+
+
+@dataclass(frozen=True)
+class Item:
+    """One thing that happens: its number in the story, the second, the cluster, and a seed for its details."""
+
+    number: int
+    second: float
+    kind: str
+    cluster: str
+    seed: str
+
+    @property
+    def chance(self) -> Random:
+        """Random numbers for its details."""
+        return Random(self.seed)
+
+    def __str__(self) -> str:
+        return f"{self.number:3}. after {self.second:6.0f} s  {self.kind} {self.cluster}".rstrip()
+
+
+@dataclass(frozen=True)
+class Story:
+    """What happens in one run. `kept` are the numbers of the items that happen; None: every one."""
+
+    seed: int
+    kept: frozenset[int] | None = None
+
+    @cached_property
+    def _chance(self) -> Random:
+        return Random(f"story {self.seed}")
+
+    @cached_property
+    def clusters(self) -> dict[str, dict[str, Any]]:
+        """The clusters, with their descriptions."""
+        return {
+            f"c{number}": _cluster(Random(f"{self.seed} cluster {number}"))
+            for number in range(Random(f"{self.seed} size").choice((1, 1, 2, 3)))
+        }
+
+    @cached_property
+    def hand_over_after(self) -> int | None:
+        """The durable operations after which an execution hands over; None: at the real quota."""
+        return Random(f"{self.seed} operations").choice((None, None, 12, 30, 80))
+
+    @cached_property
+    def stays_broken(self) -> str:
+        """The item that the end of the faults does not undo, so that a person has to; empty where everything is undone."""
+        return Random(f"{self.seed} lasting").choice(("", "", "", *LASTING))
+
+    @cached_property
+    def all_items(self) -> list[Item]:
+        """Every item of the story."""
+        chance = Random(f"{self.seed} items")
+        kinds = chance.choices(list(WEIGHTS), weights=list(WEIGHTS.values()), k=chance.randint(3, 14))
+        kinds = [*(kind for kind in HAZARDS if chance.random() < 0.3), *kinds]
+        names = list(self.clusters)
+        found = []
+        for kind in kinds:
+            second = 0.0 if kind in HAZARDS else chance.uniform(1, FAULTS_FOR_S * 0.8)
+            if chance.random() < 0.3 and found:  # often at the same time as something else
+                second = found[-1][0] + chance.uniform(0, 20) if kind not in HAZARDS else 0.0
+            found.append((second, kind, "" if kind in HAZARDS else chance.choice(names)))
+        ordered = sorted(found)
+        return [Item(number, second, kind, cluster, f"{self.seed} item {number}") for number, (second, kind, cluster) in enumerate(ordered)]
+
+    @property
+    def items(self) -> list[Item]:
+        """The items that happen."""
+        return [item for item in self.all_items if self.kept is None or item.number in self.kept]
+
+    def play(self, simulation: Simulation) -> None:
+        """Let everything happen, stop the faults, and check what must then hold."""
+        for name, description in self.clusters.items():
+            simulation.world.add_cluster(name, description)
+        chance = Random(f"{self.seed} schedule")
+        simulation.sweeps_every_s = chance.choice((300.0, 300.0, 900.0))
+        simulation.sweeps = chance.random() < 0.6
+        simulation.scheduler.after(chance.uniform(0, 300), simulation.sweep)
+        simulation.tick()
+        for item in self.items:
+            simulation.scheduler.after(item.second, lambda item=item: _happen(simulation, item))  # type: ignore[misc]
+        simulation.run_for(FAULTS_FOR_S)
+        self._stop_faults(simulation)
+        simulation.sweeps = False
+        simulation.run_for(1200)
+        simulation.check_signals()
+        self._settle(simulation)
+
+    def _stop_faults(self, simulation: Simulation) -> None:
+        simulation.tell("the faults stop")
+        simulation.hazards.__init__()  # type: ignore[misc]
+        simulation.world.call_faults.clear()
+        simulation.world.sync()
+        for name in self.clusters:
+            _mend(simulation, name)
+        if self.stays_broken:
+            simulation.tell(f"but {self.stays_broken} stays")
+            for name in list(self.clusters)[:1]:
+                HAPPENINGS[self.stays_broken](simulation, name, Random(f"{self.seed} lasting details"))
+
+    def _settle(self, simulation: Simulation) -> None:
+        simulation.sweeps, simulation.sweeps_every_s = True, 1800.0
+        simulation.sweep()
+        simulation.run_for(SETTLES_FOR_S - 3600)
+        late = simulation.scheduler.now
+        simulation.run_for(3600)
+        for name in self.clusters:
+            simulation.check_told(name)
+        simulation.check_quiet(late, MAX_MESSAGES_AFTERWARDS * len(self.clusters))
+        simulation.tell("a person repairs what is left")
+        for name in self.clusters:
+            _mend(simulation, name)
+            _repair_by_hand(simulation, name)
+        simulation.run_for(CLOSES_FOR_S)
+        for name in self.clusters:
+            simulation.check_converged(name)
+
+
+def _cluster(chance: Random) -> dict[str, Any]:
+    """A description of a cluster."""
+    settings = {
+        "mode": chance.choices(("enforce", "approve", "observe"), weights=(8, 3, 1))[0],
+        "restart_by": chance.choice(("restart", "restart", "deletion")),
+        "addon_record": chance.choice(("update", "update", "update", "notify-only")),
+        "cooldown_s": chance.choice(("0", "60", "300", "1800")),
+        "approval_timeout_s": chance.choice(("600", "3600")),
+        "verification_timeout_s": chance.choice(("300", "1200")),
+        "notify_from": "info",
+    }
+    description: dict[str, Any] = {
+        "cluster": {
+            "nodes": chance.choice((2, 3, 4, 6)),
+            "pace": chance.choice((1, 2)),
+            "update_reads": chance.choice((0, 1, 3, 8)),
+            "falls_back": chance.random() < 0.3,
+            "webhook_lag_s": chance.choice((0, 0, 2, 20)),
+        },
+        "settings": settings,
+        "start_s": chance.choice((0, 0, 3, 12)),
+        "workload": {"max_unavailable": chance.choice((1, 1, 2)), "on_delete": chance.random() < 0.1},
+    }
+    if chance.random() < 0.25:
+        description |= {"annotation": None, "pods": {"role": None}}
+    return description
+
+
+# --- what happens -----------------------------------------------------------------------------------------------------------------------
+
+
+def _happen(simulation: Simulation, item: Item) -> None:
+    simulation.tell(f"{item.kind} {item.cluster}".rstrip())
+    simulation.world.sync()
+    HAPPENINGS[item.kind](simulation, item.cluster, item.chance)
+    if item.cluster:
+        simulation.world.observe(item.cluster)
+
+
+def _event(simulation: Simulation, name: str, cluster: str, change: Callable[[dict[str, Any]], None] = lambda _: None) -> None:
+    """Publish a recorded event with this cluster and the present time."""
+    at = cloudtrail.zulu(simulation.scheduler.now)
+    event = recorded(name)
+    event["time"] = at
+    if "eventTime" in event["detail"]:
+        event["detail"]["eventTime"] = at
+    change(event)
+    simulation.publish(event, cluster, name)
+
+
+def _there(simulation: Simulation, name: str) -> InCluster | None:
+    return simulation.world.clusters.get(name)
+
+
+def update_addon(simulation: Simulation, name: str, chance: Random) -> None:
+    """A pipeline updates the add-on without the role, which empties the record and removes the annotation that EKS owns."""
+    cluster = _there(simulation, name)
+    record = cluster.addons.get(CNI_ADDON) if cluster else None
+    if cluster is None or record is None or CNI_ADDON in cluster.updates:
+        return
+    role = record.role_arn if chance.random() < 0.2 else None
+    becomes = replace(record, role_arn=role, status="ACTIVE", version=f"v1.{chance.randint(15, 20)}.{chance.randint(0, 9)}-eksbuild.1")
+    cluster.addons[CNI_ADDON] = replace(record, status="UPDATING")
+    cluster.updates[CNI_ADDON] = Update(becomes, cluster.update_reads, annotates=True)
+    if chance.random() < 0.7:
+        simulation.world.stamp_template(cluster)
+
+    def change(event: dict[str, Any]) -> None:
+        event["detail"]["requestParameters"] = {**event["detail"]["requestParameters"], "name": name, "addonName": CNI_ADDON}
+
+    _event(simulation, "call-update-addon-by-role", name, change)
+    simulation.scheduler.after(
+        90, lambda: _event(simulation, "addon-update-succeeded", name, lambda event: event["detail"].update(clusterName=name))
+    )
+
+
+def _annotate(simulation: Simulation, name: str, role: str | None, manager: str) -> None:
+    cluster = _there(simulation, name)
+    if cluster is None or KEY not in cluster.accounts:
+        return
+    simulation.world.sync()
+    simulation.world.set_annotation(cluster, KEY, role, manager)
+    simulation.world.observe(name)
+    at = simulation.scheduler.now.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    simulation.watch_audit_log(name, service_account_write(at=at))
+
+
+def remove_annotation(simulation: Simulation, name: str, _chance: Random) -> None:
+    """Terraform removes the annotation."""
+    _annotate(simulation, name, None, "Terraform")
+
+
+def change_annotation(simulation: Simulation, name: str, _chance: Random) -> None:
+    """A person sets the annotation to another role."""
+    _annotate(simulation, name, role_arn(f"{name}-wrong"), "kubectl-annotate")
+
+
+def set_annotation(simulation: Simulation, name: str, _chance: Random) -> None:
+    """A person sets the right annotation by hand."""
+    if bound := simulation.world.bound_role(name):
+        _annotate(simulation, name, bound, "kubectl-annotate")
+
+
+def remove_again_and_again(simulation: Simulation, name: str, chance: Random) -> None:
+    """A GitOps tool removes the annotation every few minutes."""
+    every = chance.uniform(60, 900)
+    for number in range(chance.randint(2, 8)):
+        if number * every < FAULTS_FOR_S * 0.2:
+            simulation.scheduler.after(number * every, lambda: _annotate(simulation, name, None, "argocd-controller"))
+
+
+def restart_pods(simulation: Simulation, name: str, _chance: Random) -> None:
+    """A person restarts the workload."""
+    if cluster := _there(simulation, name):
+        simulation.world.stamp_template(cluster)
+
+
+def delete_pod(simulation: Simulation, name: str, chance: Random) -> None:
+    """A person deletes a pod."""
+    cluster = _there(simulation, name)
+    if cluster and cluster.pods:
+        simulation.world.replace_pod(cluster, chance.choice(sorted(cluster.pods)))
+
+
+def _set_parameter(simulation: Simulation, path: str, value: str | None, cluster: str) -> None:
+    parameters = simulation.world.parameters
+    before = parameters.get(path)
+    if value is None:
+        parameters.pop(path, None)
+    else:
+        version = before.version + 1 if before else 1
+        parameters[path] = Parameter(value=value, version=version, changed_at=simulation.scheduler.now)
+    simulation.world.observe(cluster)
+
+    def change(event: dict[str, Any]) -> None:
+        event["detail"] |= {"operation": "Delete" if value is None else "Update", "name": path}
+        event["resources"] = [f"arn:aws:ssm:{REGION}:111122223333:parameter{path}"]
+
+    _event(simulation, "parameter-binding-created", cluster, change)
+
+
+def change_binding(simulation: Simulation, name: str, chance: Random) -> None:
+    """The binding names another good role, or goes back to the first one."""
+    role = chance.choice(simulation.world.good_roles(name))
+    cluster = _there(simulation, name)
+    if cluster:
+        simulation.world.roles.setdefault(role, RoleFacts(arn=role, trust=right_trust(cluster.facts.issuer or "")))
+        _set_parameter(simulation, binding_path(name, *KEY), role, name)
+
+
+def delete_binding(simulation: Simulation, name: str, _chance: Random) -> None:
+    """The binding is deleted."""
+    _set_parameter(simulation, binding_path(name, *KEY), None, name)
+
+
+def change_mode(simulation: Simulation, name: str, chance: Random) -> None:
+    """The mode is changed."""
+    _set_parameter(simulation, settings_path(name, "mode"), chance.choice(("observe", "approve", "enforce")), name)
+
+
+def observe_only(simulation: Simulation, name: str, _chance: Random) -> None:
+    """The mode is set to observe, and the annotation is removed."""
+    _set_parameter(simulation, settings_path(name, "mode"), "observe", name)
+    _annotate(simulation, name, None, "Terraform")
+
+
+def break_trust(simulation: Simulation, name: str, _chance: Random) -> None:
+    """The trust policy names another cluster. No event tells it."""
+    role = simulation.world.bound_role(name)
+    if role in simulation.world.roles:
+        simulation.world.roles[role] = RoleFacts(arn=role, trust=right_trust(f"https://oidc.eks.{REGION}.amazonaws.com/id/OTHER"))
+
+
+def delete_role(simulation: Simulation, name: str, _chance: Random) -> None:
+    """The role is deleted."""
+    simulation.world.roles.pop(simulation.world.bound_role(name) or "", None)
+
+
+def delete_provider(simulation: Simulation, name: str, _chance: Random) -> None:
+    """The OIDC provider is deleted."""
+    if cluster := _there(simulation, name):
+        simulation.world.providers.pop(cluster.facts.provider_arn or "", None)
+
+
+def spoil_role(simulation: Simulation, name: str, _chance: Random) -> None:
+    """No pod starts with any role any more, though everything that can be read is right. Some pods are replaced."""
+    if _there(simulation, name):
+        simulation.world.spoiled.add(name)
+
+
+def let_pods_crash(simulation: Simulation, name: str, _chance: Random) -> None:
+    """No replaced pod starts: its image cannot be pulled."""
+    if cluster := _there(simulation, name):
+        cluster.successors_crash = True
+
+
+def lose_node(simulation: Simulation, name: str, chance: Random) -> None:
+    """A kubelet falls silent."""
+    cluster = _there(simulation, name)
+    ready = sorted(node.name for node in cluster.nodes.values() if node.ready) if cluster else []
+    if cluster and len(ready) > 1:
+        lost = chance.choice(ready)
+        simulation.world.lose_node(cluster, lost)
+        at = simulation.scheduler.now.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        simulation.watch_audit_log(name, silent_node(lost, at=at))
+
+
+def return_node(simulation: Simulation, name: str, _chance: Random) -> None:
+    """Lost nodes come back."""
+    if cluster := _there(simulation, name):
+        for node in [item.name for item in cluster.nodes.values() if item.ready is None]:
+            simulation.world.return_node(cluster, node)
+
+
+def join_node(simulation: Simulation, name: str, _chance: Random) -> None:
+    """A node joins, and reports that its network plug-in is not ready."""
+    if cluster := _there(simulation, name):
+        simulation.world.join_node(cluster)
+        at = simulation.scheduler.now.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        simulation.watch_audit_log(name, kubelet_patch(list(cluster.nodes)[-1], at=at))
+
+
+def stop_webhook(simulation: Simulation, name: str, chance: Random) -> None:
+    """The identity webhook misses pods."""
+    if cluster := _there(simulation, name):
+        cluster.webhook.misses = chance.choice((1, 2, 5, 10**6))
+
+
+def delete_webhook(simulation: Simulation, name: str, _chance: Random) -> None:
+    """The identity webhook is not registered, and a person restarts the workload."""
+    if cluster := _there(simulation, name):
+        cluster.webhook.is_registered = False
+        simulation.world.stamp_template(cluster)
+
+
+def refuse_token(simulation: Simulation, name: str, _chance: Random) -> None:
+    """STS refuses a token of the workload, and CloudTrail tells it."""
+    cluster, role = _there(simulation, name), simulation.world.bound_role(name)
+    if cluster is None or role is None:
+        return
+    break_trust(simulation, name, Random(0))
+    subject = f"system:serviceaccount:{KEY[0]}:{KEY[1]}"
+    event = cloudtrail.refused_token(subject, role_arn=role, provider_arn=cluster.facts.provider_arn or "", region=REGION)
+    event["time"] = event["detail"]["eventTime"] = cloudtrail.zulu(simulation.scheduler.now)
+    simulation.publish(event, name, "refused token")
+
+
+def ask_for_check(simulation: Simulation, name: str, _chance: Random) -> None:
+    """A person asks for a check."""
+
+    def change(event: dict[str, Any]) -> None:
+        event["detail"] = {**event["detail"], "cluster": name}
+        event["detail"].pop("serviceAccount", None)
+
+    _event(simulation, "check-requested-by-person", name, change)
+
+
+def storm(simulation: Simulation, name: str, chance: Random) -> None:
+    """Many events at once."""
+    for number in range(chance.randint(5, 25)):
+        simulation.scheduler.after(number * chance.uniform(0, 2), lambda: ask_for_check(simulation, name, chance))
+
+
+def fix(simulation: Simulation, name: str, _chance: Random) -> None:
+    """A person runs `irsa-remediator fix`."""
+    if _there(simulation, name):
+        simulation.fix(name)
+
+
+def deploy(simulation: Simulation, _name: str, _chance: Random) -> None:
+    """A new version is deployed."""
+    simulation.deploy()
+
+
+def stop_execution(simulation: Simulation, _name: str, _chance: Random) -> None:
+    """A person stops an execution in the console."""
+    simulation.stop_execution()
+
+
+def recreate_cluster(simulation: Simulation, name: str, chance: Random) -> None:
+    """The cluster is deleted, and made anew after a while."""
+    there = simulation.world.clusters.pop(name, None)
+    simulation.world.harmed[name] = {}
+    simulation.world.rolls_ours.pop(name, None)
+    if there is None:
+        return
+
+    def make() -> None:
+        if name in simulation.world.clusters:
+            return
+        simulation.world.sync()
+        there.facts = replace(there.facts, created_at=simulation.scheduler.now - timedelta(minutes=chance.choice((1, 30))))
+        simulation.world.clusters[name] = there
+        for pod in list(there.pods):
+            simulation.world.replace_pod(there, pod)
+        simulation.world.observe(name)
+
+    simulation.scheduler.after(chance.uniform(60, 1500), make)
+
+
+def fail_calls(simulation: Simulation, _name: str, chance: Random) -> None:
+    """Some calls of one method fail, before or after their effect."""
+    for method in chance.sample(METHODS, k=chance.randint(1, 6)):
+        errors: list[Exception] = [TransientError(f"{method}: throttled"), TransientError(f"{method}: timed out", retry_after_s=2)]
+        if method.startswith(_DENIABLE):
+            errors.append(AccessDenied(f"{method}: forbidden", denial=chance.choice(tuple(Denial))))
+        if method == "eks.set_addon_role":
+            errors.append(Busy(f"{method}: an update is running"))
+        error = chance.choice(errors)
+        after = isinstance(error, TransientError) and not isinstance(error, Busy) and chance.random() < 0.4
+        simulation.world.fail(method, error, times=chance.choice((1, 2, 5, 30)), after=after)
+
+
+def take_down(simulation: Simulation, _name: str, chance: Random) -> None:
+    """One service is down for a while."""
+    service = chance.choice(tuple(_PORTS))
+    error = TransientError(f"{service}: no answer")
+    for method in METHODS:
+        if method.startswith(f"{service}."):
+            simulation.world.fail(method, error, times=None)
+
+    def lift() -> None:
+        simulation.world.call_faults = [fault for fault in simulation.world.call_faults if fault.error is not error]
+
+    simulation.scheduler.after(chance.uniform(20, 1800), lift)
+
+
+# --- what goes wrong all the time ---------------------------------------------------------------------------------------------------------
+
+
+def crash_often(simulation: Simulation, _name: str, chance: Random) -> None:
+    """Processes crash after any call."""
+    simulation.hazards.crash = chance.choice((0.002, 0.01, 0.04))
+
+
+def slow_down(simulation: Simulation, _name: str, chance: Random) -> None:
+    """Some calls take many seconds."""
+    simulation.hazards.slow = chance.choice((0.01, 0.05))
+
+
+def delay_events(simulation: Simulation, _name: str, chance: Random) -> None:
+    """Events arrive minutes late and out of order."""
+    simulation.hazards.delay_s = chance.choice((10.0, 120.0, 600.0))
+
+
+def double_events(simulation: Simulation, _name: str, _chance: Random) -> None:
+    """Events arrive twice."""
+    simulation.hazards.double = 0.4
+
+
+def lose_events(simulation: Simulation, _name: str, _chance: Random) -> None:
+    """Events are lost."""
+    simulation.hazards.loss = 0.3
+
+
+def skew_clocks(simulation: Simulation, _name: str, _chance: Random) -> None:
+    """The clock of a person's laptop is minutes wrong."""
+    simulation.hazards.skew_s = 240
+
+
+HAZARDS: Final[Mapping[str, Callable[[Simulation, str, Random], None]]] = {
+    "crashes": crash_often,
+    "slow calls": slow_down,
+    "late events": delay_events,
+    "doubled events": double_events,
+    "lost events": lose_events,
+    "wrong clocks": skew_clocks,
+}
+_WEIGHTED: Final[Mapping[str, tuple[float, Callable[[Simulation, str, Random], None]]]] = {
+    "add-on update without the role": (4, update_addon),
+    "annotation removed": (5, remove_annotation),
+    "annotation changed": (3, change_annotation),
+    "annotation set by hand": (1, set_annotation),
+    "annotation removed again and again": (1, remove_again_and_again),
+    "pods restarted by a person": (3, restart_pods),
+    "pod deleted by a person": (2, delete_pod),
+    "binding changed": (2, change_binding),
+    "binding deleted": (1, delete_binding),
+    "mode changed": (2, change_mode),
+    "observe only": (0.3, observe_only),
+    "trust broken": (1, break_trust),
+    "role deleted": (1, delete_role),
+    "OIDC provider deleted": (0.5, delete_provider),
+    "role spoiled": (1, spoil_role),
+    "pods crash": (1, let_pods_crash),
+    "node lost": (2, lose_node),
+    "node returns": (1, return_node),
+    "node joins": (2, join_node),
+    "webhook misses pods": (1, stop_webhook),
+    "webhook deleted": (0.5, delete_webhook),
+    "token refused": (1, refuse_token),
+    "check asked for": (1, ask_for_check),
+    "storm": (1, storm),
+    "person fixes": (2, fix),
+    "new version": (1, deploy),
+    "execution stopped": (1, stop_execution),
+    "cluster recreated": (0.5, recreate_cluster),
+    "calls fail": (5, fail_calls),
+    "service down": (2, take_down),
+}
+WEIGHTS: Final = {kind: weight for kind, (weight, _) in _WEIGHTED.items()}
+HAPPENINGS: Final[Mapping[str, Callable[[Simulation, str, Random], None]]] = {
+    **HAZARDS,
+    **{kind: do for kind, (_, do) in _WEIGHTED.items()},
+}
+LASTING: Final = (
+    "binding deleted",
+    "observe only",
+    "trust broken",
+    "role deleted",
+    "OIDC provider deleted",
+    "role spoiled",
+    "webhook deleted",
+    "node lost",
+)
+"""What the end of the faults may leave. Each needs a person."""
+
+
+# --- the end of the faults ----------------------------------------------------------------------------------------------------------------
+
+
+def _mend(simulation: Simulation, name: str) -> None:
+    """Undo what no product can repair: lost nodes, roles, the provider, the webhook, the binding and the mode."""
+    world = simulation.world
+    cluster = world.clusters.get(name)
+    if cluster is None:
+        return
+    world.spoiled.discard(name)
+    cluster.successors_crash = False
+    cluster.webhook.misses, cluster.webhook.is_registered = 0, True
+    for role in world.good_roles(name):
+        world.roles[role] = RoleFacts(arn=role, trust=right_trust(cluster.facts.issuer or ""))
+    arn = cluster.facts.provider_arn or ""
+    world.providers[arn] = OidcProvider(arn=arn, client_ids=("sts.amazonaws.com",))
+    if world.bound_role(name) is None:
+        _set_parameter(simulation, binding_path(name, *KEY), world.good_roles(name)[0], name)
+    if str(world.settings(name).mode) == "observe":
+        _set_parameter(simulation, settings_path(name, "mode"), "enforce", name)
+    return_node(simulation, name, Random(0))
+    world.tick()
+
+
+def _repair_by_hand(simulation: Simulation, name: str) -> None:
+    """What a person does: annotation, record, and a restart of every pod that lacks the role."""
+    world, cluster = simulation.world, simulation.world.clusters[name]
+    bound = world.bound_role(name)
+    cluster.updates.clear()
+    if record := cluster.addons.get(CNI_ADDON):
+        cluster.addons[CNI_ADDON] = replace(record, role_arn=bound, status="ACTIVE")
+    if cluster.accounts[KEY].role_annotations.get("eks.amazonaws.com/role-arn") != bound:
+        world.set_annotation(cluster, KEY, bound, "kubectl-annotate")
+    world.sync()
+    cluster.former_annotations.clear()
+    for pod in [item.facts.name for item in cluster.pods.values() if item.facts.role_arn != bound or not item.facts.ready]:
+        world.replace_pod(cluster, pod)
+    world.observe(name)
