@@ -8,6 +8,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 # A bounded run says the same each time, on every machine and however busy it is; `make chaos` looks for new examples at length.
 settings.register_profile("repeatable", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("random", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
 settings.load_profile("repeatable")
 
 SHARE_A_STAGE: Final = frozenset(

@@ -6,6 +6,7 @@ import argparse
 import sys
 import time
 from pathlib import Path
+from random import SystemRandom
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -18,6 +19,8 @@ from tests.chaos.protocol.injected_bugs import INJECTED_BUGS
 from tests.chaos.protocol.search_cases import BOUNDED, LONG, SearchCase
 from tests.chaos.round_result import RoundResult, table, write
 from tests.chaos.sandbox_runs import Disturb, Phase, killing, ran
+from tests.simulation import search
+from tests.simulation.story import Story
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,10 +29,12 @@ HERE: Final = Path(__file__).parent
 REPORT: Final = HERE.parents[1] / "build" / "chaos.json"
 FUZZED: Final = 100_000
 """Cases for each parser."""
+STORIES: Final = 1_000
+"""Stories of the simulation."""
 CRASHED: Final = ("addon-role-missing", "annotation-missing", "annotation-differs")
 
 
-def protocol() -> Iterator[RoundResult]:
+def protocol(_seed: int) -> Iterator[RoundResult]:
     """Every order of every search case, and every injected bug."""
     for name, search_case in {**BOUNDED, **LONG}.items():
         yield _explored(name, search_case)
@@ -65,7 +70,7 @@ def _is_found(name: str) -> bool:
     return False
 
 
-def crashes() -> Iterator[RoundResult]:
+def crashes(_seed: int) -> Iterator[RoundResult]:
     """The process is killed at every checkpoint of each scenario."""
     for scenario in CRASHED:
         for phase in Phase:
@@ -82,7 +87,7 @@ def _telling(name: str, action: str) -> bool:
     return " notify " in name and action == "START"
 
 
-def faults() -> Iterator[RoundResult]:
+def faults(_seed: int) -> Iterator[RoundResult]:
     """Each external system fails in each of its ways."""
     for name, disturb in KUBERNETES.items():
         yield _played(f"kubernetes: {name}", "annotation-missing", disturb)
@@ -110,7 +115,7 @@ def _played(round_name: str, scenario: str, disturb: Disturb, *, most_messages: 
     )
 
 
-def storm() -> Iterator[RoundResult]:
+def storm(_seed: int) -> Iterator[RoundResult]:
     """Thousands of events."""
     yield from event_storms.rounds()
     yield bus_storm.one_fault(500)
@@ -127,41 +132,57 @@ class _Counted:
         self.passed += report.when == "call" and report.passed
 
 
-def _tests(round_name: str, *files: str, note: str, marked: str = "") -> RoundResult:
-    """Run test files as one round, including long tests, or only tests with the mark `marked`."""
+def _tests(round_name: str, *files: str, note: str, seed: int, marked: str = "") -> RoundResult:
+    """Run test files as one round, including long tests, or only tests with the mark `marked`. Generated examples follow the seed."""
     counted, began = _Counted(), time.monotonic()
-    chosen = ["-m", marked] if marked else []
+    chosen = ["--hypothesis-profile=random", f"--hypothesis-seed={seed}", *(["-m", marked] if marked else [])]
     pytest.main(["-q", "--no-header", "-p", "no:cacheprovider", *chosen, *(str(HERE.parent / file) for file in files)], plugins=[counted])
     runs = counted.passed + counted.failed
     return RoundResult(round=round_name, faults=runs, runs=runs, converged=counted.passed, seconds=time.monotonic() - began, note=note)
 
 
-def approval() -> Iterator[RoundResult]:
+def approval(seed: int) -> Iterator[RoundResult]:
     """Approvals that are answered, late, twice, or not at all."""
-    yield _tests("approval", "chaos/test_approval_on_the_sandbox.py", note="one fault each")
+    yield _tests("approval", "chaos/test_approval_on_the_sandbox.py", note="one fault each", seed=seed)
 
 
-def hostile() -> Iterator[RoundResult]:
+def hostile(seed: int) -> Iterator[RoundResult]:
     """Hostile text in every input."""
     for name in fuzzing.PARSERS:
         began = time.monotonic()
         try:
-            fuzzing.fuzzed(name, FUZZED)
+            fuzzing.fuzzed(name, FUZZED, seed)
         except fuzzing.ParserFailed as fell:
             yield RoundResult(
                 round=f"parser: {name}", faults=FUZZED, runs=1, converged=0, seconds=time.monotonic() - began, note=str(fell)[:200]
             )
         else:
             yield RoundResult(round=f"parser: {name}", faults=FUZZED, runs=1, converged=1, seconds=time.monotonic() - began)
-    yield _tests("hostile words, to chat", "chaos/test_hostile_input.py", note="2,000 cases each in the long runs", marked="long")
+    yield _tests("hostile words, to chat", "chaos/test_hostile_input.py", note="2,000 cases in each long run", seed=seed, marked="long")
 
 
-def courses() -> Iterator[RoundResult]:
+def courses(seed: int) -> Iterator[RoundResult]:
     """The long versions of unit tests: crashes of every scenario, generated worlds, parsers."""
-    yield _tests("generated worlds, crashes of every scenario", "unit", note="the unit tests that are marked long", marked="long")
+    yield _tests("generated worlds, crashes of every scenario", "unit", note="unit tests that are marked long", seed=seed, marked="long")
 
 
-ROUNDS: Final[dict[str, Callable[[], Iterator[RoundResult]]]] = {
+def simulated(seed: int) -> Iterator[RoundResult]:
+    """Random stories over the whole product."""
+    began = time.monotonic()
+    played = [search.play(Story(number)) for number in (*search.regression_seeds(), *range(seed, seed + STORIES))]
+    failed = [one for one in played if one.violated]
+    yield RoundResult(
+        round="simulation",
+        faults=sum(len(one.story.items) for one in played),
+        runs=len(played),
+        converged=len(played) - len(failed),
+        seconds=time.monotonic() - began,
+        note=search.replay_command(failed[0].story) if failed else "",
+    )
+
+
+ROUNDS: Final[dict[str, Callable[[int], Iterator[RoundResult]]]] = {
+    "simulation": simulated,
     "protocol": protocol,
     "storm": storm,
     "crashes": crashes,
@@ -175,19 +196,22 @@ ROUNDS: Final[dict[str, Callable[[], Iterator[RoundResult]]]] = {
 def main(arguments: list[str] | None = None) -> int:
     """Run the given rounds, by default all; returns 1 if an invariant was violated."""
     parser = argparse.ArgumentParser(prog="make chaos", description="Faults, crashes, storms and hostile input, at length.")
+    parser.add_argument("--seed", type=int, help="seed of everything that is random (default: a random one, which is printed)")
     parser.add_argument("rounds", nargs="*", default=[], help=f"of {', '.join(ROUNDS)}; all by default")
-    asked = parser.parse_args(arguments).rounds or list(ROUNDS)
+    given = parser.parse_args(arguments)
+    asked, seed = given.rounds or list(ROUNDS), SystemRandom().randrange(10**9) if given.seed is None else given.seed
     if unknown := set(asked) - set(ROUNDS):
         parser.error(f"there is no round {', '.join(sorted(unknown))}; there are {', '.join(ROUNDS)}")
     console, done = Console(highlight=False), []
+    console.print(f"seed {seed}; to repeat this run: make chaos SEED={seed}")
     for name in asked:
-        for round_result in ROUNDS[name]():
+        for round_result in ROUNDS[name](seed):
             mark = "[green]✓[/green]" if round_result.good else "[red]✗[/red]"
             console.print(f"{mark} {round_result.round}  [dim]{round_result.seconds:.1f} s  {round_result.note}[/dim]")
             done.append(round_result)
-    console.print(table(done))
     write(done, REPORT)
-    console.print(f"[dim]written to {REPORT.relative_to(HERE.parents[1])}[/dim]")
+    console.print(f"[dim]seed {seed}, written to {REPORT.relative_to(HERE.parents[1])}[/dim]")
+    console.print(table(done))
     return 0 if all(item.good for item in done) else 1
 
 
