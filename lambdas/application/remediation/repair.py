@@ -102,7 +102,7 @@ def _follow_up(iteration: Iteration, action: Action, position: int, before: Asse
     """Wait for the effect of an action that takes time. Returns what failed, or None."""
     match action:
         case ReplaceCanaryPod():
-            return _follow_canary(iteration, _canary(action, before), position)
+            return _follow_canary(iteration, _canary(action, before), position, before)
         case ReplaceStalePods():
             return _replace_stale_pods(iteration, action, position, before)
         case AnnotateServiceAccount():
@@ -113,10 +113,10 @@ def _follow_up(iteration: Iteration, action: Action, position: int, before: Asse
 
 
 def _canary(action: ReplaceCanaryPod, before: AssessmentSummary) -> Canary:
-    return Canary(action=action, must_be_ready=_all_pods_work(before), binding=before.planned_binding)
+    return Canary(action=action, must_be_ready=before.counts.pods_ready > 0, binding=before.planned_binding)
 
 
-def _follow_canary(iteration: Iteration, canary: Canary, position: int) -> ActionResult | None:
+def _follow_canary(iteration: Iteration, canary: Canary, position: int, before: AssessmentSummary) -> ActionResult | None:
     step = iteration.step(StepPurpose.CHECK_CANARY, position=position)
     result = iteration.steps.until(step, CanaryResult(), partial(iteration.work.check_canary, canary), _is_judged, CANARY_SCHEDULE)
     iteration.state.record(TimelineEvent.CANARY_REPLACEMENT, result.message, result.at)
@@ -125,8 +125,10 @@ def _follow_canary(iteration: Iteration, canary: Canary, position: int) -> Actio
             return None
         case CanaryState.NODE_LOST:
             return ActionResult(state=ActionState.CONFLICT, message=result.message)
-        case CanaryState.NOT_READY:
+        case CanaryState.NOT_READY if _all_pods_work(before):
             _restore(iteration, canary.binding)
+        case CanaryState.NOT_READY:
+            pass  # something failed before, so that the former annotation is no better
         case CanaryState.WAITING:
             minutes = CANARY_SCHEDULE.timeout_s // 60
             result = replace(result, message=f"pod {canary.action.pod} was replaced, and no successor was ready within {minutes} minutes")

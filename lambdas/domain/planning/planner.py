@@ -11,6 +11,7 @@ from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.diagnosis.finding import READABLE_PRECONDITIONS, Finding, Link, State
 from lambdas.domain.diagnosis.identity_chain import Diagnosis
 from lambdas.domain.diagnosis.links.annotation import annotation_changed_at, sort_by_age, stale_pods, uses_pod_identity
+from lambdas.domain.diagnosis.node_readiness import not_ready_otherwise, waiting_for_cni
 from lambdas.domain.diagnosis.pod_credentials import was_admitted_with
 from lambdas.domain.diagnosis.verdict import REPAIRABLE, Verdict
 from lambdas.domain.planning.actions import (
@@ -207,14 +208,14 @@ def _first_pod_of_rollout(snapshot: Snapshot, workload: WorkloadFacts) -> dateti
 
 
 def _choose_canary(snapshot: Snapshot, stale: tuple[PodFacts, ...]) -> PodFacts:
-    """A stale pod on a NotReady node, where replacing it costs nothing; else the oldest stale pod."""
-    return next(iter(not_ready_first(snapshot, stale)))
+    """A stale pod on a node that waits for the CNI, where replacing it costs nothing; else the oldest one on a Ready node.
 
-
-def not_ready_first(snapshot: Snapshot, pods: Iterable[PodFacts]) -> list[PodFacts]:
-    """Pods on NotReady nodes before the others, each group oldest first."""
-    unready = {node.name for node in snapshot.nodes if not node.ready} if isinstance(snapshot.nodes, tuple) else set()
-    return sorted(sort_by_age(pods), key=lambda pod: pod.node not in unready)
+    On a node that is not Ready for another cause, a successor may not become ready with the right role either.
+    """
+    nodes = snapshot.nodes if isinstance(snapshot.nodes, tuple) else ()
+    waiting = {node.name for node in waiting_for_cni(nodes)}
+    otherwise = {node.name for node in not_ready_otherwise(nodes)}
+    return min(sort_by_age(stale), key=lambda pod: (pod.node not in waiting, pod.node in otherwise))
 
 
 def _timestamp(time: datetime) -> str:

@@ -227,6 +227,16 @@ def test_terminating_pods_are_neither_counted_nor_canaries() -> None:
     assert made.actions[0].pod == "aws-node-01"
 
 
+def test_the_canary_is_not_on_a_node_with_another_fault() -> None:
+    """A successor there may not become ready with the right role either, and would stop the repair of the others."""
+    some = everything(pods=pods(3, None), workload=workload(desired=3), nodes=nodes(3))
+    assert isinstance(some.nodes, tuple)
+    full = replace(some.nodes[0], ready=False, reason="KubeletNotReady", message="kubelet has disk pressure", pressures=("DiskPressure",))
+    canary = planned(replace(some, nodes=(full, *some.nodes[1:]))).actions[1]
+    assert isinstance(canary, ReplaceCanaryPod)
+    assert canary.node == some.nodes[1].name
+
+
 def test_the_canary_is_a_pod_on_a_node_that_is_not_ready() -> None:
     snapshot = everything(pods=some_pods(*[None] * 15), nodes=nodes(15, unready=2))
     canary = planned(snapshot).actions[1]

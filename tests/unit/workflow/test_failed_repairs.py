@@ -128,6 +128,24 @@ def test_a_canary_that_does_not_become_ready_rolls_the_annotation_back() -> None
     assert done.notified == ["repairing", "needs-action"]
 
 
+def test_a_canary_that_does_not_become_ready_spares_the_pods_that_work() -> None:
+    """One node fails on the node role, and no simulation shows that the release does not start with the role either."""
+
+    def most_work(run: ScenarioRun) -> None:
+        run.world.fail("iam.simulate", AccessDenied("simulate: 403", denial=Denial.FORBIDDEN), times=None)
+        nodes = run.world.cluster.nodes
+        for pod in list(run.world.cluster.pods.values())[:5]:
+            pod.facts = replace(pod.facts, ready=True)
+            nodes[pod.facts.node] = replace(nodes[pod.facts.node], ready=True, message="kubelet is ready")
+
+    release = {"addon_version": "v1.22.1-eksbuild.1", "role_lacks": ("ec2:DescribeSecurityGroups",)}
+    done = run_workflow({"nodes": 6, "annotation": None, **release}, first=most_work)
+    assert done.writes == ["annotate", "delete"]
+    assert sum(pod.facts.ready for pod in done.run.world.cluster.pods.values()) == 5
+    assert done.annotation == BOUND_ROLE, "the former state had the fault, too"
+    assert "does not become ready; the other pods were not replaced" in done.run.notifier.sent[-1].text
+
+
 def hold_successors(run: ScenarioRun, held: list[Pod]) -> None:
     """Let the controller create no pod. `held` receives the deleted pods."""
     run.world.replace_pod = lambda cluster, name: held.append(cluster.pods.pop(name))  # type: ignore[method-assign]

@@ -14,14 +14,14 @@ SHORT_PAUSES_S: Final = (0.05, 0.05, 0.05, 0.05, 0.1, 0.1, 0.15, 0.25, 0.4, 0.4,
 """Pauses between the polls within one step. A successor usually appears within a second, and a durable wait takes at least that long."""
 MAX_REPLACEMENTS: Final = 3
 READY_CHECKS: Final = 12
-"""Steps (up to ten seconds apart) within which a successor has to become ready where its predecessor was ready."""
+"""Steps (up to ten seconds apart) within which a successor has to become ready."""
 LOST_NODE_CHECKS: Final = 4
 """Steps without progress after which the nodes are read: a pod on a lost node is never replaced."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Canary:
-    """The replaced pod, and whether all pods worked before: only then does its successor have to become ready.
+    """The replaced pod, and whether its successor has to become ready: where pods work that the next step would replace.
 
     `binding` is the binding of the plan.
     """
@@ -52,7 +52,7 @@ def judge(canary: Canary, pod: PodFacts | None, former: CanaryResult, at: dateti
     if pod.ready or not canary.must_be_ready:
         return replace(result, state=CanaryState.HAS_ROLE, message=f"{pod.name} has the role")
     if former.checks >= READY_CHECKS:
-        message = f"{pod.name} has the role but does not become ready, and its predecessor was ready"
+        message = f"{pod.name} has the role but does not become ready; the other pods were not replaced"
         return replace(result, state=CanaryState.NOT_READY, message=message)
     return replace(result, message=f"{pod.name} has the role and is starting")
 
