@@ -60,16 +60,17 @@ def mode(request: pytest.FixtureRequest, control_plane: ControlPlane) -> Iterato
         admin.apply(admission.path_of(manifest), manifest, manager="administrator")
     if installed:
         admin.ask("DELETE", aws_node.SERVICE_ACCOUNT)
-        eventually(lambda: _is_in_force(admin, wanted))
+        eventually(lambda: _effects(admin) == (True, wanted is Mode.GUARD))
     yield wanted
     for manifest in reversed(installed):
         admin.delete(admission.path_of(manifest))
+    eventually(lambda: _effects(admin) == (False, False))
 
 
-def _is_in_force(admin: ApiClient, mode: Mode) -> bool:
+def _effects(admin: ApiClient) -> tuple[bool, bool]:
+    """Whether a created ServiceAccount without a role causes a warning, and whether it is completed. It is a dry run."""
     answer = admin.ask("POST", aws_node.SERVICE_ACCOUNTS, aws_node.service_account(), query={"dryRun": "All"})
-    is_guarded = aws_node.ROLE_KEY in answer.body["metadata"].get("annotations", {})
-    return "warning" in answer.headers and is_guarded is (mode is Mode.GUARD)
+    return "warning" in answer.headers, aws_node.ROLE_KEY in answer.body["metadata"].get("annotations", {})
 
 
 @pytest.fixture(scope="module")
