@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from cli.queries.incidents import incident_timeline
 from cli.views.chart import draw_chart
-from cli.views.html_page import html_page, to_html
+from cli.views.html_page import html_page, html_table, to_html, unbroken
 from lambdas.domain.incidents.details import TimelineEvent
 from lambdas.domain.incidents.incident import Outcome
 from lambdas.domain.planning.actions import DONE
@@ -19,7 +19,7 @@ from lambdas.notifications.escape import plain
 from lambdas.notifications.time_text import duration, seconds_between
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
 
     from lambdas.contract.environment import Environment
@@ -50,10 +50,11 @@ def incident_page(incident: PastIncident, environment: Environment) -> str:
             f"<h1>{to_html(title)}</h1>",
             f'<p class="lead"><span class="outcome {incident.outcome.value}">{incident.outcome.value}</span> after {to_html(took)}</p>',
             _cause(incident),
+            _left_to_do(incident),
+            _notifications(incident, environment),
             _chart_section(rows, numbers, incident.details.samples),
             _facts(incident),
             _timeline_section(rows, numbers),
-            *_manual_changes(incident),
             _footer(incident, environment),
         ),
     )
@@ -121,12 +122,23 @@ def _timeline_row(row: TimelineRow, number: int | None) -> str:
     return f'<tr><td class="time">{at}</td><td class="time">{to_html(row.after)}</td><td>{badge}</td><td>{to_html(row.text)}</td></tr>'
 
 
-def _manual_changes(incident: PastIncident) -> Iterator[str]:
+def _left_to_do(incident: PastIncident) -> str:
     """Return the changes that a person has to make, with their line breaks, to be copied."""
     remedies = incident.details.remedies
-    if remedies:
-        body = "".join(f"<pre>{escape(chr(10).join(map(plain, remedy.splitlines())))}</pre>" for remedy in remedies)
-        yield f"<h2>Manual changes</h2>{body}"
+    body = "".join(f"<pre>{escape(chr(10).join(map(plain, remedy.splitlines())))}</pre>" for remedy in remedies)
+    is_over = incident.outcome in (Outcome.VERIFIED, Outcome.RECOVERED)
+    none = "Nothing is known to be left." if is_over else "The incident was closed with a fault: the runbook says what to do."
+    return f"<h2>What is left to do</h2>{body or f'<p>{none}</p>'}"
+
+
+def _notifications(incident: PastIncident, environment: Environment) -> str:
+    """Return which notifications the topics accepted, and when. Whether a person has read one is not known."""
+    topics = {"chat": environment.chat_topic_arn, "people": environment.people_topic_arn}
+    names = [f"the topic {arn.rsplit(':', 1)[-1]} ({name})" for name, arn in topics.items() if arn]
+    receivers = to_html(" and ".join(names) or "no topic is known")
+    rows = [(unbroken(_utc(record.at)) if record.at else "", to_html(record.kind), receivers) for record in incident.details.notifications]
+    table = html_table(("UTC", "notification", "accepted by"), rows) if rows else "<p>No notification is recorded.</p>"
+    return f"<h2>Who was told when</h2>{table}"
 
 
 def _footer(incident: PastIncident, environment: Environment) -> str:

@@ -47,6 +47,7 @@ small{color:var(--dim)}code{font:.85em/1.4 ui-monospace,SFMono-Regular,Menlo,Con
 .cards td{font-size:.92rem}summary{cursor:pointer}
 footer{margin-top:2.5rem;color:var(--dim);font-size:.85rem}
 @media screen and (max-width:44rem){main{padding:1.25rem .9rem 3rem}h1{font-size:1.35rem}
+figure{overflow-x:auto}.chart{min-width:34rem}
 .cards thead{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}.cards,.cards tbody{display:block}
 .cards tr{display:block;padding:.5rem 0;border-bottom:1px solid var(--line)}.cards td.empty{display:none}
 .cards td{display:grid;grid-template-columns:7.5rem minmax(0,1fr);gap:.6rem;padding:.15rem 0;border:0}

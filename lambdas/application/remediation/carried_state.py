@@ -5,7 +5,7 @@ from datetime import datetime
 
 from lambdas.application.remediation.results import NotificationKey
 from lambdas.domain.assessment.summary import AssessmentSummary
-from lambdas.domain.incidents.details import CountSample, DeletedPod, TimelineEntry
+from lambdas.domain.incidents.details import CountSample, DeletedPod, NotificationRecord, TimelineEntry
 from lambdas.domain.planning.actions import AnnotateServiceAccount, UpdateAssociation
 from lambdas.notifications.kind import NotificationKind
 from lambdas.notifications.message_context import ApprovalAnswer
@@ -41,5 +41,6 @@ class CarriedState:
     answer: ApprovalAnswer | None = None
     notified: NotificationKind | None = None
     first_notified_at: datetime | None = None
+    notifications: tuple[NotificationRecord, ...] = ()
     undelivered: UndeliveredNotification | None = None
     unresolved: tuple[int, ...] = ()

@@ -3,7 +3,7 @@
 from lambdas.application.remediation.results import DeliveryState, NotificationKey, NotificationResult
 from lambdas.application.remediation.state import Iteration, WorkflowState
 from lambdas.application.workflow_steps import NOTIFY_SCHEDULE, StepPurpose
-from lambdas.domain.incidents.details import DeletedPod
+from lambdas.domain.incidents.details import DeletedPod, NotificationRecord
 from lambdas.notifications.kind import NotificationKind
 
 
@@ -22,7 +22,7 @@ def notify(
     step = iteration.step(StepPurpose.NOTIFY, f"{kind} {part}".strip())
     result = iteration.steps.once(step, lambda: iteration.work.notify(key, context), NotificationResult)
     state.undelivered = None if result.is_settled else (key, context)
-    _record_time(state, result)
+    _record_delivery(state, kind, result)
     if result.state is not DeliveryState.SKIPPED and kind is not NotificationKind.REMINDER:
         state.notified = kind
 
@@ -35,12 +35,13 @@ def notify_undelivered(iteration: Iteration) -> None:
             step, initial, lambda _: iteration.work.notify(*undelivered), lambda sent: sent.is_settled, NOTIFY_SCHEDULE
         )
         iteration.state.undelivered = None if result.is_settled else undelivered
-        _record_time(iteration.state, result)
+        _record_delivery(iteration.state, undelivered[1].kind, result)
 
 
-def _record_time(state: WorkflowState, result: NotificationResult) -> None:
+def _record_delivery(state: WorkflowState, kind: NotificationKind, result: NotificationResult) -> None:
     if result.state is DeliveryState.SENT:
         state.first_notified_at = state.first_notified_at or result.at
+        state.notifications.append(NotificationRecord(kind=kind, at=result.at))
 
 
 def give_up(iteration: Iteration, trouble: str, deleted_pod: DeletedPod | None = None) -> None:

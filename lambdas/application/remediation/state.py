@@ -11,7 +11,7 @@ from lambdas.application.remediation.steps.remediation_steps import RemediationS
 from lambdas.application.workflow_steps import StepId, StepPurpose, Steps
 from lambdas.domain.assessment.summary import AssessmentSummary
 from lambdas.domain.diagnosis.finding import Link, State
-from lambdas.domain.incidents.details import CountSample, DeletedPod, TimelineEntry, TimelineEvent
+from lambdas.domain.incidents.details import CountSample, DeletedPod, NotificationRecord, TimelineEntry, TimelineEvent
 from lambdas.domain.incidents.incident import Incident, Outcome
 from lambdas.domain.planning.actions import Action, AnnotateServiceAccount, UpdateAssociation
 from lambdas.domain.verification import is_verified
@@ -19,7 +19,9 @@ from lambdas.notifications.kind import NotificationKind
 from lambdas.notifications.message_context import ApprovalAnswer, MessageContext
 
 AS_THEY_ARE: Final = tuple(
-    item.name for item in fields(CarriedState) if item.name not in ("iteration", "timeline", "samples", "changes", "undelivered")
+    item.name
+    for item in fields(CarriedState)
+    if item.name not in ("iteration", "timeline", "samples", "changes", "notifications", "undelivered")
 )
 """The fields of a carried state that are equal to those of the workflow's state."""
 
@@ -52,6 +54,7 @@ class WorkflowState:
     answer: ApprovalAnswer | None = None
     notified: NotificationKind | None = None
     first_notified_at: datetime | None = None
+    notifications: list[NotificationRecord] = field(default_factory=list)
     undelivered: tuple[NotificationKey, MessageContext] | None = None
     began_at: datetime | None = None
     latest_at: datetime | None = None
@@ -62,6 +65,7 @@ class WorkflowState:
         """The state that the execution before this one has handed over."""
         state = cls(incident, **{name: getattr(carried, name) for name in AS_THEY_ARE})
         state.timeline, state.samples, state.changes = list(carried.timeline), list(carried.samples), list(carried.changes)
+        state.notifications = list(carried.notifications)
         if undelivered := carried.undelivered:
             key = undelivered.key
             context = state.message_context(
@@ -83,6 +87,7 @@ class WorkflowState:
             timeline=tuple(self.timeline[-MAX_ENTRIES:]),
             samples=tuple(self.samples[-MAX_ENTRIES:]),
             changes=tuple(self.changes),
+            notifications=tuple(self.notifications[-MAX_ENTRIES:]),
             undelivered=undelivered,
             **{name: getattr(self, name) for name in AS_THEY_ARE},
         )
@@ -164,6 +169,7 @@ class WorkflowState:
             samples=tuple(self.samples),
             changes=tuple(self.changes),
             first_notified_at=self.first_notified_at,
+            notifications=tuple(self.notifications),
         )
 
     def _assessments(self) -> tuple[AssessmentSummary, AssessmentSummary]:

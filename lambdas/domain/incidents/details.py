@@ -49,13 +49,21 @@ class CountSample:
 
 
 @dataclass(frozen=True, kw_only=True)
+class NotificationRecord:
+    """A notification that the topics accepted. `kind` is a `NotificationKind`; `at` is aware UTC, None where it is not known."""
+
+    kind: str
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class IncidentDetails:
     """The details of a closed incident, a few kilobytes: texts of the first assessment, the timeline, and the counts.
 
     `broken` are the titles and sentences of the broken links. `actor` is who changed the identity, and how, where that is known.
     `unproven` is what the last assessment did not show about the role, so that an outcome claims no more than was read.
     `first_notified_at` is the time of the first notification that was sent, approval requests aside; None where none was, or where an older
-    release closed the incident.
+    release closed the incident. `notifications` are all of them, approval requests aside, in their order.
     """
 
     sentence: str = ""
@@ -68,6 +76,7 @@ class IncidentDetails:
     timeline: tuple[TimelineEntry, ...] = ()
     samples: tuple[CountSample, ...] = ()
     first_notified_at: datetime | None = None
+    notifications: tuple[NotificationRecord, ...] = ()
 
 
 NO_DETAILS = IncidentDetails()

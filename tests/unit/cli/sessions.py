@@ -24,7 +24,7 @@ from lambdas.contract.settings import settings_path
 from lambdas.contract.stack_checks import CheckId
 from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.errors import AccessDenied, Denial, TransientError
-from lambdas.domain.incidents.details import CountSample, IncidentDetails, TimelineEntry
+from lambdas.domain.incidents.details import CountSample, IncidentDetails, NotificationRecord, TimelineEntry
 from lambdas.domain.incidents.incident import Incident, Outcome, PastIncident
 from lambdas.domain.snapshot.bindings import Parameter
 from lambdas.domain.snapshot.snapshot import AddonFacts, Association, RoleFacts, ServiceAccountFacts
@@ -82,6 +82,10 @@ def past(name: str = "7f3a9c21e5d0", **changes: Any) -> PastIncident:
             versions=("Kubernetes 1.28", "vpc-cni v1.15.1-eksbuild.1"),
             timeline=lines(),
             samples=samples(),
+            notifications=(
+                NotificationRecord(kind="repairing", at=NOON - timedelta(hours=3)),
+                NotificationRecord(kind="verified", at=NOON - timedelta(hours=3) + timedelta(seconds=91)),
+            ),
         ),
     }
     return PastIncident(id=name, target=TARGET, **{**fields, **changes})

@@ -76,8 +76,17 @@ def test_the_page_contains_the_whole_incident() -> None:
         "annotation set · all pods restarted",
         "aws-node restarts, 2 at a time",
         "Runbook addon-role-missing",
+        "What is left to do",
+        "Who was told when",
+        "2026-01-01 09:01:31 UTC",
     ):
         assert text in words
+
+
+def test_the_page_names_no_recipient_that_is_not_recorded() -> None:
+    text = incident_page(past(outcome=Outcome.NEEDS_ACTION, details=details(notifications=(), remedies=())), ENVIRONMENT)
+    assert "No notification is recorded." in text
+    assert "closed with a fault" in text
 
 
 def test_the_page_has_no_external_resource_and_no_script() -> None:

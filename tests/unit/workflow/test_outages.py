@@ -58,6 +58,8 @@ def test_history_has_the_time_of_the_first_notification_that_was_sent() -> None:
     (past,) = (done := run_workflow()).run.incidents.closed
     assert done.notified == ["repairing", "verified"]
     assert past.details.first_notified_at is not None
+    assert past.details.notifications[0].at == past.details.first_notified_at
+    assert past.details.notifications[-1].kind == "verified"
     actions = [entry.at for entry in past.details.timeline if entry.event == "annotate-service-account" and entry.at]
     assert past.opened_at <= past.details.first_notified_at <= actions[0] <= past.closed_at
 

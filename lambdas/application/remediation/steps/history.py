@@ -6,7 +6,7 @@ from typing import Final
 
 from lambdas.domain.assessment.history_details import history_details
 from lambdas.domain.assessment.summary import AssessmentSummary
-from lambdas.domain.incidents.details import CountSample, TimelineEntry
+from lambdas.domain.incidents.details import CountSample, NotificationRecord, TimelineEntry
 from lambdas.domain.incidents.incident import Incident, Outcome, PastIncident
 
 MAX_ENTRIES: Final = 200
@@ -25,6 +25,7 @@ class IncidentRecord:
     samples: tuple[CountSample, ...] = ()
     changes: tuple[str, ...] = ()
     first_notified_at: datetime | None = None
+    notifications: tuple[NotificationRecord, ...] = ()
 
 
 def past_incident(incident: Incident, record: IncidentRecord, closed_at: datetime) -> PastIncident:
@@ -49,5 +50,6 @@ def past_incident(incident: Incident, record: IncidentRecord, closed_at: datetim
             timeline=record.timeline[-MAX_ENTRIES:],
             samples=record.samples[-MAX_ENTRIES:],
             first_notified_at=record.first_notified_at,
+            notifications=record.notifications[-MAX_ENTRIES:],
         ),
     )
