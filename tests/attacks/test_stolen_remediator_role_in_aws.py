@@ -19,12 +19,19 @@ THREAT = Threat(
     actor="holder of the remediator's credentials",
     controls="every AWS call that the remediator may make",
     attempt="pass an administrator's role to a service, update a foreign add-on, or use a wildcard of a policy",
-    prevention="no IAM write; `UpdateAddon` on the served add-ons only, `PassRole` of `bound_roles` to EKS only",
+    prevention=(
+        "no IAM write; `UpdateAddon` on the served add-ons only, associations in listed clusters only and never deleted, "
+        "`PassRole` of `bound_roles` to EKS and its Pod Identity only"
+    ),
     proof=(
         "test_a_role_may_be_passed_to_eks_only_and_only_if_configured",
         "test_the_record_of_no_other_addon_and_of_no_unlisted_cluster_may_be_updated",
+        "test_associations_are_written_in_listed_clusters_only_and_never_deleted",
     ),
-    residual="it can write any role of `bound_roles` into the record of a served add-on",
+    residual=(
+        "it can write any role of `bound_roles` into the record of a served add-on, and associate one that trusts EKS Pod Identity with "
+        "any ServiceAccount of a listed cluster"
+    ),
 )
 
 
@@ -36,11 +43,10 @@ def test_a_role_may_be_passed_to_eks_only_and_only_if_configured(minimal: Templa
         }
 
     assert passed(minimal) == set()
-    only_eks = json.dumps({"StringEquals": {"iam:PassedToService": "eks.amazonaws.com"}})
-    assert {item[2:] for item in passed(prod)} == {
-        (f"arn:aws:iam::{ACCOUNT}:role/eks/*", only_eks),
-        (f"arn:aws:iam::{ACCOUNT}:role/blue-vpc-cni", only_eks),
-    }
+    services = ("eks.amazonaws.com", "pods.eks.amazonaws.com")
+    conditions = [json.dumps({"StringEquals": {"iam:PassedToService": service}}) for service in services]
+    configured = (f"arn:aws:iam::{ACCOUNT}:role/eks/*", f"arn:aws:iam::{ACCOUNT}:role/blue-vpc-cni")
+    assert {item[2:] for item in passed(prod)} == {(role, condition) for role in configured for condition in conditions}
 
 
 def test_the_record_of_no_other_addon_and_of_no_unlisted_cluster_may_be_updated(minimal: Template, prod: Template) -> None:
@@ -50,6 +56,15 @@ def test_the_record_of_no_other_addon_and_of_no_unlisted_cluster_may_be_updated(
 
     assert updated(minimal) == {regional("eks", f"addon/*/{addon}/*") for addon in SERVED_ADDONS}
     assert {resource.split("/")[1] for resource in updated(prod)} == {"blue", "green_2", "old", "by-terraform"}
+
+
+def test_associations_are_written_in_listed_clusters_only_and_never_deleted(prod: Template) -> None:
+    found = [s for policy in policies(prod) for s in statements(policy) if "PodIdentityAssociation" in s[1]]
+    written = {
+        (action, resource) for _, action, resource, _ in found if action.removeprefix("eks:").startswith(("Create", "Update", "Delete"))
+    }
+    assert {action for action, _ in written} == {"eks:CreatePodIdentityAssociation", "eks:UpdatePodIdentityAssociation"}
+    assert {resource.split("/")[1] for _, resource in written} == {"blue", "green_2", "old", "by-terraform"}
 
 
 def test_no_action_is_a_wildcard_and_resource_wildcards_are_in_the_contract(maximal: dict[str, Template]) -> None:
