@@ -114,7 +114,9 @@ def _check_object(write: Write, evidence: Evidence, world: SimulatedWorld) -> No
     if write.method == "cluster.apply_annotation" and write.value_before not in (evidence.annotation_read, write.role):
         raise InvariantViolated(f"a lost update: {write.text}, and the annotation was {write.value_before}, not {evidence.annotation_read}")
     if write.method in POD_WRITES and evidence.annotation_read != evidence.role_read:
-        raise InvariantViolated(f"a pod was replaced though its successor gets {evidence.annotation_read}: {write.text}")
+        raise InvariantViolated(
+            f"a pod was replaced though its successor lacks the role: {write.text}, and the annotation names {evidence.annotation_read}"
+        )
     if write.method == "eks.set_addon_role" and world.settings(write.cluster).addon_record is AddonRecord.NOTIFY_ONLY:
         raise InvariantViolated(f"a write of the record, which is left to its owner: {write.text}")
 

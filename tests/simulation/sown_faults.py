@@ -186,7 +186,7 @@ def _never_observe(require: Any, check: WriteCheck, role: str, planned: PlannedB
 
 def _blind_annotation(cluster: Any, namespace: str, name: str, role: str, _version: str) -> None:
     found = cluster.here.accounts[namespace, name]
-    cluster._annotate(namespace, name, role, found.resource_version)
+    cluster._annotate(namespace, name, role, found.resource_version, is_apply=True)
 
 
 def _restore_whatever_is_there(steps: RemediationSteps, action: Any) -> str:
@@ -341,9 +341,14 @@ def measure(names: Sequence[str], console: Console) -> int:
     return int(any(not one.invariant for one in found))
 
 
+def _row(one: Found) -> str:
+    seeds = one.seeds if one.invariant else f"not in {one.seeds}"
+    return f"| {one.name} | {one.invariant} | {seeds} | {one.seconds:.1f} |"
+
+
 def write(found: Sequence[Found]) -> None:
     """Write the table into the document."""
-    rows = [f"| {one.name} | {one.invariant} | {one.seeds} | {one.seconds:.1f} |" for one in found]
+    rows = [_row(one) for one in found]
     table = ["| fault | found by | seeds | seconds |", "|---|---|---|---|", *rows]
     text = DOCUMENT.read_text(encoding="utf-8")
     before, _, rest = text.partition(BEGIN)
