@@ -74,7 +74,7 @@ broken = st.fixed_dictionaries(
         "oidc_client_ids": st.just(("example.com",)),
         "trust": st.sampled_from(["other-issuer", "other-subject", "wrong-audience"]),
         "access": st.sampled_from(["no-entry", "no-rbac"]),
-        "pod_identity": st.sampled_from(["bound", OTHER]),
+        "pod_identity": st.just("bound"),
         "settings": st.sampled_from([{"mode": "observe"}]),
     },
 ).filter(bool)
