@@ -157,7 +157,9 @@ class AssessmentSummary:
     @property
     def planned_binding(self) -> PlannedBinding:
         """The binding that the plan was made from."""
-        return PlannedBinding(path=self.binding_path, version=self.binding_version, role_arn=self.desired_role)
+        return PlannedBinding(
+            path=self.binding_path, version=self.binding_version, role_arn=self.desired_role, needs_approval=self.needs_approval
+        )
 
     @property
     def is_role_cleared(self) -> bool:

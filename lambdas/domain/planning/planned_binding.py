@@ -1,6 +1,6 @@
 """The binding that a plan was made from, and whether it still holds. Pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from lambdas.domain.errors import Conflict
 from lambdas.domain.snapshot.snapshot import Binding, InvalidBinding, Missing
@@ -8,11 +8,15 @@ from lambdas.domain.snapshot.snapshot import Binding, InvalidBinding, Missing
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedBinding:
-    """Path, version and role of the binding that a plan was made from."""
+    """Path, version and role of the binding that a plan was made from.
+
+    `needs_approval`: the plan is applied only after a person has approved it. It is no part of the binding.
+    """
 
     path: str
     version: int
     role_arn: str
+    needs_approval: bool = field(default=False, compare=False)
 
     def require_unchanged(self, binding: Binding | InvalidBinding | Missing) -> Binding:
         """The binding as it was read now.

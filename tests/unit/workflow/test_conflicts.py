@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lambdas.contract.names import FIELD_MANAGER
+from lambdas.contract.settings import settings_path
 from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.errors import Busy
+from lambdas.domain.snapshot.bindings import Parameter
 from lambdas.domain.snapshot.snapshot import Association
 from sandbox.simulation.scenario import BOUND
-from tests.over_fakes.scenario_world import BOUND_ROLE
+from tests.over_fakes.scenario_world import BOUND_ROLE, CLUSTER
 from tests.unit.workflow.workflow_run import KEY, OTHER, REPAIR, TARGET, run_workflow, set_annotation
 from tests.world import role_arn
 from tests.world.state import NOON, Update
@@ -47,6 +49,26 @@ def test_a_claim_is_repeated_where_another_writer_sets_the_same_value_first() ->
     assert "2 assess" in map(str, done.steps.done)
     owners = {writer.manager for writer in done.run.world.cluster.accounts[KEY].writers if writer.owns_annotation}
     assert FIELD_MANAGER in owners
+
+
+def set_mode(mode: str) -> Callable[[ScenarioRun], None]:
+    """A person changes the mode of the cluster."""
+
+    def change(run: ScenarioRun) -> None:
+        run.world.parameters[settings_path(CLUSTER, "mode")] = Parameter(value=mode, version=1, changed_at=run.world.now)
+
+    return change
+
+
+def test_a_mode_that_requires_approval_from_now_on_holds_for_a_plan_that_was_made_without() -> None:
+    done = run_workflow(before={"1.1 apply annotate-service-account": set_mode("approve")})
+    assert done.writes == []
+    assert done.notified == ["repairing", "approval-requested", "not-approved"]
+
+
+def test_the_remaining_actions_of_a_plan_wait_for_approval_from_then_on() -> None:
+    done = run_workflow(before={"1.2 apply replace-canary-pod": set_mode("approve")})
+    assert done.writes == ["annotate"]
 
 
 LACKING: dict[str, Any] = {"pod_identity": BOUND, "annotation": None, "node_role_has_permissions": True}

@@ -33,7 +33,7 @@ class WriteCheck:
         """Check that this role may be written now. Returns the binding.
 
         Raises:
-            Conflict: the binding has changed since the plan, or the mode is `observe` now.
+            Conflict: the binding has changed since the plan, or the mode no longer allows this write.
             PermanentError: the role is not the one of the binding, or is outside the bounds of the deployment.
         """
         readers, target = self.readers, self.target
@@ -45,6 +45,8 @@ class WriteCheck:
         settings, _ = read_settings({path: parameter.value for path, parameter in parameters.items()}, target.cluster, readers.floor)
         if settings.mode is Mode.OBSERVE:
             raise Conflict("the mode was set to observe after the plan was made")
+        if settings.mode is Mode.APPROVE and not planned.needs_approval:
+            raise Conflict("the mode was set to approve after the plan was made")
         return binding
 
     def check_restored(self, action: RestoreAnnotation) -> None:
