@@ -44,7 +44,8 @@ def bsd(tmp_path: Path) -> dict[str, str]:
         tool = tmp_path / name
         tool.write_text(BSD_TOOL.format(name=name, refused=refused, real=shutil.which(name)))
         tool.chmod(0o755)
-    return {**os.environ, "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
+    own = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}  # of an outer make
+    return {**own, "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
 
 
 def make(*arguments: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
