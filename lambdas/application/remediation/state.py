@@ -101,8 +101,8 @@ class WorkflowState:
         """Make this the latest assessment."""
         self.first, self.current = self.first or summary, summary
         self.began_at = self.began_at or at
-        broken, unread = _links_in(summary, State.BROKEN), _links_in(summary, State.UNKNOWN)
-        self.unresolved = tuple(sorted(broken | (unread & set(self.unresolved))))
+        broken, undecided = _links_in(summary, State.BROKEN), self._undecided_links(summary)
+        self.unresolved = tuple(sorted(broken | (undecided & set(self.unresolved))))
         counts = summary.counts
         self.record(TimelineEvent.ASSESSMENT, str(summary.verdict), at, counts.pods_right, counts.pods, counts.nodes_ready, counts.nodes)
 
@@ -133,8 +133,13 @@ class WorkflowState:
         """
         if not summary.is_healthy or self.changes:
             return False
-        unread = _links_in(summary, State.UNKNOWN) - {Link.PERMISSION_ERRORS}
-        return summary.counts.pods_ready < summary.counts.pods or not unread.isdisjoint(self.unresolved)
+        undecided = self._undecided_links(summary) - {Link.PERMISSION_ERRORS}
+        return summary.counts.pods_ready < summary.counts.pods or not undecided.isdisjoint(self.unresolved)
+
+    def _undecided_links(self, summary: AssessmentSummary) -> set[int]:
+        """Links that are neither shown to hold nor broken. If the binding was deleted, nothing says which role is right."""
+        is_unbound = self.first is not None and self.first.binding_path and not summary.binding_path
+        return _links_in(summary, State.UNKNOWN) | (_links_in(summary, State.NOT_APPLICABLE) if is_unbound else set())
 
     def message_context(
         self, kind: NotificationKind, *, verification: str = "", trouble: str = "", deleted_pod: DeletedPod | None = None

@@ -14,6 +14,7 @@ from lambdas.domain.errors import AccessDenied, Denial
 from lambdas.domain.snapshot.bindings import Parameter
 from lambdas.domain.snapshot.snapshot import RoleFacts
 from lambdas.notifications.message_context import ApprovalAnswer
+from sandbox.simulation.scenario import BOUND
 from tests.over_fakes.scenario_world import BOUND_ROLE, CLUSTER
 from tests.unit.domain.snapshot_fixtures import repaired
 from tests.unit.workflow.workflow_run import APPROVE, KEY, REPAIR, SHOWN, TARGET, keep_waiting, run_workflow, set_annotation
@@ -172,6 +173,21 @@ def test_a_removed_binding_ends_the_repair() -> None:
 
     done = run_workflow(before={"1.1 apply annotate-service-account": unbind})
     assert done.writes == []
+
+
+def test_a_fault_has_not_recovered_when_its_binding_is_removed() -> None:
+    def lose_the_role(run: ScenarioRun) -> None:
+        run.world.cluster.webhook.misses = 99
+        for name in list(run.world.cluster.pods):
+            run.world.replace_pod(run.world.cluster, name)
+
+    def unbind(run: ScenarioRun) -> None:
+        del run.world.parameters[binding_path(CLUSTER, *KEY)]
+
+    world = {"annotation": BOUND, "addon_role": BOUND, "settings": {"mode": "observe"}, "node_role_has_permissions": True}
+    done = run_workflow(world, first=lose_the_role, before={"1 watch 1": unbind}, watches=1)
+    assert done.notified == ["blocked", "reminder"]
+    assert done.run.incidents.get(TARGET) is not None
 
 
 def test_a_fault_has_not_recovered_while_pods_do_not_start() -> None:
