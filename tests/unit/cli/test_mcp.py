@@ -195,7 +195,7 @@ def test_a_hundred_thousand_calls_write_nothing(
     tools = tools_of(fakes, tmp_path_factory.getbasetemp())
     with nothing_written(fakes, mode):
         for tool, arguments in calls:
-            with suppress(RemediatorError):
+            with suppress(RemediatorError, OSError):  # the server reports both as a sentence
                 getattr(tools, tool)(**arguments)
 
 
