@@ -39,19 +39,14 @@ def digest_message(day: Day, *, environment: Environment) -> Message:
 def _content(day: Day, environment: Environment) -> Content:
     thread = f"digest-{day.until:%Y%m%dT%H%M}"
     counts = tuple(_counts(day))
+    place = environment.environment_name or f"{environment.account} {environment.region}"
     return Content(
         thread=thread,
         id=thread,
         event_type=f"{PROJECT}:digest",
         mark=Mark.ACTION if day.still_open else Mark.NOTE if _has_unfixed(day) else Mark.OK,
         titles=tuple(
-            phrase(
-                "Last day in {account} {region}: {counts}",
-                account=environment.account,
-                region=environment.region,
-                counts=", ".join(counts[:shown]),
-            )
-            for shown in range(len(counts), 0, -1)
+            phrase("Last day in {place}: {counts}", place=place, counts=", ".join(counts[:shown])) for shown in range(len(counts), 0, -1)
         ),
         paragraphs=tuple(_paragraphs(day)),
         heading="Next steps:" if day.still_open else "Details:",

@@ -100,3 +100,9 @@ def test_deleted_clusters_are_covered_as_long_as_they_have_a_binding() -> None:
     daily = {settings_path("_default", "digest"): Parameter(value="daily")}
     assert clusters_with_digest(BOUND | daily, ["prod-blue"]) == ["prod-blue", "prod-green"]
     assert clusters_with_digest(BOUND, ["prod-blue"]) == []
+
+
+def test_the_title_names_the_environment_where_it_has_a_name() -> None:
+    day = next(iter(DAYS.values()))
+    assert "Last day in prod-eu: " in digest_message(day, environment=replace(ENVIRONMENT, environment_name="prod-eu")).subject
+    assert f"Last day in {ENVIRONMENT.account} {ENVIRONMENT.region}: " in digest_message(day, environment=ENVIRONMENT).subject
