@@ -95,10 +95,8 @@ def _run_all(
 
 def _blocked(migration: Migration, *, apply_trust: bool) -> bool:
     """Whether something prevents the first step. A change of the trust policy alone does not, where it is applied."""
-    from lambdas.domain.diagnosis.finding import Link
-
-    others = [text for text in migration.obstacles if not text.startswith(f"{Link.TRUST.title}: ")]
-    return bool(others) or (bool(migration.obstacles) and not (apply_trust and migration.trust))
+    can_apply = apply_trust and migration.is_trust_alone and migration.trust is not None
+    return bool(migration.obstacles) and not can_apply
 
 
 def _code(migration: Migration) -> ExitCode:

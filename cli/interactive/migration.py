@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from datetime import timedelta
 from itertools import count
@@ -72,6 +71,7 @@ class MigrationRun:
         self._target, self._to, self._dependencies = target, to, dependencies
         self._report, self._renew = report, renew
         self._canaries = 0
+        self._skipped: frozenset[StepKind] = frozenset()
         self.notes: list[str] = []
 
     def apply_trust(self, planned: Migration) -> None:
@@ -96,19 +96,17 @@ class MigrationRun:
         Raises:
             CommandError: something prevents the next step, or a pod does not work with the new mechanism.
         """
-        former: tuple[StepKind, bool] | None = None
+        former: StepKind | None = None
         while True:
             migration = self._settled()
             step = next((step for step in migration.remaining if step.kind not in self._skipped), None)
             if step is None:
                 return migration
-            if former == (step.kind, step.is_done) and step.kind is not StepKind.PODS:
+            if step.kind is former and former is not StepKind.PODS:
                 raise CommandError(f"the step had no effect: {step.sentence}", next_step=self._way_back())
-            former = (step.kind, step.is_done)
+            former = step.kind
             self._do(step, migration)
             self._report(step.kind, step.sentence)
-
-    _skipped: frozenset[StepKind] = frozenset()
 
     def _read(self) -> Migration:
         return read_migration(self._target, self._to, self._dependencies)
@@ -282,7 +280,7 @@ class MigrationRun:
             self.notes.append("the trust policy was not changed: no statement serves this ServiceAccount by IRSA alone")
             return
         self._renew()
-        self._dependencies.migration.set_trust(role.arn, json.loads(json.dumps(smaller)))
+        self._dependencies.migration.set_trust(role.arn, smaller)
         self._report("trust", "the statement for the OIDC provider was removed from the trust policy")
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import chain as flatten
 from typing import TYPE_CHECKING, Any, Final
 
 from lambdas.application.assessment import PolicySources, assess
@@ -89,8 +90,8 @@ class TrustChange:
 class Migration:
     """The migration of one ServiceAccount as it stands. Nothing is written while there are `obstacles`.
 
-    `trust` is the change of the trust policy that is needed first. A person makes it, or asks for it. `waits_for` are nodes that joined
-    recently and have no agent yet: no step is taken before they have one.
+    `trust` is the change of the trust policy that is needed first. A person makes it, or asks for it. `is_trust_alone`: the trust policy
+    is the only obstacle. `waits_for` are nodes that joined recently and have no agent yet: no step is taken before they have one.
     """
 
     to: Mechanism
@@ -99,6 +100,7 @@ class Migration:
     steps: tuple[MigrationStep, ...]
     obstacles: tuple[str, ...]
     trust: TrustChange | None = None
+    is_trust_alone: bool = False
     waits_for: tuple[str, ...] = ()
 
     @property
@@ -180,13 +182,15 @@ def plan_migration(snapshot: Snapshot, diagnosis: Diagnosis, to: Mechanism, asso
         return Migration(to=to, snapshot=snapshot, diagnosis=diagnosis, steps=(), obstacles=(obstacle,))
     chain = diagnose(_as_if(snapshot, binding, to))
     readings = _Readings(snapshot=snapshot, binding=binding, diagnosis=diagnosis, chain=chain, to=to, associable=associable)
+    found = tuple(_obstacles(readings))
     return Migration(
         to=to,
         snapshot=snapshot,
         diagnosis=diagnosis,
         steps=tuple(_step(kind, snapshot, binding, to) for kind in ORDER[to]),
-        obstacles=tuple(dict.fromkeys(_obstacles(readings))),
+        obstacles=tuple(dict.fromkeys(sentence for _, sentence in found)),
         trust=_trust_change(snapshot, chain),
+        is_trust_alone={link for link, _ in found} == {Link.TRUST},
         waits_for=joining_nodes(_as_if(snapshot, binding, to)) if to is Mechanism.POD_IDENTITY else (),
     )
 
@@ -216,21 +220,25 @@ def _trust_change(snapshot: Snapshot, chain: Diagnosis) -> TrustChange | None:
     return TrustChange(role_arn=snapshot.role.arn, before=snapshot.role.trust, after=json.loads(corrected))
 
 
-def _obstacles(readings: _Readings) -> Iterator[str]:
+def _obstacles(readings: _Readings) -> Iterator[tuple[Link | None, str]]:
+    """What prevents the migration, each with the link that is broken or was not read; None for what is no link."""
     snapshot, binding, chain = readings.snapshot, readings.binding, readings.chain
     for link in (Link.CLUSTER, Link.WORKLOAD):
         if chain[link].state is not State.OK:
-            yield f"{link.title}: {chain[link].sentence}"
+            yield link, f"{link.title}: {chain[link].sentence}"
             return
     if why := why_outside(binding.role_arn, account=snapshot.account, bound_roles=snapshot.bound_roles):
-        yield why
+        yield None, why
     for link in (Link.ROLE, Link.OIDC_PROVIDER, Link.TRUST, Link.PERMISSIONS):
         finding = chain[link]
         if finding.is_broken or (finding.state is State.UNKNOWN and link is not Link.PERMISSIONS):
-            yield f"{link.title}: {finding.sentence}"
-    yield from _association_obstacles(readings) if readings.to is Mechanism.POD_IDENTITY else _irsa_obstacles(binding)
-    yield from _owner_obstacles(snapshot, binding, readings.to)
-    yield from _pod_obstacles(readings)
+            yield link, f"{link.title}: {finding.sentence}"
+    others = (
+        _association_obstacles(readings) if readings.to is Mechanism.POD_IDENTITY else _irsa_obstacles(binding),
+        _owner_obstacles(snapshot, binding, readings.to),
+        _pod_obstacles(readings),
+    )
+    yield from ((None, sentence) for sentence in flatten.from_iterable(others))
 
 
 def _association_obstacles(readings: _Readings) -> Iterator[str]:
