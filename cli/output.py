@@ -12,14 +12,17 @@ from contextlib import nullcontext
 from enum import StrEnum
 from itertools import accumulate
 from threading import Lock
-from typing import IO, TYPE_CHECKING, Any, Final, Self, cast
+from typing import IO, TYPE_CHECKING, Any, Final, Self, TypeVar, cast
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Sequence
+    from concurrent.futures import ThreadPoolExecutor
     from contextlib import AbstractContextManager
 
     from rich.console import Console, RenderableType
 
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
 SCHEMA_VERSION: Final = "1"
 """A version may gain fields. A field that is removed or changes its meaning makes the next version."""
 PIPED_WIDTH: Final = 160
@@ -85,7 +88,7 @@ def progress(text: str) -> AbstractContextManager[Any]:
 class CountingBar:
     """A progress bar with counts by state, such as `checking 12/51 · 2 broken`. Silent where standard error is not a terminal."""
 
-    def __init__(self, text: str, total: int | None = None) -> None:
+    def __init__(self, text: str, total: int) -> None:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
         console = error_console()
@@ -108,18 +111,31 @@ class CountingBar:
     def __exit__(self, *_: object) -> None:
         self._progress.stop()
 
-    def expect(self, more: int) -> None:
-        """Add to the total, which is known only when lists have arrived."""
-        with self._lock:
-            total = self._progress.tasks[0].total or 0
-            self._progress.update(self._task, total=total + more)
-
     def advance(self, state: str = "") -> None:
         """Count one that is done, with its state."""
         with self._lock:
             self._counts.update([state] if state else [])
             counts = " · ".join(f"{count} {name}" for name, count in self._counts.items())
             self._progress.update(self._task, advance=1, counts=counts)
+
+
+def counted(
+    text: str,
+    items: Sequence[Item],
+    do: Callable[[Item], Answer],
+    pool: ThreadPoolExecutor,
+    *,
+    state: Callable[[Answer], str] = lambda _: "",
+) -> list[Answer]:
+    """Return the answers in the order of the items. They are done in parallel, and a progress bar counts them by state."""
+    with CountingBar(text, len(items)) as bar:
+
+        def one(item: Item) -> Answer:
+            answer = do(item)
+            bar.advance(state(answer))
+            return answer
+
+        return list(pool.map(one, items))
 
 
 def write(form: Format, document: dict[str, Any], *views: RenderableType) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from cli.output import CountingBar, progress
+from cli.output import counted, progress
 from cli.queries.assessment import MAX_PARALLEL_ASSESSMENTS, assess_target, require_known_cluster
 from cli.queries.fleet_member import FleetMember, worst_first
 from cli.queries.targets import clusters, targets
@@ -25,14 +25,10 @@ def assess_members(selection: TargetSelection, dependencies: Dependencies) -> li
     """Return the members of a selection, worst first. A progress bar counts them by state."""
     with progress("listing clusters and bindings"):
         selected = targets(selection, dependencies)
-    with CountingBar("checking", len(selected)) as bar, ThreadPoolExecutor(MAX_PARALLEL_ASSESSMENTS) as pool:
-
-        def assessed(target: ServiceAccountRef) -> FleetMember:
-            member = assess_member(target, dependencies)
-            bar.advance(member.state)
-            return member
-
-        return worst_first(pool.map(assessed, selected))
+    with ThreadPoolExecutor(MAX_PARALLEL_ASSESSMENTS) as pool:
+        return worst_first(
+            counted("checking", selected, lambda target: assess_member(target, dependencies), pool, state=lambda member: member.state)
+        )
 
 
 def assess_member(target: ServiceAccountRef, dependencies: Dependencies) -> FleetMember:
@@ -51,16 +47,13 @@ def upgrade_reports(selection: TargetSelection, upgrade: Upgrade, dependencies: 
     with progress("listing the clusters"):
         names = clusters(selection, dependencies)
 
-    with CountingBar("reading", len(names)) as bar, ThreadPoolExecutor(MAX_PARALLEL_ASSESSMENTS) as pool:
+    def reported(name: str) -> ClusterReport:
+        try:
+            return assess_cluster(name, upgrade, dependencies.readers, dependencies.now())
+        except RemediatorError as error:
+            if not selection.all_clusters:
+                raise
+            return unread_cluster(name, str(error))
 
-        def reported(name: str) -> ClusterReport:
-            try:
-                report = assess_cluster(name, upgrade, dependencies.readers, dependencies.now())
-            except RemediatorError as error:
-                if not selection.all_clusters:
-                    raise
-                report = unread_cluster(name, str(error))
-            bar.advance()
-            return report
-
-        return tuple(pool.map(reported, names))
+    with ThreadPoolExecutor(MAX_PARALLEL_ASSESSMENTS) as pool:
+        return tuple(counted("reading", names, reported, pool))

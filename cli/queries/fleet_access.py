@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from cli.errors import ExitCode
-from cli.output import CountingBar, progress
+from cli.output import counted, progress
 from cli.queries.assessment import MAX_PARALLEL_ASSESSMENTS
 from cli.queries.fleet_state import FleetState
 from cli.queries.grants import Grant, GrantState, exit_code_of, read_grants
@@ -19,8 +20,6 @@ from lambdas.domain.errors import RemediatorError
 if TYPE_CHECKING:
     from cli.clients.dependencies import Dependencies
     from cli.queries.grants import RequiredAccess
-
-_STATES = {ExitCode.BROKEN: FleetState.BROKEN, ExitCode.UNKNOWN: FleetState.UNKNOWN, ExitCode.OK: FleetState.SOUND}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +39,7 @@ class ClusterAccessReport:
     @property
     def state(self) -> FleetState:
         """The state in a list: `broken` where access is missing or surplus."""
-        return _STATES[self.exit_code]
+        return FleetState.of(self.exit_code)
 
     @property
     def counts(self) -> Counter[GrantState]:
@@ -62,19 +61,11 @@ def access_of_all_clusters(dependencies: Dependencies, *, with_policies: bool, a
     """Return the grants of each cluster of the region, worst first. With `apply`, the access is granted before the grants are read."""
     with progress("listing the clusters"):
         names = clusters(TargetSelection(all_clusters=True), dependencies)
-
-    with (
-        CountingBar("granting access" if apply else "reading grants", len(names)) as bar,
-        ThreadPoolExecutor(MAX_PARALLEL_ASSESSMENTS) as pool,
-    ):
-
-        def reported(name: str) -> ClusterAccessReport:
-            report = _report(name, dependencies, with_policies=with_policies, apply=apply)
-            bar.advance(report.state)
-            return report
-
-        order = list(FleetState)
-        return sorted(pool.map(reported, names), key=lambda report: (order.index(report.state), report.cluster))
+    report = partial(_report, dependencies=dependencies, with_policies=with_policies, apply=apply)
+    text, order = "granting access" if apply else "reading grants", list(FleetState)
+    with ThreadPoolExecutor(MAX_PARALLEL_ASSESSMENTS) as pool:
+        found = counted(text, names, report, pool, state=lambda one: one.state)
+    return sorted(found, key=lambda one: (order.index(one.state), one.cluster))
 
 
 def _report(cluster: str, dependencies: Dependencies, *, with_policies: bool, apply: bool) -> ClusterAccessReport:

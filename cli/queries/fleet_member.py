@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from cli.errors import ExitCode
 from cli.queries.fleet_state import FleetState
 from lambdas.domain.diagnosis.call_needs import ReleaseNeeds
 from lambdas.domain.diagnosis.workload_needs import installed_version, needs, release_warning
@@ -30,7 +29,6 @@ class UpgradeRisk(StrEnum):
     KEEPS_ROLE = "keeps-role"
 
 
-_STATES: Final = {ExitCode.BROKEN: FleetState.BROKEN, ExitCode.UNKNOWN: FleetState.UNKNOWN, ExitCode.OK: FleetState.SOUND}
 _LOSING: Final = frozenset({rules.RECORD_WITHOUT_ROLE, rules.RECORD_DIFFERS})
 
 
@@ -79,7 +77,7 @@ class FleetMember:
     @property
     def state(self) -> FleetState:
         """Broken, unknown or sound."""
-        return _STATES[self.assessment.exit_code]
+        return FleetState.of(self.assessment.exit_code)
 
     @property
     def verdict(self) -> str:

@@ -9,7 +9,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from cli.errors import ExitCode, describe_error, worst
-from cli.output import CountingBar
+from cli.output import counted
 from cli.queries.assessment import TargetAssessment
 from cli.queries.fleet import assess_member
 from cli.queries.fleet_member import FleetMember, worst_first
@@ -92,17 +92,14 @@ class _Reading:
         self, text: str, items: Sequence[Item], read: Callable[[Item], Answer], failed: Callable[[Item, RemediatorError], FleetFailure]
     ) -> list[Answer]:
         """Return the answers in the order of the items, without those that failed."""
-        with CountingBar(text, len(items)) as bar:
 
-            def attempt(item: Item) -> Answer | FleetFailure:
-                try:
-                    return read(item)
-                except RemediatorError as error:
-                    return failed(item, error)
-                finally:
-                    bar.advance()
+        def attempt(item: Item) -> Answer | FleetFailure:
+            try:
+                return read(item)
+            except RemediatorError as error:
+                return failed(item, error)
 
-            answers = list(self.pool.map(attempt, items))
+        answers = counted(text, items, attempt, self.pool)
         self.failures.extend(answer for answer in answers if isinstance(answer, FleetFailure))
         return [answer for answer in answers if not isinstance(answer, FleetFailure)]
 
@@ -115,14 +112,7 @@ def read_fleet(accounts: Sequence[FleetAccount], fleet: FleetConnection, now: da
         places = [_Place(account, region) for account in opened for region in account.regions]
         found = reading.each("listing clusters", places, lambda place: _targets(place, fleet), _Place.failed)
         selected = list(chain.from_iterable(found))
-        with CountingBar("checking", len(selected)) as bar:
-
-            def assessed(one: _Selected) -> FleetMember:
-                member = _member(one)
-                bar.advance(member.state)
-                return member
-
-            members = worst_first(pool.map(assessed, selected))
+        members = worst_first(counted("checking", selected, _member, pool, state=lambda member: member.state))
     return FleetReport(
         at=now,
         members=tuple(members),
