@@ -194,8 +194,7 @@ def _read_kind(scope: GuardScope, kind: PolicyKind, dependencies: Dependencies) 
 
 def _installed(cluster: str, kind: PolicyKind, access: ClusterAccess) -> Iterator[Json]:
     """The installed policies of this kind. Other policies of the product declare no ServiceAccount."""
-    prefix = "Mutating" if kind is PolicyKind.GUARD else "Validating"
-    for policy in access.managed_policies(cluster, f"{prefix}AdmissionPolicy"):
+    for policy in access.managed_policies(cluster, kind.policy):
         namespace, _, name = guard.declared_account(policy).partition("/")
         if name and policy["metadata"]["name"] == guard.policy_name(kind, namespace, name):
             yield dict(policy)
@@ -281,16 +280,15 @@ def remove_guards(scope: GuardScope, dependencies: Dependencies, *, unbound_only
     for kind in PolicyKind:
         if not_served(scope, kind, access):
             continue
-        prefix = "Mutating" if kind is PolicyKind.GUARD else "Validating"
-        bindings = {item["metadata"]["name"] for item in access.managed_policies(scope.cluster, f"{prefix}AdmissionPolicyBinding")}
+        bindings = {item["metadata"]["name"] for item in access.managed_policies(scope.cluster, kind.policy_binding)}
         for policy in _installed(scope.cluster, kind, access):
             account = guard.declared_account(policy)
             if not scope.selects(account) or (unbound_only and account in bound):
                 continue
             name = {"metadata": {"name": policy["metadata"]["name"]}, "apiVersion": admission.API_VERSION}
-            doomed = [f"{prefix}AdmissionPolicyBinding"] if policy["metadata"]["name"] in bindings else []
+            doomed = [kind.policy_binding] if policy["metadata"]["name"] in bindings else []
             try:
-                for object_kind in (*doomed, f"{prefix}AdmissionPolicy"):
+                for object_kind in (*doomed, kind.policy):
                     access.delete(scope.cluster, {**name, "kind": object_kind})
             except AccessDenied as error:
                 raise _without_rights(scope.cluster, error, f"the {kind} of {account} was not removed") from error

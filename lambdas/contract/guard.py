@@ -50,6 +50,16 @@ class PolicyKind(StrEnum):
         return "mutatingadmissionpolicies" if self is PolicyKind.GUARD else "validatingadmissionpolicies"
 
     @property
+    def policy(self) -> str:
+        """The kind of the policy object."""
+        return "MutatingAdmissionPolicy" if self is PolicyKind.GUARD else "ValidatingAdmissionPolicy"
+
+    @property
+    def policy_binding(self) -> str:
+        """The kind of the object that puts the policy in force."""
+        return f"{self.policy}Binding"
+
+    @property
     def minimum_version(self) -> tuple[int, int]:
         """The first Kubernetes version that serves the resource in `admissionregistration.k8s.io/v1` by default."""
         return (1, 36) if self is PolicyKind.GUARD else (1, 30)
@@ -75,17 +85,16 @@ def manifests(kind: PolicyKind, namespace: str, service_account: str, role_arn: 
     labels = {**MANAGED_BY, "app.kubernetes.io/component": str(kind)}
     declared = {ROLE_KEY: role_arn, ACCOUNT_KEY: f"{namespace}/{service_account}"}
     spec["matchConstraints"]["namespaceSelector"] = {"matchLabels": {"kubernetes.io/metadata.name": namespace}}
-    prefix = "Mutating" if kind is PolicyKind.GUARD else "Validating"
     policy = {
         "apiVersion": API_VERSION,
-        "kind": f"{prefix}AdmissionPolicy",
+        "kind": kind.policy,
         "metadata": {"name": name, "labels": labels, "annotations": declared},
         "spec": spec,
     }
     actions = {} if kind is PolicyKind.GUARD else {"validationActions": ["Warn", "Audit"]}
     binding = {
         "apiVersion": API_VERSION,
-        "kind": f"{prefix}AdmissionPolicyBinding",
+        "kind": kind.policy_binding,
         "metadata": {"name": name, "labels": labels},
         "spec": {"policyName": name, **actions},
     }
