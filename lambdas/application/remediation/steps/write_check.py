@@ -87,17 +87,12 @@ class WriteCheck:
             NotFound: the add-on does not exist.
             Busy: an update is in progress.
         """
-        record = self.readers.eks.addon(self.target.cluster, action.addon)
-        if not isinstance(record, AddonFacts):
-            raise NotFound(f"add-on {action.addon} of cluster {self.target.cluster} does not exist")
+        record = self._addon(action.addon)
         if record.role_arn == action.role_arn:
             return True
         if record.role_arn != action.old_role_arn:
             raise Conflict(f"the role of the add-on record {action.addon} was changed after the plan was made")
-        if record.status in CHANGING:
-            raise Busy(f"add-on {action.addon} of cluster {self.target.cluster} is {record.status}")
-        if waited:
-            raise Conflict(f"add-on {action.addon} was updated after the plan was made")
+        self._check_idle(action.addon, record, waited=waited)
         return False
 
     def planned_association(self, action: CreateAssociation | UpdateAssociation, planned: PlannedBinding) -> Association | None:
@@ -135,9 +130,15 @@ class WriteCheck:
         Raises:
             Busy, Conflict, NotFound: an update is in progress, was in progress, or the add-on does not exist.
         """
+        self._check_idle(addon, self._addon(addon), waited=waited)
+
+    def _addon(self, addon: str) -> AddonFacts:
         record = self.readers.eks.addon(self.target.cluster, addon)
         if not isinstance(record, AddonFacts):
             raise NotFound(f"add-on {addon} of cluster {self.target.cluster} does not exist")
+        return record
+
+    def _check_idle(self, addon: str, record: AddonFacts, *, waited: bool) -> None:
         if record.status in CHANGING:
             raise Busy(f"add-on {addon} of cluster {self.target.cluster} is {record.status}")
         if waited:
