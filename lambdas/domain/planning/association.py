@@ -103,9 +103,16 @@ def _blocked_record(snapshot: Snapshot, binding: Binding, found: Association) ->
     if (wanted.target_role_arn, wanted.has_session_tags, wanted.policy) != (found.target_role_arn, found.has_session_tags, found.policy):
         sentence = f"the add-on {name} owns the association, and its record holds a role alone, not a target role, session tags or a policy"
         return _held(BlockReason.NEEDS_PERSON, sentence)
-    if isinstance(snapshot.addon, AddonFacts) and snapshot.addon.status not in ("ACTIVE", "DEGRADED"):
-        return _held(BlockReason.ADDON_DEGRADED, f"the add-on is {snapshot.addon.status}; an update would not help")
-    return None
+    useless = useless_update(snapshot)
+    return _held(BlockReason.ADDON_DEGRADED, useless) if useless else None
+
+
+def useless_update(snapshot: Snapshot) -> str | None:
+    """Why an update of the add-on would not help; None where it may."""
+    addon = snapshot.addon
+    if not isinstance(addon, AddonFacts) or addon.status in ("ACTIVE", "DEGRADED"):
+        return None
+    return f"the add-on is {addon.status}; an update would not help"
 
 
 def _held(reason: BlockReason, sentence: str) -> BlockedAction:

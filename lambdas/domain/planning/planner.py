@@ -23,7 +23,7 @@ from lambdas.domain.planning.actions import (
     UpdateAddonRole,
     UpdateAssociation,
 )
-from lambdas.domain.planning.association import NOT_PASSABLE, association_action, blocked_association, repairs_association
+from lambdas.domain.planning.association import NOT_PASSABLE, association_action, blocked_association, repairs_association, useless_update
 from lambdas.domain.planning.plan import BlockedAction, BlockReason, Plan
 from lambdas.domain.planning.policies import Blocker, RepairHistory, blockers
 from lambdas.domain.planning.role_bounds import is_passable
@@ -265,9 +265,8 @@ def _blocked_record(snapshot: Snapshot) -> BlockedAction | None:
         return held(BlockReason.ADDON_RECORD_NOTIFY_ONLY, "addon_record is notify-only: the owner of the add-on has to set the role")
     if not _passable(snapshot):
         return held(BlockReason.ROLE_NOT_ALLOWED, NOT_PASSABLE)
-    if isinstance(snapshot.addon, AddonFacts) and snapshot.addon.status not in ("ACTIVE", "DEGRADED"):
-        return held(BlockReason.ADDON_DEGRADED, f"the add-on is {snapshot.addon.status}; an update would not help")
-    return None
+    useless = useless_update(snapshot)
+    return held(BlockReason.ADDON_DEGRADED, useless) if useless else None
 
 
 def _passable(snapshot: Snapshot) -> bool:
