@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from rich.text import Text
 
 from cli.queries.fleet_state import FleetState
 from cli.queries.grants import GrantState
-from cli.views.fleet_table import MARKS, AdaptiveTable, Column
+from cli.views.fleet_table import AdaptiveTable, Column, count_line, marks
 from cli.views.grant_table import NOT_CHECKED
-from lambdas.domain.plurals import pluralize
 from lambdas.notifications.escape import plain
 
 if TYPE_CHECKING:
@@ -30,18 +28,15 @@ _NAMES: Final = {
 
 def access_views(reports: Sequence[ClusterAccessReport]) -> Iterator[RenderableType]:
     """Return the summary, the table of all clusters that need a change, and the command for one of them."""
-    states = Counter(report.state for report in reports)
-    parts = [Text(f"{states[state]} {name}", style=MARKS[state][1]) for state, name in _NAMES.items() if states[state]]
-    yield Text(f"{pluralize(len(reports), 'cluster')}: ", style="bold").append(Text(" · ").join(parts))
+    yield count_line(len(reports), (report.state for report in reports), _NAMES)
     listed = [report for report in reports if report.state is not FleetState.SOUND]
     if listed:
-        marks = [Text(mark, style=style) for mark, style in (MARKS[report.state] for report in listed)]
         columns = [Column("cluster", [Text(plain(report.cluster)) for report in listed])]
         for state in (GrantState.MISSING, GrantState.SURPLUS, GrantState.UNKNOWN):
             cells = [Text(str(report.counts[state]) if report.counts[state] else "") for report in listed]
             columns.append(Column(str(state), cells, is_number=True))
         columns.append(Column("first", [Text(_first(report)) for report in listed]))
-        yield AdaptiveTable(marks, columns)
+        yield AdaptiveTable(marks(report.state for report in listed), columns)
         command = Text(f"\nirsa-remediator access --cluster {plain(listed[0].cluster)} --check", style="bold")
         yield command.append("   shows each grant and the next step", style="not bold dim")
     yield Text(NOT_CHECKED, style="dim")

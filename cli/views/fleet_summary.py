@@ -10,7 +10,7 @@ from rich.text import Text
 from cli.queries.fleet_member import UpgradeRisk
 from cli.queries.fleet_state import FleetState
 from cli.views.fleet_documents import account_document, by_release, of_account, release_document
-from cli.views.fleet_table import MARKS, AdaptiveTable, Column, fleet_table, next_check, summary_lines, unlisted_hint
+from cli.views.fleet_table import AdaptiveTable, Column, fleet_table, marks, next_check, summary_lines, unlisted_hint
 from lambdas.domain.plurals import pluralize
 from lambdas.notifications.escape import plain
 
@@ -53,7 +53,7 @@ def _accounts(report: FleetReport) -> Iterator[RenderableType]:
     columns += [Column(title, [Text(str(row[name] or "")) for row in rows], is_number=True) for name, title in names.items()]
     states = [FleetState.BROKEN if row["broken"] else FleetState.UNKNOWN if row["unknown"] else FleetState.SOUND for row in rows]
     yield Text("\nAccounts", style="bold")
-    yield AdaptiveTable([Text(MARKS[state][0], style=MARKS[state][1]) for state in states], columns)
+    yield AdaptiveTable(marks(states), columns)
 
 
 def _losing(members: Sequence[FleetMember]) -> Iterator[RenderableType]:

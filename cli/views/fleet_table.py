@@ -19,7 +19,7 @@ from lambdas.domain.plurals import pluralize
 from lambdas.notifications.escape import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from rich.console import Console, ConsoleOptions, RenderResult
 
@@ -57,8 +57,8 @@ class Column:
 class AdaptiveTable:
     """A table that stacks two columns in one where a terminal is too narrow for one line a row. No word is cut."""
 
-    def __init__(self, marks: Sequence[Text], columns: Iterable[Column]) -> None:
-        self._marks = marks
+    def __init__(self, row_marks: Sequence[Text], columns: Iterable[Column]) -> None:
+        self._marks = row_marks
         self._columns = [column for column in columns if not column.is_empty]
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
@@ -89,7 +89,7 @@ def fleet_table(members: Sequence[FleetMember], *, with_place: bool = False) -> 
         Column("nodes Ready", [Text(_nodes(member)) for member in members], is_number=True),
         Column("next update", [risk_text(member.risk) for member in members]),
     ]
-    return AdaptiveTable(_marks(members), columns)
+    return AdaptiveTable(marks(member.state for member in members), columns)
 
 
 def plan_table(members: Sequence[FleetMember]) -> AdaptiveTable:
@@ -99,7 +99,7 @@ def plan_table(members: Sequence[FleetMember]) -> AdaptiveTable:
         Column("mode", [Text(member.mode) for member in members]),
         Column("plan", [Text(_plan(member)) for member in members]),
     ]
-    return AdaptiveTable(_marks(members), columns)
+    return AdaptiveTable(marks(member.state for member in members), columns)
 
 
 def _names(members: Sequence[FleetMember], *, with_place: bool) -> Iterator[Column]:
@@ -111,8 +111,17 @@ def _names(members: Sequence[FleetMember], *, with_place: bool) -> Iterator[Colu
     yield Column("verdict", [Text(plain(member.verdict or member.sentence)) for member in members])
 
 
-def _marks(members: Iterable[FleetMember]) -> list[Text]:
-    return [Text(mark, style=style) for mark, style in (MARKS[member.state] for member in members)]
+def marks(states: Iterable[FleetState]) -> list[Text]:
+    """Return the mark of each state."""
+    return [Text(mark, style=style) for mark, style in (MARKS[state] for state in states)]
+
+
+def count_line(clusters: int, states: Iterable[FleetState], names: Mapping[FleetState, str], *, detail: str = "") -> Text:
+    """Return the number of clusters, with a detail, and how many are in each state, in the words of these names."""
+    counts = Counter(states)
+    line = Text(pluralize(clusters, "cluster"), style="bold").append(detail)
+    parts = [Text(f"{counts[state]} {name}", style=MARKS[state][1]) for state, name in names.items() if counts[state]]
+    return line.append(": ").append(Text(" · ").join(parts)) if parts else line
 
 
 def _plan(member: FleetMember) -> str:
@@ -143,12 +152,9 @@ def _nodes(member: FleetMember) -> str:
 
 def summary_lines(members: Sequence[FleetMember]) -> Iterator[Text]:
     """Return how many members are broken, unknown and without a fault, then the place, open incidents and the next update."""
-    states = Counter(member.state for member in members)
-    parts = Text(" · ").join(Text(f"{states[state]} {name}", style=MARKS[state][1]) for state, name in STATE_NAMES.items() if states[state])
     clusters = len({(member.account, member.region, member.cluster) for member in members})
-    text = Text(pluralize(clusters, "cluster"), style="bold")
-    text.append(f", {pluralize(len(members), 'ServiceAccount')}" if len(members) != clusters else "")
-    yield text.append(": ").append(parts) if members else text
+    detail = f", {pluralize(len(members), 'ServiceAccount')}" if len(members) != clusters else ""
+    yield count_line(clusters, (member.state for member in members), STATE_NAMES, detail=detail)
     yield Text(" · ".join(_facts(members)), style="dim")
 
 

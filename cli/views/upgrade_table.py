@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from rich.text import Text
 
-from cli.views.fleet_table import AdaptiveTable, Column
-from lambdas.domain.plurals import pluralize
+from cli.queries.fleet_state import FleetState
+from cli.views.fleet_table import AdaptiveTable, Column, count_line, marks
 from lambdas.notifications.escape import plain
 from preflight.outputs.table import becomes, ending, file_views
 from preflight.report import Result
@@ -23,31 +22,24 @@ if TYPE_CHECKING:
     from preflight.cluster import ClusterReport
     from preflight.report import PreflightReport
 
-_MARKS: Final = {Result.FAIL: ("✗", "bold red"), Result.UNKNOWN: ("?", "yellow"), Result.PASS: ("✓", "green")}
-_NAMES: Final = {Result.FAIL: "would lose the role or fail", Result.UNKNOWN: "unknown", Result.PASS: "pass"}
+_STATES: Final = {Result.FAIL: FleetState.BROKEN, Result.UNKNOWN: FleetState.UNKNOWN, Result.PASS: FleetState.SOUND}
+_NAMES: Final = {FleetState.BROKEN: "would lose the role or fail", FleetState.UNKNOWN: "unknown", FleetState.SOUND: "pass"}
 
 
 def fleet_views(report: PreflightReport) -> Iterator[RenderableType]:
     """Return the summary, the table, the files, and the result."""
-    results = {cluster.cluster: replace(report, clusters=(cluster,), files=()).result for cluster in report.clusters}
-    order = list(_MARKS)
-    ranked = sorted(report.clusters, key=lambda cluster: (order.index(results[cluster.cluster]), cluster.cluster))
-    listed = [cluster for cluster in ranked if results[cluster.cluster] is not Result.PASS]
-    yield _summary(report, results)
+    states = {cluster.cluster: _STATES[replace(report, clusters=(cluster,), files=()).result] for cluster in report.clusters}
+    order = list(FleetState)
+    ranked = sorted(report.clusters, key=lambda cluster: (order.index(states[cluster.cluster]), cluster.cluster))
+    listed = [cluster for cluster in ranked if states[cluster.cluster] is not FleetState.SOUND]
+    yield count_line(len(report.clusters), states.values(), _NAMES)
     if listed:
-        marks = [Text(mark, style=style) for mark, style in (_MARKS[results[cluster.cluster]] for cluster in listed)]
-        yield AdaptiveTable(marks, _columns(listed))
+        yield AdaptiveTable(marks(states[cluster.cluster] for cluster in listed), _columns(listed))
         yield Text(f"\nirsa-remediator preflight --cluster {plain(listed[0].cluster)}", style="bold").append(
             "   shows the findings and the commands that keep the role", style="not bold dim"
         )
     yield from file_views(report)
     yield ending(report)
-
-
-def _summary(report: PreflightReport, results: dict[str, Result]) -> Text:
-    counts = Counter(results.values())
-    parts = [Text(f"{counts[result]} {name}", style=_MARKS[result][1]) for result, name in _NAMES.items() if counts[result]]
-    return Text(f"{pluralize(len(report.clusters), 'cluster')}: ", style="bold").append(Text(" · ").join(parts))
 
 
 def _columns(clusters: list[ClusterReport]) -> list[Column]:
