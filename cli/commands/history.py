@@ -51,7 +51,7 @@ def _list(options: GlobalOptions, cluster: str, days: int) -> ExitCode:
     from cli.clients import connection
     from cli.queries.assessment import current_verdicts
     from cli.queries.incidents import require_stack
-    from cli.views.documents import open_incident_document, past_incident_document
+    from cli.views.documents import incident_documents
     from cli.views.incident import incident_table
 
     dependencies = connection.connect(options)
@@ -61,7 +61,7 @@ def _list(options: GlobalOptions, cluster: str, days: int) -> ExitCode:
         open_ = [incident for incident in dependencies.incident_list.open() if cluster in ("", incident.target.cluster)]
         closed = [incident for incident in past if cluster in ("", incident.target.cluster)]
         verdicts = current_verdicts(open_, dependencies)
-    incidents = [*(open_incident_document(one, verdicts.get(one.id)) for one in open_), *map(past_incident_document, closed)]
+    incidents = incident_documents(open_, closed, verdicts)
     empty = f"No incident{f' of {cluster}' if cluster else ''} within {days} days."
     view = incident_table(open_, closed, verdicts) if incidents else Text(empty, style="dim")
     write(options.output, {"command": "history", "exitCode": ExitCode.OK, "incidents": incidents}, view)

@@ -31,16 +31,13 @@ def plan(
     from cli.queries.fleet import assess_members
     from cli.queries.fleet_member import listed_members
     from cli.queries.targets import TargetSelection
-    from cli.views.documents import member_document, plan_document, summary_document
+    from cli.views.documents import member_document, plan_of, summary_document
 
     selection = TargetSelection(clusters=(*(clusters or ()), *cluster), all_clusters=all_clusters, service_account=service_account)
     members = assess_members(selection, connection.connect(options))
     code = worst(member.assessment.exit_code for member in members)
     listed = listed_members(members, only, with_sound=not all_clusters)
-    plans = [
-        member_document(member) | {"plan": plan_document(member.assessment.summary) if member.assessment.summary else None}
-        for member in (listed if only else members)
-    ]
+    plans = [member_document(member) | {"plan": plan_of(member.assessment)} for member in (listed if only else members)]
     document = {"command": "plan", "exitCode": code, "summary": summary_document(members), "plans": plans}
     if options.output is not Format.TABLE:
         write(options.output, document)

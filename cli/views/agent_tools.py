@@ -97,7 +97,7 @@ class AgentTools:
         from datetime import timedelta
 
         from cli.queries.incidents import find_incident, require_stack
-        from cli.views.documents import open_incident_document, past_incident_document
+        from cli.views.documents import incident_documents, open_incident_document, past_incident_document
         from lambdas.domain.incidents.incident import Incident
 
         dependencies = self._dependencies
@@ -109,8 +109,7 @@ class AgentTools:
             shown = open_incident_document(found, None) if isinstance(found, Incident) else past_incident_document(found)
             return marked({"incidents": [shown]})
         past = dependencies.incident_list.past(dependencies.now() - timedelta(days=days))
-        open_ = [open_incident_document(one, None) for one in dependencies.incident_list.open()]
-        return marked({"incidents": [*open_, *map(past_incident_document, past)]})
+        return marked({"incidents": incident_documents(dependencies.incident_list.open(), past)})
 
     def explain(self, verdict: str) -> Document:
         """Explain a verdict such as annotation-missing, with the address of its runbook."""

@@ -14,7 +14,7 @@ from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.planning.actions import to_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from cli.queries.assessment import TargetAssessment
     from cli.queries.fleet_member import FleetMember
@@ -113,6 +113,11 @@ def _link_document(link: LinkSummary) -> Json:
     }
 
 
+def plan_of(assessment: TargetAssessment) -> Json | None:
+    """Return the plan of an assessment; None where there is no summary."""
+    return plan_document(assessment.summary) if assessment.summary else None
+
+
 def plan_document(summary: AssessmentSummary) -> Json:
     """Return the actions of a plan, and the blocked ones with reasons."""
     return {
@@ -131,6 +136,14 @@ def action_document(action: Action) -> Json:
     """Return one action with its kind, its sentence and its own fields."""
     fields = {_camel_case(name): value for name, value in to_json(action).items()}
     return {"kind": fields.pop("kind"), "sentence": action.sentence, **fields}
+
+
+def incident_documents(
+    open_incidents: Iterable[Incident], past: Iterable[PastIncident], verdicts: Mapping[str, str] | None = None
+) -> list[Json]:
+    """Return the open incidents, with their present verdicts by id where they are known, and the closed ones."""
+    known = verdicts or {}
+    return [*(open_incident_document(one, known.get(one.id)) for one in open_incidents), *map(past_incident_document, past)]
 
 
 def past_incident_document(incident: PastIncident) -> Json:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from cli.queries import parameters
 from cli.queries.assessment import assess_targets
 from cli.queries.incidents import find_incident, incident_timeline
-from cli.views.documents import assessment_document, open_incident_document, past_incident_document, plan_document
+from cli.views.documents import assessment_document, incident_documents, open_incident_document, past_incident_document, plan_of
 from lambdas.contract.version import VERSION
 from lambdas.domain.errors import RemediatorError
 from lambdas.domain.incidents.incident import Incident
@@ -87,15 +87,12 @@ def _functions(dependencies: Dependencies) -> list[Json]:
 
 
 def _checks(dependencies: Dependencies, selection: TargetSelection) -> list[Json]:
-    return [
-        assessment_document(assessment) | {"plan": plan_document(assessment.summary) if assessment.summary else None}
-        for assessment in assess_targets(selection, dependencies)
-    ]
+    return [assessment_document(assessment) | {"plan": plan_of(assessment)} for assessment in assess_targets(selection, dependencies)]
 
 
 def _incidents(dependencies: Dependencies) -> list[Json]:
     past = dependencies.incident_list.past(dependencies.now() - timedelta(days=INCIDENT_DAYS))
-    return [*(open_incident_document(item, None) for item in dependencies.incident_list.open()), *map(past_incident_document, past)]
+    return incident_documents(dependencies.incident_list.open(), past)
 
 
 def _incident(prefix: str, dependencies: Dependencies) -> Json:
