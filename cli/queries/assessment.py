@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from cli.errors import CommandError, ExitCode
-from cli.output import progress
 from cli.queries.cluster_names import existing_clusters, suggestion
-from cli.queries.targets import targets
 from lambdas.application.assessment import PolicySources, assess
 from lambdas.application.readers import Hints
 from lambdas.application.snapshot_collection import add_advice
@@ -25,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from cli.clients.dependencies import Dependencies
-    from cli.queries.targets import TargetSelection
     from lambdas.contract.parameters import ServiceAccountRef
     from lambdas.domain.assessment.summary import AssessmentSummary
     from lambdas.domain.diagnosis.identity_chain import Diagnosis
@@ -82,15 +79,6 @@ def may_repair(assessment: TargetAssessment, *, override: bool) -> bool:
         return False
     reasons = {str(blocked.reason) for blocked in summary.blocked}
     return bool(summary.actions or summary.wait or BlockReason.OBSERVE_MODE in reasons or (override and reasons & PACING_REASONS))
-
-
-def assess_targets(selection: TargetSelection, dependencies: Dependencies) -> list[TargetAssessment]:
-    """Return an assessment of each selected target, in their order."""
-    with progress("listing clusters and bindings"):
-        selected = targets(selection, dependencies)
-    subject = selected[0].cluster if len(selected) == 1 else f"{len(selected)} ServiceAccounts"
-    with progress(f"assessing {subject}"), ThreadPoolExecutor(MAX_PARALLEL_ASSESSMENTS) as pool:
-        return list(pool.map(lambda target: require_known_cluster(assess_target(target, dependencies), dependencies), selected))
 
 
 def assess_target(

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from cli.clients.dependencies import Dependencies
     from cli.queries.assessment import TargetAssessment
+    from cli.queries.fleet_member import FleetMember
     from lambdas.domain.assessment.summary import AssessmentSummary
 
 Document = dict[str, Any]
@@ -63,13 +64,16 @@ class AgentTools:
 
         Without service_account (NAMESPACE/NAME), every bound one is diagnosed, or aws-node if none is bound.
         """
-        from cli.views.documents import assessment_document
+        from cli.views.documents import member_document
 
-        return marked({"assessments": [assessment_document(assessment) for assessment in self._assess(cluster, service_account)]})
+        return marked({"assessments": [member_document(member) for member in self._members(cluster, service_account)]})
 
     def plan(self, cluster: str, service_account: str = "") -> Document:
         """Show what a repair would change, which actions are blocked and why, and the digest of the plan. Read-only."""
-        return marked({"plans": [_plan(assessment) for assessment in self._assess(cluster, service_account)]})
+        from cli.views.documents import member_document
+
+        members = self._members(cluster, service_account)
+        return marked({"plans": [member_document(member) | {"plan": _plan(member.assessment)} for member in members]})
 
     def preflight(self, paths: list[str]) -> Document:
         """Check Terraform plans, eksctl files, templates and manifests for a lost role before they are applied. Read-only.
@@ -135,6 +139,7 @@ class AgentTools:
         from cli.queries.assessment import assess_target, require_known_cluster
         from cli.queries.incidents import require_stack
         from cli.queries.targets import TargetSelection, single_target
+        from cli.views.documents import assessment_document
         from lambdas.notifications import published_events
 
         dependencies = self._dependencies
@@ -143,15 +148,15 @@ class AgentTools:
         assessment = require_known_cluster(assess_target(target, dependencies), dependencies)
         summary = _proposable(assessment)
         dependencies.events.put([published_events.check_requested(_request(assessment, dependencies))])
-        proposed = _plan(assessment) | {"planDigest": summary.plan_digest}
+        proposed = assessment_document(assessment) | {"plan": _plan(assessment), "planDigest": summary.plan_digest}
         next_step = "A person reads the approval request in chat or mail and approves the plan with this digest, or rejects it."
         return marked({"proposed": proposed}) | {"next": next_step}
 
-    def _assess(self, cluster: str, service_account: str) -> Sequence[TargetAssessment]:
-        from cli.queries.assessment import assess_targets
+    def _members(self, cluster: str, service_account: str) -> Sequence[FleetMember]:
+        from cli.queries.fleet import assess_members
         from cli.queries.targets import TargetSelection
 
-        return assess_targets(TargetSelection(clusters=(cluster,), service_account=service_account), self._dependencies)
+        return assess_members(TargetSelection(clusters=(cluster,), service_account=service_account), self._dependencies)
 
     def _inside(self, path: str) -> str:
         """Return the path if it is below the folder of the server, also after symbolic links are followed.
@@ -169,12 +174,11 @@ class AgentTools:
         return str(found)
 
 
-def _plan(assessment: TargetAssessment) -> Document:
-    from cli.views.documents import assessment_document, plan_document
+def _plan(assessment: TargetAssessment) -> Document | None:
+    from cli.views.documents import plan_document
 
     summary = assessment.summary
-    plan = plan_document(summary) | {"digest": summary.plan_digest or None} if summary else None
-    return assessment_document(assessment) | {"plan": plan}
+    return plan_document(summary) | {"digest": summary.plan_digest or None} if summary else None
 
 
 def _proposable(assessment: TargetAssessment) -> AssessmentSummary:

@@ -11,9 +11,9 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, Final
 
 from cli.queries import parameters
-from cli.queries.assessment import assess_targets
+from cli.queries.fleet import assess_members
 from cli.queries.incidents import find_incident, incident_timeline
-from cli.views.documents import assessment_document, incident_documents, open_incident_document, past_incident_document, plan_of
+from cli.views.documents import incident_documents, member_document, open_incident_document, past_incident_document, plan_of
 from lambdas.contract.version import VERSION
 from lambdas.domain.errors import RemediatorError
 from lambdas.domain.incidents.incident import Incident
@@ -87,7 +87,7 @@ def _functions(dependencies: Dependencies) -> list[Json]:
 
 
 def _checks(dependencies: Dependencies, selection: TargetSelection) -> list[Json]:
-    return [assessment_document(assessment) | {"plan": plan_of(assessment)} for assessment in assess_targets(selection, dependencies)]
+    return [member_document(member) | {"plan": plan_of(member.assessment)} for member in assess_members(selection, dependencies)]
 
 
 def _incidents(dependencies: Dependencies) -> list[Json]:
