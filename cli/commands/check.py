@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from cli.queries.fleet_member import FleetMember
     from cli.queries.targets import TargetSelection
+
+_LINES_OF_A_CHAIN: Final = 20
 
 Clusters = Annotated[
     list[str],
@@ -114,7 +116,16 @@ def _write(options: GlobalOptions, only: Sequence[FleetState], members: Sequence
         write(options.output, document)
         return code
     from cli.views.chain import chain_view
-    from cli.views.fleet_table import fleet_table, next_check, summary_lines, unbound_clusters, unbound_hint, unlisted_hint
+    from cli.views.fleet_table import (
+        final_count,
+        fleet_table,
+        member_count,
+        next_check,
+        summary_lines,
+        unbound_clusters,
+        unbound_hint,
+        unlisted_hint,
+    )
 
     if len(members) == 1 and not is_fleet:
         write(options.output, document, *(chain_view(member.assessment) for member in listed))
@@ -123,5 +134,6 @@ def _write(options: GlobalOptions, only: Sequence[FleetState], members: Sequence
         faulty = [member for member in listed if member.assessment.exit_code]
         details = next_check(faulty) if is_fleet else (chain_view(member.assessment) for member in faulty)
         hints = *unlisted_hint(members, listed), *unbound_hint(unbound_clusters(members)), *details
-        write(options.output, document, *summary_lines(members), *table, *hints)
+        rows = len(listed) + (0 if is_fleet else len(faulty) * _LINES_OF_A_CHAIN)
+        write(options.output, document, *summary_lines(members), *table, *hints, *final_count(member_count(members), rows))
     return code

@@ -42,15 +42,15 @@ def plan(
     if options.output is not Format.TABLE:
         write(options.output, document)
         return code
-    from cli.views.fleet_table import plan_table, summary_lines, unlisted_hint
+    from cli.views.fleet_table import final_count, member_count, plan_table, summary_lines, unlisted_hint
     from cli.views.plan_steps import next_command, plan_view
 
     planned = [member.assessment for member in listed if member.assessment.summary and not member.assessment.summary.is_healthy]
     next_commands = map(next_command, planned)
     if all_clusters:
         table = [plan_table(listed)] if listed else []
-        commands = islice(next_commands, MOST_COMMANDS)
-        write(options.output, document, *summary_lines(members), *table, *unlisted_hint(members, listed), "", *commands)
+        ending = *islice(next_commands, MOST_COMMANDS), *final_count(member_count(members), len(listed))
+        write(options.output, document, *summary_lines(members), *table, *unlisted_hint(members, listed), "", *ending)
     else:
         write(options.output, document, *(plan_view(member.assessment) for member in listed), *next_commands)
     return code

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from cli.queries.fleet_state import FleetState
 from cli.queries.grants import GrantState
-from cli.views.fleet_table import AdaptiveTable, Column, count_line, marks
+from cli.views.fleet_table import AdaptiveTable, Column, count_line, final_count, marks
 from cli.views.grant_table import NOT_CHECKED
 from lambdas.notifications.escape import plain
 
@@ -28,7 +28,8 @@ _NAMES: Final = {
 
 def access_views(reports: Sequence[ClusterAccessReport]) -> Iterator[RenderableType]:
     """Return the summary, the table of all clusters that need a change, and the command for one of them."""
-    yield count_line(len(reports), (report.state for report in reports), _NAMES)
+    count = count_line(len(reports), (report.state for report in reports), _NAMES)
+    yield count
     listed = [report for report in reports if report.state is not FleetState.SOUND]
     if listed:
         columns = [Column("cluster", [Text(plain(report.cluster)) for report in listed])]
@@ -40,6 +41,7 @@ def access_views(reports: Sequence[ClusterAccessReport]) -> Iterator[RenderableT
         command = Text(f"\nirsa-remediator access --cluster {plain(listed[0].cluster)} --check", style="bold")
         yield command.append("   shows each grant and the next step", style="not bold dim")
     yield Text(NOT_CHECKED, style="dim")
+    yield from final_count(count, len(listed))
 
 
 def _first(report: ClusterAccessReport) -> str:

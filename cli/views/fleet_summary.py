@@ -10,7 +10,17 @@ from rich.text import Text
 from cli.queries.fleet_member import UpgradeRisk
 from cli.queries.fleet_state import FleetState
 from cli.views.fleet_documents import account_document, by_release, of_account, release_document
-from cli.views.fleet_table import AdaptiveTable, Column, fleet_table, marks, next_check, summary_lines, unlisted_hint
+from cli.views.fleet_table import (
+    AdaptiveTable,
+    Column,
+    final_count,
+    fleet_table,
+    marks,
+    member_count,
+    next_check,
+    summary_lines,
+    unlisted_hint,
+)
 from lambdas.domain.plurals import pluralize
 from lambdas.notifications.escape import plain
 
@@ -39,6 +49,7 @@ def fleet_views(report: FleetReport, listed: Sequence[FleetMember]) -> Iterator[
     yield from _releases(report.members)
     for failure in report.failures:
         yield from _failure(failure)
+    yield from final_count(member_count(report.members), len(listed) + len(report.accounts) + len(report.failures))
 
 
 def _accounts(report: FleetReport) -> Iterator[RenderableType]:

@@ -35,6 +35,8 @@ RISK_NAMES: Final = {
     UpgradeRisk.KEEPS_ROLE: "keeps the role",
 }
 RISK_STYLES: Final = {UpgradeRisk.LOSES_ROLE: "bold red", UpgradeRisk.FAILS: "red", UpgradeRisk.UNKNOWN: "yellow"}
+ROWS_ON_A_SCREEN: Final = 20
+"""A longer table has the count below it too: a terminal of 24 lines no longer shows the first line."""
 _MOST_OPTIONS: Final = 5
 """Clusters that a command names. For more, it says `--all`."""
 _AWS_NODE: Final = f"{AWS_NODE.namespace}/{AWS_NODE.service_account}"
@@ -124,6 +126,12 @@ def count_line(clusters: int, states: Iterable[FleetState], names: Mapping[Fleet
     return line.append(": ").append(Text(" · ").join(parts)) if parts else line
 
 
+def final_count(count: Text, rows: int) -> Iterator[Text]:
+    """Return the count once more where the rows do not fit on a screen with it, else nothing."""
+    if rows > ROWS_ON_A_SCREEN:
+        yield Text("\n").append(count)
+
+
 def _plan(member: FleetMember) -> str:
     summary = member.assessment.summary
     if summary is None:
@@ -150,11 +158,16 @@ def _nodes(member: FleetMember) -> str:
     return f"{summary.counts.nodes_ready}/{summary.counts.nodes}" if summary and summary.counts.nodes else ""
 
 
-def summary_lines(members: Sequence[FleetMember]) -> Iterator[Text]:
-    """Return how many members are broken, unknown and without a fault, then the place, open incidents and the next update."""
+def member_count(members: Sequence[FleetMember]) -> Text:
+    """Return how many members are broken, unknown and without a fault."""
     clusters = len({(member.account, member.region, member.cluster) for member in members})
     detail = f", {pluralize(len(members), 'ServiceAccount')}" if len(members) != clusters else ""
-    yield count_line(clusters, (member.state for member in members), STATE_NAMES, detail=detail)
+    return count_line(clusters, (member.state for member in members), STATE_NAMES, detail=detail)
+
+
+def summary_lines(members: Sequence[FleetMember]) -> Iterator[Text]:
+    """Return the count of members by state, then the place, open incidents and the next update."""
+    yield member_count(members)
     yield Text(" · ".join(_facts(members)), style="dim")
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from rich.text import Text
 
 from cli.queries.fleet_state import FleetState
-from cli.views.fleet_table import AdaptiveTable, Column, count_line, marks
+from cli.views.fleet_table import AdaptiveTable, Column, count_line, final_count, marks
 from lambdas.notifications.escape import plain
 from preflight.outputs.table import becomes, ending, file_views
 from preflight.report import Result
@@ -32,13 +32,15 @@ def fleet_views(report: PreflightReport) -> Iterator[RenderableType]:
     order = list(FleetState)
     ranked = sorted(report.clusters, key=lambda cluster: (order.index(states[cluster.cluster]), cluster.cluster))
     listed = [cluster for cluster in ranked if states[cluster.cluster] is not FleetState.SOUND]
-    yield count_line(len(report.clusters), states.values(), _NAMES)
+    count = count_line(len(report.clusters), states.values(), _NAMES)
+    yield count
     if listed:
         yield AdaptiveTable(marks(states[cluster.cluster] for cluster in listed), _columns(listed))
         yield Text(f"\nirsa-remediator preflight --cluster {plain(listed[0].cluster)}", style="bold").append(
             "   shows the findings and the commands that keep the role", style="not bold dim"
         )
     yield from file_views(report)
+    yield from final_count(count, len(listed))
     yield ending(report)
 
 

@@ -21,22 +21,24 @@ from cli.queries.fleet_sources import FleetSelection, fleet_accounts
 from cli.queries.fleet_state import FleetState
 from cli.views.fleet_documents import fleet_csv
 from cli.views.fleet_page import fleet_page
-from cli.views.fleet_table import unbound_hint
+from cli.views.fleet_table import ROWS_ON_A_SCREEN, unbound_hint
 from lambdas.domain.errors import TransientError
 from preflight import rules
 from preflight.cluster import ClusterReport
 from preflight.finding import Finding
 from tests.unit.cli.fake_dependencies import CALLER
 from tests.unit.cli.fake_fleet import CLOSED, LAB, FakeFleet
-from tests.unit.cli.sessions import HOSTILE, SESSIONS, TARGET
-from tests.unit.cli.terminal import fakes_of
+from tests.unit.cli.sessions import HOSTILE, SESSIONS, TARGET, Session
+from tests.unit.cli.terminal import fakes_of, run
 from tests.unit.cli.test_page import Reader, browse
-from tests.world import ACCOUNT, NOON
+from tests.world import ACCOUNT, NOON, described
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from preflight.rules import Rule
+
+FAULTY: dict[str, Any] = {"addon": {"role_arn": None}}
 
 
 @pytest.fixture
@@ -217,3 +219,26 @@ def test_the_own_account_needs_no_role(fleet: FakeFleet) -> None:
     assert fleet.caller() == CallerIdentity(arn=CALLER, account=ACCOUNT, partition="aws")
     own = fleet_accounts(FleetSelection(is_organization=True, role_name="reader"), fleet)[0]
     assert (own.account, own.role_arn) == (ACCOUNT, None)
+
+
+@pytest.mark.parametrize("faulty", [19, 21])
+@pytest.mark.parametrize(
+    ("command", "state"),
+    [
+        ("check --all", "broken"),
+        ("plan --all", "broken"),
+        ("preflight --all", "would lose the role or fail"),
+        ("access --all --check", "with missing or surplus access"),
+        ("fleet --account-profile shell --in-region eu-west-1", "broken"),
+    ],
+)
+def test_a_list_longer_than_a_screen_ends_with_the_count(command: str, state: str, faulty: int, tmp_path: Path) -> None:
+    fakes = fakes_of(Session(commands=(command,), world=FAULTY))
+    for number in range(1, faulty):
+        world = described({**FAULTY, "cluster": {"name": f"red-{number}", "nodes": 3}})
+        fakes.world.clusters |= world.clusters
+        fakes.world.parameters |= world.parameters
+        fakes.world.roles |= world.roles
+    lines = run(command, fakes, SESSIONS["fleet"], tmp_path).stdout.splitlines()
+    counts = [line for line in lines if line.startswith(f"{faulty} clusters: {faulty} {state}")]
+    assert len(counts) == (2 if faulty > ROWS_ON_A_SCREEN else 1)
