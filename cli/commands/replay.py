@@ -146,7 +146,7 @@ def _request_document(request: CheckRequest | Ignored | Sweep | DigestDue | Deli
 def _digest_clusters(dependencies: Dependencies) -> list[str]:
     from lambdas.domain.incidents.daily_digest import clusters_with_digest
 
-    clusters = clusters_with_digest(dependencies.readers.parameters.load(), dependencies.readers.eks.clusters())
+    clusters = clusters_with_digest(dependencies.readers.parameters.load(), dependencies.readers.eks.clusters(), dependencies.readers.floor)
     return [cluster for cluster in clusters if dependencies.environment.serves(cluster)]
 
 

@@ -18,7 +18,7 @@ from lambdas.contract.access import BoundWorkload, manifests
 from lambdas.contract.admission import account, allowed_roles, is_managed, limit_policies
 from lambdas.contract.names import PROJECT, ROLE_ANNOTATION
 from lambdas.contract.parameters import ServiceAccountRef, binding_path
-from lambdas.contract.settings import Mode, read_settings
+from lambdas.contract.settings import Mode
 from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.errors import Conflict, RemediatorError
 from lambdas.domain.incidents.incident import Outcome
@@ -142,7 +142,7 @@ class Drill:
         """Raise where a setting keeps the remediator from repairs: the drill changes no setting."""
         readers = self.dependencies.readers
         parameters = readers.parameters.load(self.options.cluster)
-        settings, _ = read_settings({path: parameter.value for path, parameter in parameters.items()}, self.options.cluster, readers.floor)
+        settings, _ = readers.settings(parameters, self.options.cluster)
         if settings.mode is not Mode.ENFORCE:
             raise CommandError(
                 f"the mode of {self.options.cluster} is {settings.mode}, so the remediator would not repair by itself",

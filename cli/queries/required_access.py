@@ -12,7 +12,7 @@ from cli.queries.targets import TargetSelection, targets
 from lambdas.application.snapshot_collection import workload_name
 from lambdas.contract.access import GROUPS, BoundWorkload, manifests
 from lambdas.contract.names import ROLE_ANNOTATION
-from lambdas.contract.settings import RestartBy, read_settings
+from lambdas.contract.settings import RestartBy
 from lambdas.domain.errors import RemediatorError
 from lambdas.domain.snapshot.snapshot import Binding, ClusterFacts, ServiceAccountFacts
 
@@ -73,7 +73,7 @@ def _required_policies(
     """
     readers = dependencies.readers
     parameters = readers.parameters.load(facts.name)
-    settings, _ = read_settings({path: parameter.value for path, parameter in parameters.items()}, facts.name)
+    settings, _ = readers.settings(parameters, facts.name)
     bound: dict[BoundWorkload, list[str]] = {}
     current: dict[BoundWorkload, str] = {}
     for target, workload in workloads.items():

@@ -7,11 +7,11 @@ from datetime import datetime
 from typing import TypeVar
 
 from lambdas.contract.parameters import ServiceAccountRef
-from lambdas.contract.settings import NO_FLOOR, Floor
+from lambdas.contract.settings import NO_FLOOR, Floor, Settings
 from lambdas.domain.errors import AccessDenied, Denial, PermanentError, TransientError
 from lambdas.domain.ports import ClustersPort, EksPort, EventHistoryPort, IamPort, ParametersPort
 from lambdas.domain.requests.request import Actor, Refusal
-from lambdas.domain.snapshot.bindings import Parameter, resolve_binding
+from lambdas.domain.snapshot.bindings import Parameter, cluster_settings, resolve_binding
 from lambdas.domain.snapshot.snapshot import Binding, InvalidBinding, Missing, Unknown
 
 Fact = TypeVar("Fact")
@@ -42,6 +42,10 @@ class Readers:
     def binding(self, parameters: Mapping[str, Parameter], target: ServiceAccountRef) -> Binding | InvalidBinding | Missing:
         """The binding of the ServiceAccount, with the placeholders of this deployment replaced."""
         return resolve_binding(parameters, target, account=self.account, partition=self.partition, region=self.region)
+
+    def settings(self, parameters: Mapping[str, Parameter], cluster: str) -> tuple[Settings, dict[str, str]]:
+        """The settings of a cluster, limited by the floor, and for each invalid value `path -> what is allowed`."""
+        return cluster_settings(parameters, cluster, self.floor)
 
     def own_bound_roles(self, parameters: Mapping[str, Parameter], targets: Iterable[ServiceAccountRef]) -> list[str]:
         """The roles that the valid bindings name, each once, without roles of other accounts: IAM neither shows nor passes those."""

@@ -15,7 +15,7 @@ from lambdas.contract.access import GROUPS, AccessQuestion, rbac_rules
 from lambdas.contract.environment import Environment, Function
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.contract.self_test import MAX_BOUND, MAX_DETAIL, SELF_TEST_SCHEMA_VERSION, Answer, SelfTestRequest
-from lambdas.contract.settings import RestartBy, read_settings
+from lambdas.contract.settings import RestartBy
 from lambdas.contract.stack_checks import CLUSTER_LADDER, CheckId
 from lambdas.contract.version import VERSION
 from lambdas.contract.workloads import AWS_NODE, WorkloadKind
@@ -232,7 +232,7 @@ class _ClusterTest:
         return list(bound or (aws_node,))[:MAX_BOUND]
 
     def _restarts(self) -> bool:
-        settings, _ = read_settings({path: parameter.value for path, parameter in self._parameters.items()}, self._cluster)
+        settings, _ = self._ports.readers.settings(self._parameters, self._cluster)
         return settings.restart_by is RestartBy.RESTART
 
     def _bound_roles(self) -> str:

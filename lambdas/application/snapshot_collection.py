@@ -10,7 +10,6 @@ from lambdas.application.precondition_reads import submit_precondition_reads
 from lambdas.application.readers import Hints, Readers, read_optional, read_or_unknown
 from lambdas.contract.names import POD_IDENTITY_AGENT_ADDON
 from lambdas.contract.parameters import ServiceAccountRef
-from lambdas.contract.settings import read_settings
 from lambdas.contract.workloads import WorkloadKind, known
 from lambdas.domain.ports import ClusterPort, ClustersPort
 from lambdas.domain.snapshot.bindings import wants_association
@@ -48,7 +47,7 @@ def collect_snapshot(target: ServiceAccountRef, readers: Readers, began_at: date
         TransientError: an essential read was throttled or got no answer; the same read may succeed later.
     """
     parameters = readers.parameters.load(target.cluster)
-    settings, wrong = read_settings({path: parameter.value for path, parameter in parameters.items()}, target.cluster, readers.floor)
+    settings, wrong = readers.settings(parameters, target.cluster)
     binding = readers.binding(parameters, target)
     workload = known(target.namespace, target.name)
     addon_name = workload.addon if workload else None

@@ -95,7 +95,7 @@ def _check(request: CheckRequest, dependencies: CheckDependencies) -> EventResul
 def _request_digest(until: datetime, dependencies: CheckDependencies) -> DigestRequested:
     """Start one execution of the remediator for all clusters of this stack whose settings enable the digest."""
     readers, environment = dependencies.readers, dependencies.environment
-    enabled = clusters_with_digest(readers.parameters.load(), readers.eks.clusters())
+    enabled = clusters_with_digest(readers.parameters.load(), readers.eks.clusters(), readers.floor)
     clusters = [cluster for cluster in enabled if environment.serves(cluster)]
     if clusters:
         dependencies.remediator.start_digest(until, clusters)

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from lambdas.contract.settings import Digest, read_settings
+from lambdas.contract.settings import Digest, Floor
 from lambdas.domain.incidents.incident import Incident, PastIncident
-from lambdas.domain.snapshot.bindings import Parameter, bound_clusters
+from lambdas.domain.snapshot.bindings import Parameter, bound_clusters, cluster_settings
 
 DAY: Final = timedelta(hours=24)
 
@@ -35,8 +35,7 @@ class Day:
         return not self.closed and not self.still_open
 
 
-def clusters_with_digest(parameters: Mapping[str, Parameter], existing: Iterable[str]) -> list[str]:
+def clusters_with_digest(parameters: Mapping[str, Parameter], existing: Iterable[str], floor: Floor) -> list[str]:
     """Sorted names of the clusters whose settings switch the digest on, among existing and bound clusters."""
-    values = {path: item.value for path, item in parameters.items()}
     known = sorted({*existing, *bound_clusters(parameters)})
-    return [name for name in known if read_settings(values, name)[0].digest is Digest.DAILY]
+    return [name for name in known if cluster_settings(parameters, name, floor)[0].digest is Digest.DAILY]

@@ -1,4 +1,4 @@
-"""Resolves the binding of a ServiceAccount and lists bound ServiceAccounts, from parameters."""
+"""Resolves bindings and settings from parameters, and lists bound ServiceAccounts."""
 
 import json
 import re
@@ -10,6 +10,7 @@ from typing import Any, Final, TypeGuard
 from lambdas.contract.names import ANY_CLUSTER
 from lambdas.contract.parameters import KUBERNETES_NAME, Mechanism, ServiceAccountRef, binding_path, split_binding_path, valid_cluster
 from lambdas.contract.partitions import DNS_SUFFIXES
+from lambdas.contract.settings import Floor, Settings, read_settings
 from lambdas.domain.snapshot.snapshot import Association, AssociationSettings, Binding, InvalidBinding, Missing
 
 
@@ -32,6 +33,11 @@ Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.h
 """
 
 _PLACEHOLDERS: Final = ("partition", "account", "region", "cluster")
+
+
+def cluster_settings(parameters: Mapping[str, Parameter], cluster: str, floor: Floor) -> tuple[Settings, dict[str, str]]:
+    """The settings of a cluster, limited by the floor, and for each invalid value `path -> what is allowed`."""
+    return read_settings({path: parameter.value for path, parameter in parameters.items()}, cluster, floor)
 
 
 def resolve_binding(

@@ -10,7 +10,7 @@ import pytest
 
 from lambdas.application.daily_digest import MOST_ASSESSED, summarize_day
 from lambdas.contract.parameters import ServiceAccountRef, binding_path
-from lambdas.contract.settings import settings_path
+from lambdas.contract.settings import NO_FLOOR, settings_path
 from lambdas.domain.incidents.daily_digest import Day, StillOpen, clusters_with_digest
 from lambdas.domain.incidents.details import IncidentDetails
 from lambdas.domain.snapshot.bindings import Parameter
@@ -98,8 +98,8 @@ def test_a_fault_of_the_whole_fleet_is_assessed_in_a_few_clusters() -> None:
 
 def test_deleted_clusters_are_covered_as_long_as_they_have_a_binding() -> None:
     daily = {settings_path("_default", "digest"): Parameter(value="daily")}
-    assert clusters_with_digest(BOUND | daily, ["prod-blue"]) == ["prod-blue", "prod-green"]
-    assert clusters_with_digest(BOUND, ["prod-blue"]) == []
+    assert clusters_with_digest(BOUND | daily, ["prod-blue"], NO_FLOOR) == ["prod-blue", "prod-green"]
+    assert clusters_with_digest(BOUND, ["prod-blue"], NO_FLOOR) == []
 
 
 def test_the_title_names_the_environment_where_it_has_a_name() -> None:

@@ -6,7 +6,7 @@ from typing import Final
 from lambdas.application.readers import Readers
 from lambdas.contract.names import ROLE_ANNOTATION
 from lambdas.contract.parameters import ServiceAccountRef
-from lambdas.contract.settings import Mode, read_settings
+from lambdas.contract.settings import Mode
 from lambdas.domain.errors import Busy, Conflict, NotFound, PermanentError
 from lambdas.domain.planning.actions import CreateAssociation, RestoreAnnotation, UpdateAddonRole, UpdateAssociation
 from lambdas.domain.planning.planned_binding import PlannedBinding
@@ -42,7 +42,7 @@ class WriteCheck:
         if role_arn != planned.role_arn:
             raise PermanentError(f"{role_arn} is not the role of the binding {planned.path}, so it is not written")
         self._check_bounds(role_arn)
-        settings, _ = read_settings({path: parameter.value for path, parameter in parameters.items()}, target.cluster, readers.floor)
+        settings, _ = readers.settings(parameters, target.cluster)
         if settings.mode is Mode.OBSERVE:
             raise Conflict("the mode was set to observe after the plan was made")
         if settings.mode is Mode.APPROVE and not planned.needs_approval:
