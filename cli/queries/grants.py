@@ -11,6 +11,7 @@ from cli.queries.admission_policies import PolicyState, RequiredPolicies, read_p
 from cli.queries.surplus import groups_of_role, surplus_rules, surplus_statements, surplus_subjects
 from lambdas.contract.access import GROUPS
 from lambdas.contract.parameters import KUBERNETES_NAME
+from lambdas.domain.aws_commands import aws_command
 from lambdas.domain.errors import NotFound, RemediatorError
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ class RequiredAccess:
     """
 
     cluster: str
+    region: str
     roles: Mapping[Function, str]
     objects: Sequence[Json]
     policies: RequiredPolicies = field(default_factory=RequiredPolicies)
@@ -126,7 +128,8 @@ def _entry_grant(required: RequiredAccess, role_arn: str, group: str, dependenci
         return Grant(name=name, state=GrantState.MISSING, detail=f"no access entry for {role_arn}")
     if group not in groups:
         return Grant(name=name, state=GrantState.MISSING, detail=f"lacks the group {group}")
-    command = f"aws eks update-access-entry --cluster-name {required.cluster} --principal-arn {role_arn} --kubernetes-groups {group}"
+    options = f"--cluster-name {required.cluster} --principal-arn {role_arn} --kubernetes-groups {group}"
+    command = aws_command("eks update-access-entry", required.region, options)
     return _surplus_groups(name, groups - {group}, command)
 
 
@@ -142,7 +145,8 @@ def _access_policies(required: RequiredAccess, role_arn: str, dependencies: Depe
     except RemediatorError as error:
         yield Grant(name=f"access policies of {role}", state=GrantState.UNKNOWN, detail=str(error))
         return
-    remove = f"aws eks disassociate-access-policy --cluster-name {required.cluster} --principal-arn {role_arn} --policy-arn"
+    options = f"--cluster-name {required.cluster} --principal-arn {role_arn} --policy-arn"
+    remove = aws_command("eks disassociate-access-policy", required.region, options)
     for policy in policies:
         detail = f"also grants {policy.rpartition('/')[2]}"
         name = f"access policy of {role}"

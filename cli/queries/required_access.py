@@ -38,6 +38,7 @@ def required_access(cluster: str, dependencies: Dependencies, *, with_policies: 
     required = _required_policies(workloads, facts, dependencies)
     return RequiredAccess(
         cluster=name,
+        region=dependencies.environment.region,
         roles=roles(dependencies.environment),
         objects=manifests((workload for workload in workloads.values() if workload), restarts=required.restarts),
         policies=required,

@@ -14,6 +14,7 @@ from cli.queries.grants import NO_PODS, GrantState
 from cli.queries.trigger_sources import TriggerSourceState
 from lambdas.contract.access import GROUPS, VERIFY_ACTIONS
 from lambdas.contract.aws_auth import map_roles
+from lambdas.domain.aws_commands import aws_command
 from lambdas.notifications.escape import plain
 
 if TYPE_CHECKING:
@@ -124,7 +125,8 @@ def _comments(required: RequiredAccess) -> Iterator[str]:
         yield "# Access entries, unless the stack or your Terraform creates them:"
         for function, group in GROUPS.items():
             arn = required.roles[function]
-            yield f"#   aws eks create-access-entry --cluster-name {cluster} --principal-arn {arn} --kubernetes-groups {group}"
+            options = f"--cluster-name {cluster} --principal-arn {arn} --kubernetes-groups {group}"
+            yield f"#   {aws_command('eks create-access-entry', required.region, options)}"
         return
     yield "# This cluster does not support access entries. Add these items to mapRoles of the ConfigMap kube-system/aws-auth:"
     yield from (f"#   {line}" for line in map_roles(required.roles).splitlines())

@@ -69,6 +69,7 @@ def collect_snapshot(target: ServiceAccountRef, readers: Readers, began_at: date
             target=target,
             began_at=began_at,
             account=readers.account,
+            region=readers.region,
             partition=readers.partition,
             bound_roles=readers.bound_roles,
             binding=binding,

@@ -7,7 +7,7 @@ from typing import Final
 from lambdas.contract.approval import APPROVE, REJECT
 from lambdas.contract.parameters import KUBERNETES_NAME, binding_path
 from lambdas.contract.workloads import AWS_NODE, service_account_option
-from lambdas.domain.assessment.aws_commands import in_region
+from lambdas.domain.aws_commands import aws_command
 from lambdas.domain.diagnosis.finding import Link, State
 from lambdas.domain.diagnosis.links.symptoms import MONITORING_AGENT, NO_POD
 from lambdas.domain.diagnosis.verdict import Verdict
@@ -194,15 +194,15 @@ def _fix(context: MessageContext) -> str:
 
 def _list_updates(context: MessageContext) -> str:
     addon = context.current.addon.name if context.current.addon else ""
-    command = f"aws eks list-updates --name {context.cluster}" + (f" --addon-name {addon}" if addon else "")
-    return in_region(command, context.current.cluster.region)
+    options = f"--name {context.cluster}" + (f" --addon-name {addon}" if addon else "")
+    return aws_command("eks list-updates", context.current.cluster.region, options)
 
 
 def _bind(context: MessageContext) -> Phrase:
     target = context.incident.target
     path = binding_path(target.cluster, target.namespace, target.name)
     role = context.current.desired_role or "<role ARN>"
-    command = in_region(f"aws ssm put-parameter --type String --name {path} --value {role}", context.current.cluster.region)
+    command = aws_command("ssm put-parameter", context.current.cluster.region, f"--type String --name {path} --value {role}")
     return _command("To let the remediator repair it:", command)
 
 

@@ -5,7 +5,6 @@ from datetime import timedelta
 from typing import Final
 
 from lambdas.contract.names import CNI_ADDON, ROLE_ANNOTATION
-from lambdas.domain.assessment.aws_commands import in_region
 from lambdas.domain.assessment.summary import (
     ActorSummary,
     AddonSummary,
@@ -85,9 +84,7 @@ def summarize(snapshot: Snapshot, diagnosis: Diagnosis, plan: Plan) -> Assessmen
             )
             for blocked in plan.blocked
         ),
-        remedies=tuple(
-            dict.fromkeys(_limit_remedy(remedy, _region(snapshot)) for finding in diagnosis.broken_findings for remedy in finding.remedies)
-        ),
+        remedies=tuple(dict.fromkeys(_limit_remedy(remedy) for finding in diagnosis.broken_findings for remedy in finding.remedies)),
         wait=plan.wait or "",
         needs_approval=plan.needs_approval,
         desired_role=snapshot.desired_role or "",
@@ -134,14 +131,9 @@ def _limit(text: str) -> str:
     return text if len(text) <= LONGEST_TEXT else text[: LONGEST_TEXT - 1] + "…"
 
 
-def _region(snapshot: Snapshot) -> str:
-    return snapshot.cluster.arn.split(":")[3] if isinstance(snapshot.cluster, ClusterFacts) else ""
-
-
-def _limit_remedy(remedy: Remedy, region: str) -> Remedy:
-    """The remedy, with its parts limited, and the region in its command. A command is left out rather than cut."""
-    complete = in_region(remedy.command, region)
-    command = complete if len(complete) <= LONGEST_COMMAND else ""
+def _limit_remedy(remedy: Remedy) -> Remedy:
+    """The remedy, with its parts limited. A command is left out rather than cut."""
+    command = remedy.command if len(remedy.command) <= LONGEST_COMMAND else ""
     return Remedy(remedy.text[:LONGEST_COMMAND], command, remedy.diff)
 
 
@@ -196,12 +188,12 @@ def _actor(snapshot: Snapshot) -> ActorSummary | None:
 
 def _cluster(snapshot: Snapshot) -> ClusterSummary:
     if not isinstance(snapshot.cluster, ClusterFacts):
-        return ClusterSummary(name=snapshot.target.cluster)
+        return ClusterSummary(name=snapshot.target.cluster, region=snapshot.region)
     dates = snapshot.support if isinstance(snapshot.support, SupportDates) else SupportDates(standard_until=None, extended_until=None)
     return ClusterSummary(
         name=snapshot.cluster.name,
         version=snapshot.cluster.version,
-        region=snapshot.cluster.arn.split(":")[3],
+        region=snapshot.region,
         status=snapshot.cluster.status,
         standard_until=dates.standard_until.isoformat() if dates.standard_until else "",
         extended_until=dates.extended_until.isoformat() if dates.extended_until else "",

@@ -389,6 +389,7 @@ class Snapshot:
     target: ServiceAccountRef
     began_at: datetime
     account: str
+    region: str
     partition: str
     binding: Binding | InvalidBinding | Missing
     settings: Settings

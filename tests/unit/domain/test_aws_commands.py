@@ -1,26 +1,29 @@
 """AWS commands for people name their region."""
 
-import pytest
+import re
+from collections.abc import Iterator
 
-from lambdas.domain.assessment.aws_commands import in_region
+from lambdas.domain.aws_commands import aws_command
+from lambdas.domain.diagnosis.identity_chain import diagnose
+from tests.unit.domain.test_links import CASES
+from tests.unit.notifications.snapshots import REGION
 
-
-@pytest.mark.parametrize(
-    ("command", "expected"),
-    [
-        ("aws eks list-updates --name a", "aws eks list-updates --region eu-west-1 --name a"),
-        (
-            "aws ssm get-parameter --name /a && aws eks wait x",
-            "aws ssm get-parameter --region eu-west-1 --name /a && aws eks wait --region eu-west-1 x",
-        ),
-        ("aws iam get-role --role-name a", "aws iam get-role --role-name a"),
-        ("aws eks list-updates --region us-east-1", "aws eks list-updates --region us-east-1"),
-        ("kubectl get pods", "kubectl get pods"),
-    ],
-)
-def test_commands_of_regional_services_get_the_region(command: str, expected: str) -> None:
-    assert in_region(command, "eu-west-1") == expected
+AWS = re.compile(r"\baws (?!iam )[a-z0-9-]+ [a-z-]+(?P<options>.*)", re.DOTALL)
+"""IAM is global, so its commands have no region."""
 
 
-def test_an_unknown_region_changes_nothing() -> None:
-    assert in_region("aws eks list-updates --name a", "") == "aws eks list-updates --name a"
+def commands() -> Iterator[str]:
+    for snapshot, *_ in CASES.values():
+        for finding in diagnose(snapshot).findings:
+            yield from (remedy.command for remedy in finding.remedies if remedy.command)
+
+
+def test_a_command_names_its_region_first() -> None:
+    command = aws_command("eks list-updates", "eu-west-1", "--name blue", "--addon-name vpc-cni")
+    assert command == "aws eks list-updates --region eu-west-1 --name blue --addon-name vpc-cni"
+
+
+def test_every_remedy_of_a_link_names_the_region_also_where_the_cluster_could_not_be_read() -> None:
+    found = [match for command in commands() if (match := AWS.search(command))]
+    assert len({match[0] for match in found}) > 10
+    assert [match[0] for match in found if not match["options"].startswith(f" --region {REGION} ")] == []

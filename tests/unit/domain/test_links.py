@@ -33,7 +33,7 @@ from tests.unit.domain.link_cases import cluster as way_in
 from tests.unit.domain.link_cases.fixtures import CLOSED, NOT_APPLICABLE, OK, UNKNOWN, associated
 from tests.unit.domain.link_cases.pod_identity import UNBOUND
 from tests.unit.domain.snapshot_fixtures import OTHER_ROLE, addon, binding, cluster, errors, snapshot_with, some_pods, workload
-from tests.unit.notifications.snapshots import ACCOUNT, NOW, POD_IDENTITY_TRUST, ROLE, nodes, pods, service_account, trust
+from tests.unit.notifications.snapshots import ACCOUNT, NOW, POD_IDENTITY_TRUST, REGION, ROLE, nodes, pods, service_account, trust
 from tests.world.simulations import simulation
 
 _CNI = "--cluster-name prod-blue --addon-name vpc-cni"
@@ -317,19 +317,19 @@ def test_waiting_nodes_beside_ready_ones_may_use_another_cni() -> None:
         (
             {"addon": Missing("a")},
             "neither the vpc-cni add-on",
-            f"create-addon --cluster-name prod-blue --addon-name vpc-cni --service-account-role-arn {ROLE}",
+            f"create-addon --region {REGION} {_CNI} --service-account-role-arn {ROLE}",
         ),
         (
             {"addon": Missing("a"), "binding": UNBOUND},
             "neither the vpc-cni add-on",
-            "create-addon --cluster-name prod-blue --addon-name vpc-cni",
+            f"create-addon --region {REGION} {_CNI}",
         ),
         (
             {"addon": Missing("a"), "binding": binding(mechanism=Mechanism.POD_IDENTITY)},
             "neither the vpc-cni add-on",
             f"--pod-identity-associations serviceAccount=aws-node,roleArn={ROLE}",
         ),
-        ({"addon": Unknown("403")}, "whether its add-on does was not read", f"describe-addon {_CNI}"),
+        ({"addon": Unknown("403")}, "whether its add-on does was not read", f"describe-addon --region {REGION} {_CNI}"),
     ],
 )
 def test_an_absent_cni_is_installed_with_its_role_and_only_where_its_record_was_read(

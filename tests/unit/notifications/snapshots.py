@@ -137,6 +137,7 @@ def healthy_snapshot(target: ServiceAccountRef = CNI, role: str = ROLE) -> Snaps
         target=target,
         began_at=NOW,
         account=ACCOUNT,
+        region=REGION,
         partition="aws",
         binding=Binding(path=binding_path(target.cluster, target.namespace, target.name), role_arn=role, version=3),
         settings=Settings(),

@@ -8,6 +8,7 @@ from typing import Final
 
 from lambdas.contract.names import ADDON_MANAGER
 from lambdas.contract.settings import AddonRecord, Severity
+from lambdas.domain.aws_commands import aws_command
 from lambdas.domain.diagnosis.call_needs import parse_release
 from lambdas.domain.diagnosis.finding import Evidence, Finding, Link, Remedy, broken, not_applicable, ok, unknown
 from lambdas.domain.diagnosis.verdict import Verdict
@@ -153,7 +154,8 @@ def update_with_role(snapshot: Snapshot, addon: AddonFacts, *, version: str = ""
     """
     by_association = snapshot.association is not None or wants_association(snapshot.binding)
     role = addon.role_arn if by_association else snapshot.desired_role or addon.role_arn
-    update = f"aws eks update-addon --cluster-name {snapshot.target.cluster} --addon-name {quote(addon.name)}"
+    options = f"--cluster-name {snapshot.target.cluster} --addon-name {quote(addon.name)}"
+    update = aws_command("eks update-addon", snapshot.region, options)
     update += f" --addon-version {quote(version)}" if version else ""
     return (
         f"{update} --service-account-role-arn {quote(role)} --resolve-conflicts PRESERVE"
@@ -229,5 +231,5 @@ def _read_updates(snapshot: Snapshot, addon: AddonFacts) -> Remedy:
     """Source: https://docs.aws.amazon.com/eks/latest/APIReference/API_DescribeUpdate.html"""
     return Remedy(
         "list the updates of the add-on, and read the errors of the newest with aws eks describe-update",
-        f"aws eks list-updates --name {snapshot.target.cluster} --addon-name {quote(addon.name)}",
+        aws_command("eks list-updates", snapshot.region, f"--name {snapshot.target.cluster} --addon-name {quote(addon.name)}"),
     )

@@ -6,6 +6,7 @@ from typing import Final
 
 from lambdas.contract.names import CHECKER_GROUP, CNI_ADDON
 from lambdas.contract.settings import Severity
+from lambdas.domain.aws_commands import aws_command
 from lambdas.domain.diagnosis.finding import Evidence, Finding, Link, Remedy, broken, not_applicable, object_name, ok, unknown
 from lambdas.domain.diagnosis.links.addon_record import update_with_role
 from lambdas.domain.diagnosis.links.pod_identity import association_link, missing_association
@@ -96,7 +97,8 @@ def _unbind_remedies(snapshot: Snapshot) -> tuple[Remedy, ...]:
         return ()
     return (
         Remedy(
-            "if the cluster was deleted on purpose, remove its bindings", f"aws ssm delete-parameter --name {quote(snapshot.binding.path)}"
+            "if the cluster was deleted on purpose, remove its bindings",
+            aws_command("ssm delete-parameter", snapshot.region, f"--name {quote(snapshot.binding.path)}"),
         ),
     )
 
@@ -175,9 +177,8 @@ def _missing_cni(snapshot: Snapshot) -> tuple[str, tuple[Remedy, ...]]:
         case Missing():
             install = Remedy("install the vpc-cni add-on", _create_with_role(snapshot))
             return "neither the vpc-cni add-on nor its DaemonSet exists", (install, _NODES_AFTER_CNI)
-    look = Remedy(
-        "see whether the add-on exists", f"aws eks describe-addon --cluster-name {snapshot.target.cluster} --addon-name {CNI_ADDON}"
-    )
+    options = f"--cluster-name {snapshot.target.cluster} --addon-name {CNI_ADDON}"
+    look = Remedy("see whether the add-on exists", aws_command("eks describe-addon", snapshot.region, options))
     return "its DaemonSet does not exist; whether its add-on does was not read", (look,)
 
 
@@ -192,7 +193,8 @@ def _create_with_role(snapshot: Snapshot) -> str:
 
     Source: https://docs.aws.amazon.com/cli/latest/reference/eks/create-addon.html
     """
-    create, role = f"aws eks create-addon --cluster-name {snapshot.target.cluster} --addon-name {CNI_ADDON}", snapshot.desired_role
+    options, role = f"--cluster-name {snapshot.target.cluster} --addon-name {CNI_ADDON}", snapshot.desired_role
+    create = aws_command("eks create-addon", snapshot.region, options)
     if role is None:
         return create
     if wants_association(snapshot.binding):

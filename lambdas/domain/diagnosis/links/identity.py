@@ -7,6 +7,7 @@ from shlex import quote
 from typing import Final
 
 from lambdas.contract.names import STS_AUDIENCE
+from lambdas.domain.aws_commands import aws_command
 from lambdas.domain.diagnosis.finding import Evidence, Finding, Link, Remedy, broken, not_applicable, ok, unknown
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.snapshot.snapshot import (
@@ -62,14 +63,16 @@ def role_link(snapshot: Snapshot) -> Finding:
                 remedies=(
                     Remedy(
                         "set the ARN of the role",
-                        f"aws ssm put-parameter --overwrite --type String --name {quote(path)} --value <role ARN>",
+                        aws_command(
+                            "ssm put-parameter", snapshot.region, f"--overwrite --type String --name {quote(path)} --value <role ARN>"
+                        ),
                     ),
                 ),
             )
         case Missing(), _ if snapshot.desired_role is None:
             return not_applicable(Link.ROLE, "no binding says which role it should use")
         case Binding(path=path, role_arn=arn), Missing(other=actual) if actual:
-            return _other_path(path, arn, actual)
+            return _other_path(path, arn, actual, snapshot.region)
         case Binding(path=path, role_arn=arn), Missing():
             return broken(
                 Link.ROLE,
@@ -85,7 +88,7 @@ def role_link(snapshot: Snapshot) -> Finding:
     return unknown(Link.ROLE, "not read")
 
 
-def _other_path(parameter: str, arn: str, actual: str) -> Finding:
+def _other_path(parameter: str, arn: str, actual: str, region: str) -> Finding:
     """A role under a path. STS refuses the ARN without the path, though the role's name is right.
 
     Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-friendly-names
@@ -99,7 +102,7 @@ def _other_path(parameter: str, arn: str, actual: str) -> Finding:
         remedies=(
             Remedy(
                 "set the role's own ARN",
-                f"aws ssm put-parameter --overwrite --type String --name {quote(parameter)} --value {quote(actual)}",
+                aws_command("ssm put-parameter", region, f"--overwrite --type String --name {quote(parameter)} --value {quote(actual)}"),
             ),
         ),
     )
@@ -206,10 +209,8 @@ def _associate(snapshot: Snapshot, role: RoleFacts) -> Remedy:
 def create_association(snapshot: Snapshot, role: str) -> str:
     """The command that creates the association of the ServiceAccount. `role` is quoted already, or is a placeholder."""
     target = snapshot.target
-    return (
-        f"aws eks create-pod-identity-association --cluster-name {target.cluster} --namespace {target.namespace}"
-        f" --service-account {target.name} --role-arn {role}"
-    )
+    options = f"--cluster-name {target.cluster} --namespace {target.namespace} --service-account {target.name} --role-arn {role}"
+    return aws_command("eks create-pod-identity-association", snapshot.region, options)
 
 
 def settings_options(wanted: AssociationSettings) -> str:

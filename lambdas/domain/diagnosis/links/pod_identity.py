@@ -9,6 +9,7 @@ from typing import Final
 from lambdas.contract.names import ROLE_ANNOTATION
 from lambdas.contract.parameters import Mechanism
 from lambdas.contract.settings import Severity
+from lambdas.domain.aws_commands import aws_command
 from lambdas.domain.diagnosis.finding import Evidence, Finding, Link, Remedy, State, broken, not_applicable, object_name, ok, unknown
 from lambdas.domain.diagnosis.links.addon_record import addon_fault
 from lambdas.domain.diagnosis.links.annotation import identity_severity, sort_by_age, stale_pods
@@ -72,7 +73,8 @@ def association_link(snapshot: Snapshot, association: Association) -> Finding:
 
 def _not_wanted(snapshot: Snapshot, association: Association, evidence: Evidence) -> Finding:
     """The binding names IRSA, and an association is there, which takes precedence for new pods."""
-    command = f"aws eks delete-pod-identity-association --cluster-name {snapshot.target.cluster} --association-id {quote(association.id)}"
+    options = f"--cluster-name {snapshot.target.cluster} --association-id {quote(association.id)}"
+    command = aws_command("eks delete-pod-identity-association", snapshot.region, options)
     return broken(
         Link.MECHANISM,
         Verdict.ASSOCIATION_DIFFERS,
@@ -114,14 +116,17 @@ def _update_association(snapshot: Snapshot, association: Association, wanted: As
         entry = f"serviceAccount={target.name},roleArn={wanted.role_arn}"
         return Remedy(
             "change the role in the add-on record, which owns the association",
-            f"aws eks update-addon {cluster} --addon-name {quote(snapshot.addon.name)} --pod-identity-associations {quote(entry)}"
-            " --resolve-conflicts PRESERVE",
+            aws_command(
+                "eks update-addon",
+                snapshot.region,
+                f"{cluster} --addon-name {quote(snapshot.addon.name)} --pod-identity-associations {quote(entry)}",
+                "--resolve-conflicts PRESERVE",
+            ),
         )
     declared = f" in {association.declared_by}, which declares it" if association.declared_by else ", and where it is declared"
+    options = f"{cluster} --association-id {quote(association.id)} --role-arn {quote(wanted.role_arn)}{settings_options(wanted)}"
     return Remedy(
-        f"change the role of the association{declared}",
-        f"aws eks update-pod-identity-association {cluster} --association-id {quote(association.id)} --role-arn {quote(wanted.role_arn)}"
-        + settings_options(wanted),
+        f"change the role of the association{declared}", aws_command("eks update-pod-identity-association", snapshot.region, options)
     )
 
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Final
 
 from lambdas.contract.names import AGENT_NAMESPACE, CNI_ADDON, POD_IDENTITY_AGENT_ADDON
+from lambdas.domain.aws_commands import aws_command
 from lambdas.domain.diagnosis.finding import Evidence, Finding, Link, Remedy, broken, object_name, ok, unknown
 from lambdas.domain.diagnosis.links.annotation import identity_severity
 from lambdas.domain.diagnosis.pod_credentials import CredentialSource, credential_source
@@ -96,13 +97,13 @@ def _no_agent_pod(snapshot: Snapshot, agent: AgentFacts, found: str, unsupported
         return unknown(Link.MECHANISM, f"{found}; no pod of the agent was found, though {ready} ready")
     if isinstance(agent.addon, Unknown):
         return unknown(Link.MECHANISM, f"{found}; no pod of the agent was found, and its add-on could not be read ({agent.addon.reason})")
-    cluster = snapshot.target.cluster
     if isinstance(agent.addon, AddonFacts):
         state = f"its add-on is {agent.addon.status}, and it has no pod"
         remedy = Remedy("read why its DaemonSet has no pod", f"kubectl -n {AGENT_NAMESPACE} describe daemonset {POD_IDENTITY_AGENT_ADDON}")
     else:
         state = "its add-on is not installed, and it has no pod"
-        remedy = Remedy("install the agent", f"aws eks create-addon --cluster-name {cluster} --addon-name {POD_IDENTITY_AGENT_ADDON}")
+        options = f"--cluster-name {snapshot.target.cluster} --addon-name {POD_IDENTITY_AGENT_ADDON}"
+        remedy = Remedy("install the agent", aws_command("eks create-addon", snapshot.region, options))
     depends = "A pod identity association decides the role, but the" if snapshot.association else "The"
     return broken(
         Link.MECHANISM,

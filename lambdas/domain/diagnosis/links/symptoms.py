@@ -28,7 +28,6 @@ from lambdas.domain.snapshot.node_reachability import reachable_pods
 from lambdas.domain.snapshot.snapshot import (
     AddonFacts,
     Binding,
-    ClusterFacts,
     NodeFacts,
     NotRead,
     PluginError,
@@ -243,13 +242,12 @@ def _sts_unreachable(snapshot: Snapshot) -> Finding | None:
     )
     if not pods:
         return None
-    region = snapshot.cluster.arn.split(":")[3] if isinstance(snapshot.cluster, ClusterFacts) else "<region>"
     return broken(
         Link.PERMISSION_ERRORS,
         Verdict.STS_UNREACHABLE,
         f"{pluralize(len(pods), 'pod carries', 'pods carry')} the right role but cannot reach STS to use it.",
         *map(_termination_evidence, pods[:3]),
-        remedies=(*_use_regional_endpoint(snapshot, pods), Remedy(_route_to_sts(region, snapshot.partition))),
+        remedies=(*_use_regional_endpoint(snapshot, pods), Remedy(_route_to_sts(snapshot.region, snapshot.partition))),
     )
 
 
