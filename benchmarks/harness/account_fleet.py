@@ -64,6 +64,7 @@ class AccountFleet(ResourceStack):
         self._silent = f"https://127.0.0.1:{silent.getsockname()[1]}"
         for account in self.numbers:
             self._fill(account)
+        self.aws.client_of(self.numbers[0], "ec2").describe_regions()  # moto imports EC2 with its first call, for seconds
 
     def _fill(self, account: str) -> None:
         role, world = role_arn(ROLE, account), World()
@@ -81,7 +82,7 @@ class AccountFleet(ResourceStack):
             eks.add_cluster(ClusterSpec(name=name, endpoint=url, ca_data=ca_data, issuer=_ISSUER))
             record = {} if is_faulty and number == 0 else {"serviceAccountRoleArn": role}
             eks.add_addon(name, "vpc-cni", addonVersion=world.addon_version, **record)
-            ssm.put_parameter(Name=binding_path(name, NAMESPACE, aws_node.NAME), Value=role, Type="String")
+            ssm.put_parameter(Name=binding_path(name, NAMESPACE, aws_node.NAME), Value=role, Type="String", Overwrite=True)
 
     def run(self, *options: str) -> subprocess.CompletedProcess[str]:
         """Run `irsa-remediator fleet` for all accounts, and for the one that cannot be read, in a process of its own."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,6 +13,9 @@ from lambdas.adapters.aws_session import AwsSession
 from lambdas.domain.snapshot.bindings import ROLE_ARN
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from botocore.credentials import Credentials
     from botocore.session import Session
 
 SESSION_NAME: Final = "irsa-remediator"
@@ -44,6 +49,51 @@ class UserSession(AwsSession):
         session = super()._new_botocore()
         if self._role_arn:
             _assume(session, self._role_arn, self.region)
+        return session
+
+
+_SIGNER: Final[ContextVar[Credentials]] = ContextVar("signer")
+
+
+class SharedSession(AwsSession):
+    """An `AwsSession` for many accounts, whose calls are signed with the credentials of the block `signed_by` around them.
+
+    A client of its own for each account and region costs more than the call that it makes: its creation, and a TLS handshake. A call
+    outside such a block, also in another thread, raises `LookupError`, so that none is signed for the wrong account.
+    """
+
+    def __init__(self, region: str) -> None:
+        super().__init__(region)
+        self._regions = {region: self}
+
+    def in_region(self, region: str) -> SharedSession:
+        """Return the session for another region, always the same one."""
+        with self._lock:
+            if region not in self._regions:
+                other = SharedSession(region)
+                other._session, other._lock = self._boto3(), self._lock
+                self._regions[region] = other
+            return self._regions[region]
+
+    @staticmethod
+    @contextmanager
+    def signed_by(credentials: Credentials) -> Iterator[None]:
+        """Sign the calls of this thread with these credentials."""
+        token = _SIGNER.set(credentials)
+        try:
+            yield
+        finally:
+            _SIGNER.reset(token)
+
+    def _new_botocore(self) -> Session:
+        from botocore.credentials import Credentials
+
+        class _Signer(Credentials):
+            def get_frozen_credentials(self) -> Any:
+                return _SIGNER.get().get_frozen_credentials()
+
+        session = super()._new_botocore()
+        session._credentials = _Signer("", "")  # type: ignore[attr-defined]  # a provider would be asked once, for all accounts
         return session
 
 

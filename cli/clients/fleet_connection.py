@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, Protocol
 
 from cli.clients import deployed_stack
-from cli.clients.aws_session import UserSession, caller_identity, region_of
+from cli.clients.aws_session import SharedSession, UserSession, caller_identity, region_of
 from cli.clients.connection import dependencies_of
 from cli.errors import CommandError
 from lambdas.adapters.aws_errors import translated
@@ -91,6 +91,7 @@ class AwsFleet:
 
     def __init__(self, options: GlobalOptions) -> None:
         self._options = options
+        self._shared = SharedSession("")
 
     def now(self) -> datetime:
         """Return the time."""
@@ -119,8 +120,10 @@ class AwsFleet:
             RemediatorError: the credentials do not work, are of another account, or may not list regions.
         """
         session = self._session(source.profile or self._options.profile, source.role_arn, source.regions[0] if source.regions else "")
+        shared = self._shared.in_region(session.region)
         try:
-            caller = caller_identity(session)
+            with translated("get the credentials"), SharedSession.signed_by(session.credentials()):
+                caller = caller_identity(shared)
         except AccessDenied as error:
             if not source.role_arn:
                 raise
@@ -131,11 +134,14 @@ class AwsFleet:
                 f"the credentials are of account {caller.account}, not of {source.account}",
                 next_step="name the role to assume there with --role-name, or use --account-profile",
             )
-        return OpenAccount(source=source, caller=caller, session=session, regions=source.regions or _enabled_regions(session))
+        with SharedSession.signed_by(session.credentials()):
+            regions = source.regions or _enabled_regions(shared)
+        return OpenAccount(source=source, caller=caller, session=session, regions=regions)
 
     def clusters(self, opened: OpenAccount, region: str) -> tuple[str, ...]:
         """Return the names of the clusters in one region."""
-        return Eks(opened.session.in_region(region)).clusters()
+        with SharedSession.signed_by(opened.session.credentials()):
+            return Eks(self._shared.in_region(region)).clusters()
 
     def dependencies(self, opened: OpenAccount, region: str) -> Dependencies:
         """Return the dependencies for one region, with the stack that is deployed there."""
@@ -151,7 +157,7 @@ def connect_fleet(options: GlobalOptions) -> FleetConnection:
     return AwsFleet(options)
 
 
-def _enabled_regions(session: UserSession) -> tuple[str, ...]:
+def _enabled_regions(session: SharedSession) -> tuple[str, ...]:
     """Return the regions that the account has enabled.
 
     Source: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeRegions.html

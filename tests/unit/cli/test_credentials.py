@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import re
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -10,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import trustme
 import yaml
+from botocore.awsrequest import AWSResponse
+from botocore.credentials import Credentials
 
 from cli.clients import deployed_stack
-from cli.clients.aws_session import CallerIdentity, region_of
+from cli.clients.aws_session import CallerIdentity, SharedSession, region_of
 from cli.clients.cluster_login import KubeconfigLogin
 from cli.errors import CommandError
 from lambdas.contract.environment import Environment, Function, variable
@@ -200,3 +204,27 @@ def test_roles_are_listed_in_the_order_of_the_functions() -> None:
         (Function.REMEDIATOR, "remediator"),
         (Function.NODE_WATCHER, "watcher"),
     ]
+
+
+def test_one_client_signs_for_the_account_of_each_block_and_for_none_outside() -> None:
+    session = SharedSession("eu-west-1")
+    other = session.in_region("us-east-1")
+    signed: list[str] = []
+
+    def answer(request: Any, **_: Any) -> AWSResponse:
+        signed.append(re.search(r"Credential=(\w+)/\d+/([\w-]+)/", request.headers["Authorization"].decode()).expand(r"\1 \2"))  # type: ignore[union-attr]
+        response = AWSResponse(request.url, 200, {}, None)
+        response._content = b'{"clusters": []}'
+        return response
+
+    for client in (session.client("eks"), other.client("eks")):
+        client.meta.events.register("before-send.eks", answer)
+    for key in ("PROD", "LAB"):
+        with SharedSession.signed_by(Credentials(key, "secret")):
+            session.client("eks").list_clusters()
+            session.in_region("us-east-1").client("eks").list_clusters()
+    assert signed == ["PROD eu-west-1", "PROD us-east-1", "LAB eu-west-1", "LAB us-east-1"]
+    with pytest.raises(LookupError):
+        session.client("eks").list_clusters()
+    with SharedSession.signed_by(Credentials("PROD", "secret")), ThreadPoolExecutor(1) as pool, pytest.raises(LookupError):
+        pool.submit(session.client("eks").list_clusters).result()
