@@ -54,6 +54,7 @@ _WRITES_AS_CALLER: dict[str, Callable[[EksState, dict[str, Any], Caller], dict[s
     "UpdatePodIdentityAssociation": eks_pod_identity.update_pod_identity_association,
     "UpdateAddon": eks_addons.update_addon,
 }
+_ASSOCIATION_WRITES = frozenset(f"{verb}PodIdentityAssociation" for verb in ("Create", "Update", "Delete"))
 
 
 class EksDouble:
@@ -162,6 +163,8 @@ class EksDouble:
             refused = replace(record, error_code=refusal.code, error_message=refusal.message)
             self.state.hooks.on_event(cloudtrail.event(refused))
             return response_of(refusal, self._model)
+        if operation.name in _ASSOCIATION_WRITES:
+            self.state.hooks.on_associations_changed(str(params["clusterName"]))
         self.state.hooks.on_event(cloudtrail.event(replace(record, response=answer)))
         return json_response(200, answer)
 

@@ -82,6 +82,7 @@ class Hooks:
 
     `on_addon_applied(cluster, add-on record, request)` runs when a create or update takes effect and may return a
     `Failure`; `on_addon_deleted(cluster, add-on record, preserve)`; `on_cluster_updated(cluster, version)`.
+    `on_associations_changed(cluster)` runs after a call that created, changed or deleted a pod identity association.
     `may_pass(principal, role ARN, service)` decides iam:PassRole.
     `on_event` receives the CloudTrail event of each mutating call.
     """
@@ -89,6 +90,7 @@ class Hooks:
     on_addon_applied: Callable[[str, dict[str, Any], dict[str, Any]], Failure | None] = lambda *_: None
     on_addon_deleted: Callable[[str, dict[str, Any], bool], None] = lambda *_: None
     on_cluster_updated: Callable[[str, str], None] = lambda *_: None
+    on_associations_changed: Callable[[str], None] = lambda _: None
     may_pass: Callable[[str, str, str], bool] = lambda *_: True
     on_event: Callable[[dict[str, Any]], None] = lambda *_: None
 

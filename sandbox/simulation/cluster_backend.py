@@ -66,6 +66,8 @@ class ClusterBackend(Protocol):
 
     def set_agents(self, *, absent: Sequence[str] = (), unready: Sequence[str] = ()) -> None: ...
 
+    def update_plugin_credentials(self) -> None: ...
+
     def read_node_file(self, node: str, path: str) -> str: ...
 
 
@@ -163,6 +165,9 @@ class EmbeddedBackend:
         """Install the Pod Identity agent: not on the nodes `absent`, not ready on the nodes `unready`, and ready on all others."""
         self.controller_manager.set_unready_agents(unready)
         self.apply(pod_identity_agent.daemon_set(not_on=absent), "eks")
+
+    def update_plugin_credentials(self) -> None:
+        """Let pods use changed associations. Here the kubelet reads the role at each start of a container."""
 
     def read_node_file(self, node: str, path: str) -> str:
         """The content of a file on a node, which no API serves; empty if it does not exist."""

@@ -116,7 +116,7 @@ class SandboxEnvironment(ResourceStack):
         self._deploy()
         self._grant_access()
         seed_data.seed_eks(self.aws, self.world)
-        self.aws.eks.hook(on_addon_applied=self._addon_applied)
+        self.aws.eks.hook(on_addon_applied=self._addon_applied, on_associations_changed=lambda _: self.backend.update_plugin_credentials())
         seed_data.seed_cluster(self.backend, self.world)
         self._start_functions()
 
@@ -247,6 +247,7 @@ class SandboxEnvironment(ResourceStack):
 
     def _addon_applied(self, _cluster: str, record: Mapping[str, Any], request: Mapping[str, Any]) -> None:
         seed_data.apply_addon(self.backend, self.world, record, request)
+        self.backend.update_plugin_credentials()  # the update may have changed the add-on's associations
 
     # --- the functions -----------------------------------------------------------------------------------------------------------
 

@@ -152,7 +152,7 @@ class RealBackend(ResourceStack):
     def delete(self, resource: Resource, name: str, namespace: str = "") -> None:
         """Delete one object; an object that no longer exists is no error. The replacement of a pod gets the current plug-in credentials."""
         if resource is PODS:
-            self._update_plugin_credentials()
+            self.update_plugin_credentials()
         answer = self._admin.ask("DELETE", _path(resource, name, namespace))
         if answer.status >= 400 and answer.status != NOT_FOUND:
             raise ApiError("DELETE", name, answer)
@@ -164,7 +164,7 @@ class RealBackend(ResourceStack):
 
     def join_nodes(self, count: int) -> list[str]:
         """Register new nodes, which stay NotReady until the network plug-in has run on them."""
-        self._update_plugin_credentials()
+        self.update_plugin_credentials()
         made = [node(self._joined + index, ready=False, version=self.version) for index in range(count)]
         self._joined += count
         return [str(self._admin.create(NODES.path, each)["metadata"]["name"]) for each in made]
@@ -183,10 +183,11 @@ class RealBackend(ResourceStack):
     def set_agents(self, *, absent: Sequence[str] = (), unready: Sequence[str] = ()) -> None:
         """Install the Pod Identity agent: not on the nodes `absent`, not ready on the nodes `unready`, and ready on all others."""
         self._has_agent, self._without_agent, self._unready_agents = True, tuple(absent), tuple(unready)
-        self._update_plugin_credentials()
+        self.update_plugin_credentials()
         self.apply(pod_identity_agent.daemon_set(not_on=absent), "eks")
 
-    def _update_plugin_credentials(self) -> None:
+    def update_plugin_credentials(self) -> None:
+        """Let KWOK know which credentials the plug-in works with now. It reads them when it starts."""
         if (credentials := self._credentials()) != self.plane.plugin:
             self.plane.set_plugin_credentials(credentials)
 
