@@ -52,17 +52,17 @@ class Iam:
     def oidc_provider(self, arn: str) -> OidcProvider | Missing:
         return self._providers.get(arn, lambda: self._provider(arn))
 
-    def simulate(self, role_arn: str, calls: Sequence[str]) -> Simulation:
-        """The decision about each call.
+    def simulate(self, role_arn: str, calls: Sequence[str], resource: str = "") -> Simulation:
+        """The decision about each call, on this resource; empty for a resource of the kind that the call needs.
 
         Source: https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html
         """
-        return self._simulations.get((role_arn, *calls), lambda: self._simulate(role_arn, calls))
+        return self._simulations.get((role_arn, resource, *calls), lambda: self._simulate(role_arn, calls, resource))
 
-    def _simulate(self, role_arn: str, calls: Sequence[str]) -> Simulation:
+    def _simulate(self, role_arn: str, calls: Sequence[str], given: str) -> Simulation:
         by_resource: defaultdict[str, list[str]] = defaultdict(list)
         for call in calls:
-            resource = resource_to_simulate(call, partition=self._partition, region=self._session.region, account=self._account)
+            resource = given or resource_to_simulate(call, partition=self._partition, region=self._session.region, account=self._account)
             by_resource[resource].append(call)
         return {call: decision for resource, names in by_resource.items() for call, decision in self._simulated(role_arn, names, resource)}
 

@@ -23,6 +23,7 @@ from lambdas.domain.snapshot.snapshot import (
     RoleFacts,
     Unknown,
 )
+from lambdas.domain.trust import POD_IDENTITY_ACTIONS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +33,8 @@ class PreconditionReads:
     role: Future[RoleFacts | Missing | Unknown | NotRead]
     oidc_provider: Future[OidcProvider | Missing | Unknown | NotRead]
     simulated: Future[Simulation | Unknown | NotRead]
+    target_role: Future[RoleFacts | Missing | Unknown | NotRead]
+    target_simulated: Future[Simulation | Unknown | NotRead]
 
 
 def submit_precondition_reads(
@@ -46,14 +49,16 @@ def submit_precondition_reads(
 ) -> PreconditionReads:
     """Start the reads in parallel: of the bound or effective role, of its OIDC provider, and of its simulated permissions.
 
-    An association may chain the role to another one, whose permissions count.
+    An association may chain the role to a target role. Then the permissions of the target role count, its trust policy is read as well,
+    and whether the first role may assume it is simulated.
     """
     association = associations[0] if isinstance(associations, tuple) and associations else None
     bound = binding.role_arn if isinstance(binding, Binding) else None
     recorded = addon.role_arn if isinstance(addon, AddonFacts) and isinstance(binding, Missing) else None
     role_arn = bound or (association.role_arn if association else recorded)
-    bound_target = binding.target_role_arn if isinstance(binding, Binding) else None
-    effective = bound_target or bound or (association.effective_role if association else recorded)
+    associated_target = association.target_role_arn if association and bound is None else None
+    target_arn = binding.target_role_arn if isinstance(binding, Binding) else associated_target
+    effective = target_arn or role_arn
     irsa = role_arn is not None and association is None and not wants_association(binding) and isinstance(cluster, ClusterFacts)
     calls = calls_to_simulate(target) if isinstance(cluster, ClusterFacts) else ()
     return PreconditionReads(
@@ -62,6 +67,10 @@ def submit_precondition_reads(
             lambda: _oidc_provider(readers, cluster, role_arn) if irsa and isinstance(cluster, ClusterFacts) else NOT_READ
         ),
         simulated=executor.submit(lambda: _simulated(readers, effective, calls) if effective and calls else NOT_READ),
+        target_role=executor.submit(lambda: _role(readers, target_arn) if target_arn else NOT_READ),
+        target_simulated=executor.submit(
+            lambda: _simulated(readers, role_arn, POD_IDENTITY_ACTIONS, target_arn) if role_arn and target_arn else NOT_READ
+        ),
     )
 
 
@@ -90,18 +99,18 @@ def _oidc_provider(readers: Readers, cluster: ClusterFacts, role_arn: str | None
     return read_optional(lambda: readers.iam.oidc_provider(arn))
 
 
-def _simulated(readers: Readers, role_arn: str, calls: Sequence[str]) -> Simulation | Unknown:
+def _simulated(readers: Readers, role_arn: str, calls: Sequence[str], resource: str = "") -> Simulation | Unknown:
     if not readers.may_simulate:
         return Unknown("the deployment does not allow iam:SimulatePrincipalPolicy (simulation: false)")
     if _other_account(readers, role_arn):
         return Unknown("the role belongs to another account")
-    return read_optional(lambda: _simulation(readers, role_arn, calls))
+    return read_optional(lambda: _simulation(readers, role_arn, calls, resource))
 
 
-def _simulation(readers: Readers, role_arn: str, calls: Sequence[str]) -> Simulation | Unknown:
+def _simulation(readers: Readers, role_arn: str, calls: Sequence[str], resource: str) -> Simulation | Unknown:
     """The decision for each call. The service's own refusal is too long for a table, so the missing permission is named instead."""
     try:
-        return readers.iam.simulate(role_arn, calls)
+        return readers.iam.simulate(role_arn, calls, resource)
     except AccessDenied as error:
         if error.denial is not Denial.FORBIDDEN:
             raise

@@ -83,6 +83,8 @@ def collect_snapshot(target: ServiceAccountRef, readers: Readers, began_at: date
             role=preconditions.role.result(),
             oidc_provider=preconditions.oidc_provider.result(),
             simulated=preconditions.simulated.result(),
+            target_role=preconditions.target_role.result(),
+            target_simulated=preconditions.target_simulated.result(),
             service_account=kubernetes.service_account,
             workload=kubernetes.workload,
             pods=kubernetes.pods,

@@ -131,8 +131,8 @@ class IamPort(Protocol):
 
     def oidc_provider(self, arn: str) -> OidcProvider | Missing: ...
 
-    def simulate(self, role_arn: str, calls: Sequence[str]) -> Simulation:
-        """The decision about each call."""
+    def simulate(self, role_arn: str, calls: Sequence[str], resource: str = "") -> Simulation:
+        """The decision about each call, on this resource; empty for a resource of the kind that the call needs."""
         ...
 
 

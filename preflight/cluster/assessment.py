@@ -9,8 +9,8 @@ from lambdas.domain.diagnosis.call_needs import ReleaseNeeds, lacking
 from lambdas.domain.diagnosis.finding import PRECONDITIONS, READABLE_PRECONDITIONS, Link, State
 from lambdas.domain.diagnosis.finding import Finding as LinkFinding
 from lambdas.domain.diagnosis.identity_chain import Diagnosis
-from lambdas.domain.diagnosis.links.annotation import uses_pod_identity
-from lambdas.domain.diagnosis.links.identity import provider_arn, role_name
+from lambdas.domain.diagnosis.links.identity import role_name
+from lambdas.domain.diagnosis.pod_credentials import uses_pod_identity
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.diagnosis.workload_needs import needs_of_version, release_warning
 from lambdas.domain.snapshot.simulation import allowed_by
@@ -24,6 +24,7 @@ from lambdas.domain.snapshot.snapshot import (
     Snapshot,
     Unknown,
 )
+from lambdas.domain.snapshot.web_identity import provider_arn
 from preflight import rules
 from preflight.cluster.upgrade import ClusterReport, Roles, Upgrade, Versions
 from preflight.cluster.upgrade_commands import effect_without_role, upgrade_commands

@@ -172,6 +172,6 @@ class FakeIam:
     def oidc_provider(self, arn: str) -> OidcProvider | Missing:
         return self._world.providers.get(arn) or Missing(f"OIDC provider {arn}")
 
-    def simulate(self, role_arn: str, calls: Sequence[str]) -> Simulation:
+    def simulate(self, role_arn: str, calls: Sequence[str], resource: str = "") -> Simulation:
         decisions = self._world.simulated.get(role_arn, {})
         return {call: decisions.get(call, ALLOWED) for call in calls}

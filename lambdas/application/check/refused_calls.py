@@ -32,11 +32,11 @@ def concerned_targets(
         named = [target for target in bound if (target.namespace, target.name) == request.service_account]
         return tuple(_of_provider(refusal, named, readers, is_required=True))
 
-    def role(target: ServiceAccountRef) -> str:
+    def roles(target: ServiceAccountRef) -> tuple[str | None, ...]:
         binding = readers.binding(parameters, target)
-        return binding.role_arn if isinstance(binding, Binding) else ""
+        return (binding.role_arn, binding.target_role_arn) if isinstance(binding, Binding) else ()
 
-    if users := [target for target in bound if role(target) == refusal.role_arn]:
+    if users := [target for target in bound if refusal.role_arn and refusal.role_arn in roles(target)]:
         return tuple(_of_provider(refusal, users, readers, is_required=False))
     # aws-node without its annotation uses the role of the node. The record names no cluster, so each bound aws-node may be the caller.
     cni = (AWS_NODE.namespace, AWS_NODE.service_account)

@@ -23,7 +23,7 @@ from lambdas.domain.diagnosis.links.permissions import later_calls, unproven_cal
 from lambdas.domain.diagnosis.links.refusals import unshown_refusals
 from lambdas.domain.diagnosis.links.symptoms import current_errors
 from lambdas.domain.diagnosis.node_readiness import waiting_for_cni
-from lambdas.domain.diagnosis.pod_credentials import has_right_role
+from lambdas.domain.diagnosis.pod_credentials import role_check
 from lambdas.domain.diagnosis.role_clearance import REQUIRED
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.diagnosis.workload_needs import installed_version, release_warning
@@ -161,9 +161,10 @@ def _counts(snapshot: Snapshot) -> Counts:
     stale = {pod.name for pod in stale_pods(snapshot)}
     errors = Counter(error.pod in stale for error in current_errors(snapshot))
     staying = reachable_pods(snapshot)
+    right = list(filter(role_check(snapshot), staying))
     return Counts(
         pods=len(staying),
-        pods_right=sum(has_right_role(snapshot, pod) for pod in staying) if snapshot.desired_role else 0,
+        pods_right=len(right) if snapshot.desired_role else 0,
         pods_ready=sum(pod.ready for pod in staying),
         pods_deleting=len(pods) - len(staying) - lost,
         pods_lost=lost,
@@ -173,7 +174,7 @@ def _counts(snapshot: Snapshot) -> Counts:
         nodes_lost=sum(node.ready is None for node in nodes),
         errors_with_role=errors[False],
         errors_without_role=errors[True],
-        pods_not_starting=sum(pod.waiting in NOT_STARTING and has_right_role(snapshot, pod) for pod in staying),
+        pods_not_starting=sum(pod.waiting in NOT_STARTING for pod in right),
         rolled_out=is_rolled_out(snapshot),
         pods_wanted=snapshot.workload.desired if isinstance(snapshot.workload, WorkloadFacts) else 0,
     )

@@ -8,13 +8,14 @@ from typing import Final
 from lambdas.contract.settings import Severity
 from lambdas.domain.diagnosis.finding import READABLE_PRECONDITIONS, Finding, Link, State, not_applicable
 from lambdas.domain.diagnosis.links.addon_record import degraded_addon, record_link
-from lambdas.domain.diagnosis.links.annotation import annotation_link, identity_severity, pods_link, unclaimed, uses_pod_identity
+from lambdas.domain.diagnosis.links.annotation import annotation_link, identity_severity, pods_link, unclaimed
 from lambdas.domain.diagnosis.links.cluster import cluster_link, mechanism_link, workload_link
 from lambdas.domain.diagnosis.links.identity import oidc_link, role_link, trust_link
 from lambdas.domain.diagnosis.links.permissions import permissions_link
 from lambdas.domain.diagnosis.links.pod_health import not_ready
 from lambdas.domain.diagnosis.links.pod_identity import POD_IDENTITY_RULES
 from lambdas.domain.diagnosis.links.symptoms import nodes_link, permission_errors_link
+from lambdas.domain.diagnosis.pod_credentials import uses_pod_identity
 from lambdas.domain.diagnosis.role_clearance import unproven
 from lambdas.domain.diagnosis.verdict import REPAIRABLE, Verdict
 from lambdas.domain.snapshot.snapshot import Snapshot

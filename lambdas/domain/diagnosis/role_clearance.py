@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from lambdas.domain.diagnosis.finding import Finding, Link, State
-from lambdas.domain.diagnosis.links.annotation import uses_pod_identity
 from lambdas.domain.diagnosis.links.pod_identity_agent import is_agent_shown
-from lambdas.domain.diagnosis.pod_credentials import CredentialSource, credential_source, has_right_role
+from lambdas.domain.diagnosis.pod_credentials import CredentialSource, credential_source, role_check, uses_pod_identity
 from lambdas.domain.snapshot.node_reachability import reachable_pods
 from lambdas.domain.snapshot.snapshot import PodFacts, Snapshot
 
@@ -38,7 +37,7 @@ def unproven(snapshot: Snapshot, findings: Sequence[Finding]) -> tuple[str, ...]
     A link that does not apply shows nothing, and no pod with the role shows nothing.
     """
     pod_identity = uses_pod_identity(snapshot)
-    carry = [has_right_role(snapshot, pod) for pod in reachable_pods(snapshot)]
+    carry = list(map(role_check(snapshot), reachable_pods(snapshot)))
     pods_exist = findings[Link.PODS - 1].state is not State.UNKNOWN
     shown = {link: findings[link - 1].state is State.OK for link in REQUIRED} | {Link.PODS: pods_exist and bool(carry) and all(carry)}
     required = {link: words for link, words in REQUIRED.items() if not (pod_identity and link in _OF_IRSA_ONLY)}

@@ -33,7 +33,8 @@ class ReplaceCanaryPod:
 
     `node` identifies the successor of a DaemonSet's pod. For other kinds it is empty, and any pod that is not older than `newest` (ISO
     time)
-    is the successor, except `as_new`: UIDs of pods created in that second, because Kubernetes stores whole seconds.
+    is the successor, except `as_new`: UIDs of pods created in that second, because Kubernetes stores whole seconds. With `refuses_irsa`,
+    a pod that has the role by web identity is stale as well.
     """
 
     pod: str
@@ -43,6 +44,7 @@ class ReplaceCanaryPod:
     role_arn: str
     as_new: tuple[str, ...] = ()
     mechanism: Mechanism = Mechanism.IRSA
+    refuses_irsa: bool = False
 
     kind: ClassVar[str] = "replace-canary-pod"
     done: ClassVar[str] = "one pod replaced first"
@@ -71,6 +73,7 @@ class RestartWorkload:
     role_arn: str = ""
     count: int = 0
     mechanism: Mechanism = Mechanism.IRSA
+    refuses_irsa: bool = False
 
     kind: ClassVar[str] = "restart-workload"
     done: ClassVar[str] = "all pods restarted"
@@ -89,6 +92,7 @@ class ReplaceStalePods:
     count: int
     role_arn: str
     mechanism: Mechanism = Mechanism.IRSA
+    refuses_irsa: bool = False
 
     kind: ClassVar[str] = "replace-stale-pods"
     done: ClassVar[str] = "stale pods replaced"
@@ -103,7 +107,13 @@ def without_restart(action: RestartWorkload) -> ReplaceStalePods | None:
     """The replacement in batches with the effect of a refused restart; None for an action that an older version stored."""
     if not action.role_arn:
         return None
-    return ReplaceStalePods(at_a_time=action.at_a_time, count=action.count, role_arn=action.role_arn, mechanism=action.mechanism)
+    return ReplaceStalePods(
+        at_a_time=action.at_a_time,
+        count=action.count,
+        role_arn=action.role_arn,
+        mechanism=action.mechanism,
+        refuses_irsa=action.refuses_irsa,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,7 @@
 """Chooses actions in their order, and a reason for every broken link without an action. Pure."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -10,9 +11,9 @@ from lambdas.contract.settings import AddonRecord, Mode, RestartBy
 from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.diagnosis.finding import READABLE_PRECONDITIONS, Finding, Link, State
 from lambdas.domain.diagnosis.identity_chain import Diagnosis
-from lambdas.domain.diagnosis.links.annotation import annotation_changed_at, sort_by_age, stale_pods, uses_pod_identity
+from lambdas.domain.diagnosis.links.annotation import annotation_changed_at, sort_by_age, stale_pods
 from lambdas.domain.diagnosis.node_readiness import not_ready_otherwise, waiting_for_cni
-from lambdas.domain.diagnosis.pod_credentials import was_admitted_with
+from lambdas.domain.diagnosis.pod_credentials import refuses_irsa, uses_pod_identity, was_admitted_with
 from lambdas.domain.diagnosis.verdict import REPAIRABLE, Verdict
 from lambdas.domain.planning.actions import (
     Action,
@@ -107,10 +108,11 @@ def _repair_actions(snapshot: Snapshot, diagnosis: Diagnosis, past: RepairHistor
 def _associate(snapshot: Snapshot, binding: Binding, diagnosis: Diagnosis, past: RepairHistory) -> RepairActions:
     """The association, and then the pods that will not use it. EKS restarts the pods of an add-on that owns the association."""
     action = association_action(snapshot, binding, f"{past.incident_id}-{past.round}-association")
+    refused = refuses_irsa(snapshot)
     stale = sort_by_age(
         pod
         for pod in reachable_pods(snapshot)
-        if not was_admitted_with(pod, binding.role_arn, Mechanism.POD_IDENTITY) and not pod.has_static_keys
+        if not was_admitted_with(pod, binding.role_arn, Mechanism.POD_IDENTITY, refuses_irsa=refused) and not pod.has_static_keys
     )
     workload, is_owned = snapshot.workload, isinstance(action, UpdateAssociation) and bool(action.addon)
     if is_owned or not isinstance(workload, WorkloadFacts) or workload.template_role_arn or snapshot.has_identity_webhook is False:
@@ -144,8 +146,9 @@ def _replace(snapshot: Snapshot, workload: WorkloadFacts, stale: tuple[PodFacts,
     ours = _left_by_rollout(snapshot, workload, stale) if is_set and not is_rolled_out(snapshot) else stale
     if not ours or snapshot.desired_role is None or not isinstance(snapshot.pods, tuple):
         return ()
-    mechanism = Mechanism.POD_IDENTITY if uses_pod_identity(snapshot) else Mechanism.IRSA
-    first = _canary_action(_choose_canary(snapshot, ours), workload, snapshot.pods, snapshot.desired_role, mechanism)
+    mechanism, refused = Mechanism.POD_IDENTITY if uses_pod_identity(snapshot) else Mechanism.IRSA, refuses_irsa(snapshot)
+    canary = _canary_action(_choose_canary(snapshot, ours), workload, snapshot.pods, snapshot.desired_role, mechanism)
+    first = replace(canary, refuses_irsa=refused)
     if len(ours) == 1:
         return (first,)
     may_restart = not workload.on_delete and snapshot.settings.restart_by is RestartBy.RESTART
@@ -158,9 +161,16 @@ def _replace(snapshot: Snapshot, workload: WorkloadFacts, stale: tuple[PodFacts,
             role_arn=snapshot.desired_role,
             count=len(stale) - 1,
             mechanism=mechanism,
+            refuses_irsa=refused,
         )
         return (first, restart)
-    others = ReplaceStalePods(at_a_time=workload.max_unavailable, count=len(stale) - 1, role_arn=snapshot.desired_role, mechanism=mechanism)
+    others = ReplaceStalePods(
+        at_a_time=workload.max_unavailable,
+        count=len(stale) - 1,
+        role_arn=snapshot.desired_role,
+        mechanism=mechanism,
+        refuses_irsa=refused,
+    )
     return (first, others)
 
 

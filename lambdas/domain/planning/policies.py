@@ -8,10 +8,10 @@ from typing import Final
 from lambdas.contract.settings import Mode, Severity, WhenUnverified, Window
 from lambdas.domain.diagnosis.finding import PRECONDITIONS, READABLE_PRECONDITIONS, Finding, Link, State
 from lambdas.domain.diagnosis.identity_chain import Diagnosis
-from lambdas.domain.diagnosis.links.annotation import last_writer, stale_pods, uses_pod_identity
+from lambdas.domain.diagnosis.links.annotation import last_writer, stale_pods
 from lambdas.domain.diagnosis.links.identity import role_name, trust_breadth
 from lambdas.domain.diagnosis.links.pod_identity_agent import joining_nodes
-from lambdas.domain.diagnosis.pod_credentials import has_right_role
+from lambdas.domain.diagnosis.pod_credentials import role_check, uses_pod_identity
 from lambdas.domain.diagnosis.verdict import ANNOTATION_VERDICTS, Verdict
 from lambdas.domain.diagnosis.workload_needs import installed_version, undecided_bad_release
 from lambdas.domain.incidents.incident import Outcome, PastIncident
@@ -135,7 +135,7 @@ def _mechanism_unread(snapshot: Snapshot, diagnosis: Diagnosis, _past: RepairHis
 def _precondition_unknown(snapshot: Snapshot, diagnosis: Diagnosis, _past: RepairHistory) -> Blocker | None:
     unread = [diagnosis[link] for link in READABLE_PRECONDITIONS if diagnosis[link].state is State.UNKNOWN]
     setting = snapshot.settings.when_unverified
-    is_own = account_of(snapshot.desired_role or "") == snapshot.account
+    is_own = account_of(snapshot.effective_role or "") == snapshot.account
     if not unread or setting is WhenUnverified.RESTORE or (is_own and setting is WhenUnverified.RESTORE_OWN):
         return None
     return Blocker(
@@ -148,13 +148,14 @@ def _release_may_not_start(snapshot: Snapshot, diagnosis: Diagnosis, _past: Repa
     # helps. A ready pod with the role shows that the release starts with it.
     bad, version = undecided_bad_release(snapshot), installed_version(snapshot)
     working = sum(pod.ready for pod in stale_pods(snapshot))
-    is_seen_to_start = any(pod.ready and has_right_role(snapshot, pod) for pod in reachable_pods(snapshot))
+    is_seen_to_start = any(pod.ready for pod in filter(role_check(snapshot), reachable_pods(snapshot)))
     is_accepted = snapshot.settings.when_unverified is WhenUnverified.RESTORE
     if bad is None or not working or is_seen_to_start or is_accepted or diagnosis.severity is Severity.CRITICAL:
         return None
+    role = role_name(snapshot.effective_role or "")
     return Blocker(
         BlockReason.PRECONDITION_UNKNOWN,
-        f"whether {role_name(snapshot.desired_role or '')} allows {bad.call} is not known, and {bad.addon} {version} does not start without"
+        f"whether {role} allows {bad.call} is not known, and {bad.addon} {version} does not start without"
         f" it; {pluralize(working, 'pod works', 'pods work')} without the role now",
     )
 

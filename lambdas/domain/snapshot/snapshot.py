@@ -383,6 +383,7 @@ class Snapshot:
     check.
     `refusals` are calls that AWS refused, of which an event led to this check or reached its incident; `recorded_refusals` were
     looked up in CloudTrail's event history. `has_identity_webhook` tells whether the webhook is registered with the API server.
+    `target_role` is the role that the association chains to, and `target_simulated` whether the first role may assume it.
     `bound_roles` are ARN patterns of the roles that may be written: empty text where none was configured, `*` where that is not known.
     """
 
@@ -405,6 +406,8 @@ class Snapshot:
     service_account: ServiceAccountFacts | Missing | Unknown
     workload: WorkloadFacts | Missing | Unknown
     pods: tuple[PodFacts, ...] | Unknown
+    target_role: RoleFacts | Missing | Unknown | NotRead = NOT_READ
+    target_simulated: Simulation | Unknown | NotRead = NOT_READ
     nodes: tuple[NodeFacts, ...] | Unknown | NotRead = NOT_READ
     permission_errors: tuple[PluginError, ...] | Unknown | NotRead = NOT_READ
     controller_errors: tuple[ControllerError, ...] | Unknown | NotRead = NOT_READ
@@ -431,6 +434,18 @@ class Snapshot:
         if isinstance(self.binding, Missing) and isinstance(self.addon, AddonFacts):
             return self.addon.role_arn
         return None
+
+    @property
+    def target_role_arn(self) -> str | None:
+        """The role that EKS assumes with the credentials of the desired one: the binding's, else the association's; None for none."""
+        if isinstance(self.binding, Binding):
+            return self.binding.target_role_arn
+        return self.association.target_role_arn if self.association else None
+
+    @property
+    def effective_role(self) -> str | None:
+        """The role whose permissions the pods should have."""
+        return self.target_role_arn or self.desired_role
 
     @property
     def association(self) -> Association | None:

@@ -1,6 +1,6 @@
 """IAM's decision for a pod: whether the trust policy admits it, and the smallest correction if not."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import replace
 from functools import partial
@@ -90,13 +90,17 @@ def evaluate_pod_identity(
 
     Source: https://docs.aws.amazon.com/eks/latest/userguide/pod-id-role.html
     """
+    context = Context(known={key.lower(): value for key, value in (known or {}).items()}, opaque=("aws:", "sts:"), absent=absent)
+    return evaluate_calls(policy, [Request(action=action, kind="Service", principal=POD_IDENTITY, context=context) for action in actions])
+
+
+def evaluate_calls(policy: Mapping[str, object], calls: Sequence[Request]) -> Answer:
+    """Decide for a caller that needs each of these calls."""
     try:
         document = read(policy)
     except MalformedPolicyError as error:
         return Undecided(str(error))
-    context = Context(known={key.lower(): value for key, value in (known or {}).items()}, opaque=("aws:", "sts:"), absent=absent)
-    calls = (Request(action=action, kind="Service", principal=POD_IDENTITY, context=context) for action in actions)
-    answers = [_decide(document, call, partial(_pod_refusal, document, call)) for call in calls]
+    answers = [_decide(document, call, partial(_call_refusal, document, call)) for call in calls]
     return next(answer for kind in (Refused, Undecided, Allowed) for answer in answers if isinstance(answer, kind))
 
 
@@ -124,13 +128,13 @@ def _refusal(policy: Mapping[str, object], document: Document, identity: WebIden
     return Refused(near[0].code, f"statement {near[0].label}: {near[0].reason}", near[0].label)
 
 
-def _pod_refusal(document: Document, request: Request) -> Refused:
+def _call_refusal(document: Document, request: Request) -> Refused:
     allows = [statement for statement in document.statements if statement.effect is Effect.ALLOW and principal_matches(statement, request)]
     if not allows:
-        return Refused(TrustFault.NO_STATEMENT, f"no statement lets {POD_IDENTITY} in", None)
+        return Refused(TrustFault.NO_STATEMENT, f"no statement lets {request.principal} in", None)
     acting = next((allow for allow in allows if action_matches(allow, request)), None)
     if acting is None:
-        return Refused(TrustFault.ACTION_MISSING, f"no statement allows {request.action} to {POD_IDENTITY}", allows[0].label)
+        return Refused(TrustFault.ACTION_MISSING, f"no statement allows {request.action} to {request.principal}", allows[0].label)
     unmet = [item for item in acting.conditions if holds(item, request.context, variables=document.variables) is False]
     words = " and ".join(f"{item.operator} on {item.key}" for item in unmet)
     return Refused(TrustFault.CONDITION_WRONG, f"statement {acting.label}: {words} is not met", acting.label)

@@ -11,7 +11,7 @@ from lambdas.domain.trust.patterns import matches
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """One call to STS. `kind` and `principal` name the caller as a Principal element would.
+    """One call to STS. `kind` and `principal` name the caller as a Principal element would, and `aliases` are other names of it.
 
     `is_everyone` says whether `"*"` in an Allow statement counts as this caller. Without it, the answer for `"*"` is not known.
     """
@@ -21,6 +21,7 @@ class Request:
     principal: str
     context: Context
     is_everyone: bool = False
+    aliases: tuple[str, ...] = ()
 
 
 def applies(statement: Statement, request: Request, *, variables: bool) -> Truth:
@@ -60,7 +61,7 @@ def principal_matches(statement: Statement, request: Request) -> Truth:
     if names_everyone and (statement.effect is Effect.DENY or request.is_everyone):
         return True
     names = statement.principals.get(request.kind, ())
-    if request.principal in names:
+    if not {request.principal, *request.aliases}.isdisjoint(names):
         return True
     return None if names_everyone or EVERYONE in names else False
 

@@ -110,7 +110,7 @@ def test_a_role_under_a_path_is_named_with_its_own_arn() -> None:
         pytest.param(
             ComputeType.FARGATE, "EKS Pod Identity does not work on Fargate nodes, where pods run", "use IRSA for these pods", id="fargate"
         ),
-        pytest.param(ComputeType.HYBRID, "The Pod Identity agent is not ready on 1 node", "daemonsets.hybrid.create", id="hybrid"),
+        pytest.param(ComputeType.HYBRID, "The Pod Identity agent is not ready on 1 node", '"hybrid":{"create":true}', id="hybrid"),
         pytest.param(None, "The Pod Identity agent is not ready on 1 node", "node affinity of the agent's DaemonSet", id="linux"),
     ],
 )

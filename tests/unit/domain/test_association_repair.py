@@ -15,7 +15,7 @@ from lambdas.domain.planning.plan import BlockReason, Plan
 from lambdas.domain.planning.policies import RepairHistory
 from lambdas.domain.snapshot.snapshot import AgentFacts, Association, Binding, ComputeType, RoleFacts, Snapshot, Unknown
 from tests.unit.domain.snapshot_fixtures import OTHER_ROLE, addon, kinds, planned, repaired, settings, snapshot_with, workload
-from tests.unit.notifications.snapshots import NO_AGENT, NOW, ROLE, agent, trust, with_pod_identity
+from tests.unit.notifications.snapshots import NO_AGENT, NOW, ROLE, TRUST_OF_BOTH, agent, trust, with_pod_identity
 
 WANTED = Binding(path="/p", role_arn=ROLE, mechanism=Mechanism.POD_IDENTITY)
 FOREIGN = "arn:aws:iam::444455556666:role/shared"
@@ -57,7 +57,10 @@ def test_pods_that_have_the_role_by_web_identity_stay() -> None:
     found = missing(0)
     assert isinstance(found.pods, tuple)
     by_irsa = tuple(replace(pod, role_arn=ROLE, container_credentials=False) for pod in found.pods)
-    assert kinds(planned(replace(found, pods=by_irsa))) == ["create-association"]
+    both = RoleFacts(arn=ROLE, trust=TRUST_OF_BOTH)
+    assert kinds(planned(replace(found, pods=by_irsa, role=both))) == ["create-association"]
+    # Their credentials cannot be renewed where the role trusts Pod Identity alone.
+    assert kinds(planned(replace(found, pods=by_irsa))) == ["create-association", "replace-canary-pod", "restart-workload"]
 
 
 def test_pods_whose_template_sets_a_role_are_not_replaced_in_vain() -> None:
@@ -89,12 +92,23 @@ def test_a_session_policy_is_set_and_replaced() -> None:
         assert (action.session_tags, action.policy) == (False, "{}")
 
 
-def test_a_target_role_is_created_but_does_not_replace_another_association() -> None:
-    """Whether the target role trusts the first one was not read."""
+def test_a_target_role_that_was_not_read_is_created_but_does_not_replace_another_association() -> None:
     binding = replace(WANTED, target_role_arn=OTHER_ROLE)
     assert kinds(planned(missing(binding=binding)))[0] == "create-association"
     made = planned(differing(binding=binding))
     assert (made.actions, reason(made)) == ((), BlockReason.PRECONDITION_UNKNOWN)
+
+
+def test_a_target_role_that_trusts_the_first_one_is_written_into_an_existing_association() -> None:
+    statement = {"Effect": "Allow", "Principal": {"AWS": ROLE}, "Action": ["sts:AssumeRole", "sts:TagSession"]}
+    trusting = RoleFacts(arn=OTHER_ROLE, trust={"Version": "2012-10-17", "Statement": [statement]})
+    chained = {"binding": replace(WANTED, target_role_arn=OTHER_ROLE), "target_role": trusting}
+    (update,) = planned(differing(**chained)).actions
+    assert isinstance(update, UpdateAssociation)
+    assert update.target_role_arn == OTHER_ROLE
+    made = planned(differing(**{**chained, "target_role": RoleFacts(arn=OTHER_ROLE, trust=trust())}))
+    assert (made.actions, reason(made)) == ((), BlockReason.PRECONDITION_FAILED)
+    assert "The trust policy of the target role" in sentence(made)
 
 
 def test_a_binding_without_a_mechanism_keeps_the_association_and_corrects_its_role() -> None:

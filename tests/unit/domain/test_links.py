@@ -9,6 +9,7 @@ import pytest
 
 from lambdas.contract.parameters import Mechanism
 from lambdas.contract.settings import Severity
+from lambdas.domain.assessment.summary_builder import summarize
 from lambdas.domain.diagnosis.finding import Link, State
 from lambdas.domain.diagnosis.identity_chain import diagnose
 from lambdas.domain.diagnosis.links.annotation import annotation_changed_at, last_writer
@@ -16,6 +17,8 @@ from lambdas.domain.diagnosis.links.refusals import unshown_refusals
 from lambdas.domain.diagnosis.links.symptoms import HEALTH_LAG
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.errors import Denial
+from lambdas.domain.planning.planner import plan
+from lambdas.domain.planning.policies import RepairHistory
 from lambdas.domain.requests.request import Actor
 from lambdas.domain.snapshot.snapshot import (
     NOT_READ,
@@ -28,12 +31,24 @@ from lambdas.domain.snapshot.snapshot import (
     Snapshot,
     Unknown,
 )
+from lambdas.domain.verification import is_verified
 from tests.unit.domain.link_cases import addon_record, annotation, identity, pod_identity, symptoms
 from tests.unit.domain.link_cases import cluster as way_in
 from tests.unit.domain.link_cases.fixtures import CLOSED, NOT_APPLICABLE, OK, UNKNOWN, associated
 from tests.unit.domain.link_cases.pod_identity import UNBOUND
 from tests.unit.domain.snapshot_fixtures import OTHER_ROLE, addon, binding, cluster, errors, snapshot_with, some_pods, workload
-from tests.unit.notifications.snapshots import ACCOUNT, NOW, POD_IDENTITY_TRUST, REGION, ROLE, nodes, pods, service_account, trust
+from tests.unit.notifications.snapshots import (
+    ACCOUNT,
+    NOW,
+    POD_IDENTITY_TRUST,
+    REGION,
+    ROLE,
+    TRUST_OF_BOTH,
+    nodes,
+    pods,
+    service_account,
+    trust,
+)
 from tests.world.simulations import simulation
 
 _CNI = "--cluster-name prod-blue --addon-name vpc-cni"
@@ -254,7 +269,7 @@ def test_a_role_that_is_no_arn_does_not_stop_the_report_of_an_sts_error() -> Non
 
 
 def test_pods_with_the_right_role_by_web_identity_are_a_note_beside_an_association() -> None:
-    both = RoleFacts(arn=ROLE, trust={**POD_IDENTITY_TRUST, "Statement": [*POD_IDENTITY_TRUST["Statement"], *trust()["Statement"]]})
+    both = RoleFacts(arn=ROLE, trust=TRUST_OF_BOTH)
     found = diagnose(associated(pods=(*pods(14, None, container_credentials=True), pods(15, ROLE)[14]), role=both))
     assert found.is_healthy
     assert (
@@ -264,10 +279,16 @@ def test_pods_with_the_right_role_by_web_identity_are_a_note_beside_an_associati
 
 
 def test_pods_with_web_identity_are_to_be_replaced_where_the_trust_policy_no_longer_lets_it_in() -> None:
-    found = diagnose(associated(pods=(*pods(14, None, container_credentials=True), pods(15, ROLE)[14])))
-    assert found[Link.MECHANISM].advice.endswith(
-        "its trust policy no longer lets web identity in, so replace them before their credentials expire"
+    snapshot = associated(pods=(*pods(14, None, container_credentials=True), pods(15, ROLE)[14]))
+    found = diagnose(snapshot)
+    assert not found[Link.MECHANISM].advice
+    assert found[Link.PODS].sentence == (
+        "1 of 15 pods does not use the credentials of the pod identity association: 1 uses web identity (IRSA); the trust policy of"
+        " prod-blue-vpc-cni no longer lets web identity in."
     )
+    made = plan(snapshot, found, RepairHistory())
+    assert [(action.kind, getattr(action, "refuses_irsa", None)) for action in made.actions] == [("replace-canary-pod", True)]
+    assert not is_verified(summarize(snapshot, found, made))
 
 
 def test_pods_that_were_refused_without_credentials_are_to_be_replaced_and_the_role_is_not_blamed() -> None:
@@ -290,7 +311,11 @@ def test_the_trust_of_an_association_is_corrected_by_its_smallest_change() -> No
     irsa = diagnose(associated(role=RoleFacts(arn=ROLE, trust=trust())))[Link.TRUST]
     kept, added = json.loads(irsa.corrected)["Statement"]
     assert kept == trust()["Statement"][0]
-    tags = {"aws:RequestTag/kubernetes-namespace": "kube-system", "aws:RequestTag/kubernetes-service-account": "aws-node"}
+    tags = {
+        "aws:RequestTag/eks-cluster-arn": "arn:aws:eks:eu-west-1:111122223333:cluster/prod-blue",
+        "aws:RequestTag/kubernetes-namespace": "kube-system",
+        "aws:RequestTag/kubernetes-service-account": "aws-node",
+    }
     assert added["Condition"] == {"StringEquals": tags}
     denied: dict[str, Any] = {
         **POD_IDENTITY_TRUST,

@@ -16,14 +16,15 @@ from lambdas.domain.assessment.summary import AssessmentSummary
 from lambdas.domain.assessment.summary_builder import summarize
 from lambdas.domain.diagnosis.finding import PRECONDITIONS, READABLE_PRECONDITIONS, Link, State
 from lambdas.domain.diagnosis.identity_chain import Diagnosis
-from lambdas.domain.diagnosis.links.annotation import stale_pods, uses_pod_identity
+from lambdas.domain.diagnosis.links.annotation import stale_pods
 from lambdas.domain.diagnosis.links.identity import trust_breadth
 from lambdas.domain.diagnosis.links.pod_identity_agent import is_agent_shown
 from lambdas.domain.diagnosis.pod_credentials import (
     CredentialSource,
     association_matches,
     credential_source,
-    has_right_role,
+    role_check,
+    uses_pod_identity,
     was_admitted_with,
 )
 from lambdas.domain.diagnosis.verdict import REPAIRABLE, Verdict
@@ -126,7 +127,7 @@ def _replaces_pods_only_for_the_right_association(snapshot: Snapshot, found: Dia
 
 def _refused_with_role(snapshot: Snapshot) -> list[str]:
     """Names of pods with the role whose calls were refused since they were created."""
-    born = {pod.name: pod.created_at for pod in reachable_pods(snapshot) if has_right_role(snapshot, pod)}
+    born = {pod.name: pod.created_at for pod in filter(role_check(snapshot), reachable_pods(snapshot))}
     return [error.pod for error in harmful_errors(snapshot) if error.pod in born and error.at >= born[error.pod]]
 
 
@@ -188,7 +189,11 @@ def _leaves_lost_nodes_alone(snapshot: Snapshot, made: Plan) -> None:
             case ReplaceCanaryPod():
                 assert action.uid not in {pod.uid for pod in lost}
             case ReplaceStalePods():
-                without = [pod for pod in reachable_pods(snapshot) if not was_admitted_with(pod, action.role_arn, action.mechanism)]
+                without = [
+                    pod
+                    for pod in reachable_pods(snapshot)
+                    if not was_admitted_with(pod, action.role_arn, action.mechanism, refuses_irsa=action.refuses_irsa)
+                ]
                 assert action.count == len(without) - 1
             case RestartWorkload():
                 assert not is_rollout_stalled(snapshot)

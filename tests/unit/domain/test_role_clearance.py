@@ -23,7 +23,7 @@ from lambdas.domain.assessment.summary_builder import summarize
 from lambdas.domain.diagnosis.call_needs import ReleaseNeeds
 from lambdas.domain.diagnosis.finding import Finding, Link, State
 from lambdas.domain.diagnosis.identity_chain import diagnose
-from lambdas.domain.diagnosis.links.annotation import uses_pod_identity
+from lambdas.domain.diagnosis.pod_credentials import uses_pod_identity
 from lambdas.domain.diagnosis.role_clearance import AGENT_CREDENTIALS, CREDENTIALS
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.diagnosis.workload_needs import needs

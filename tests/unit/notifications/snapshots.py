@@ -194,6 +194,8 @@ POD_IDENTITY_TRUST: Final[dict[str, Any]] = {
     "Statement": [{"Effect": "Allow", "Principal": {"Service": "pods.eks.amazonaws.com"}, "Action": ["sts:AssumeRole", "sts:TagSession"]}],
 }
 
+TRUST_OF_BOTH: Final[dict[str, Any]] = {**POD_IDENTITY_TRUST, "Statement": [*POD_IDENTITY_TRUST["Statement"], *trust()["Statement"]]}
+"""Of EKS Pod Identity and of the OIDC provider, as during a migration."""
 
 NO_AGENT: Final = AgentFacts(addon=Missing("add-on eks-pod-identity-agent"), pods=())
 

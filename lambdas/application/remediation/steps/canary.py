@@ -44,10 +44,10 @@ def successor(pods: tuple[PodFacts, ...], action: ReplaceCanaryPod) -> PodFacts 
 
 def judge(canary: Canary, pod: PodFacts | None, former: CanaryResult, at: datetime) -> CanaryResult:
     """What this successor means. A waiting result with a new `uid_without_role` requires one more poll before that pod is replaced."""
-    result = CanaryResult(at=at, checks=former.checks, replacements=former.replacements)
+    action, result = canary.action, CanaryResult(at=at, checks=former.checks, replacements=former.replacements)
     if pod is None:
         return replace(result, message="no successor yet")
-    if not was_admitted_with(pod, canary.action.role_arn, canary.action.mechanism):
+    if not was_admitted_with(pod, action.role_arn, action.mechanism, refuses_irsa=action.refuses_irsa):
         return _judge_without_role(pod, former, result)
     if pod.ready or not canary.must_be_ready:
         return replace(result, state=CanaryState.HAS_ROLE, message=f"{pod.name} has the role")
@@ -74,4 +74,12 @@ def needs_node_check(result: CanaryResult) -> bool:
 
 def deletion_of(pod: PodFacts, action: ReplaceCanaryPod | ReplaceStalePods) -> ReplaceCanaryPod:
     """The part of an action that deletes exactly this pod, whose successor is to have the role."""
-    return ReplaceCanaryPod(pod=pod.name, uid=pod.uid, node=pod.node, newest="", role_arn=action.role_arn, mechanism=action.mechanism)
+    return ReplaceCanaryPod(
+        pod=pod.name,
+        uid=pod.uid,
+        node=pod.node,
+        newest="",
+        role_arn=action.role_arn,
+        mechanism=action.mechanism,
+        refuses_irsa=action.refuses_irsa,
+    )

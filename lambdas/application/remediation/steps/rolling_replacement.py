@@ -1,7 +1,10 @@
 """Choosing the next stale pods to replace: a batch follows when the one before is ready, and pods on lost nodes are not waited for."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
+from itertools import filterfalse
 from typing import Final
 
 from lambdas.application.remediation.results import ReplacementResult, ReplacementState
@@ -36,8 +39,8 @@ def next_batch(
         at: the time of this check.
     """
     remaining = [pod for pod in pods if not pod.deleting and pod.node not in reach.lost_nodes]
-    with_role = [pod for pod in remaining if was_admitted_with(pod, action.role_arn, action.mechanism)]
-    stale = sort_by_age(pod for pod in remaining if not was_admitted_with(pod, action.role_arn, action.mechanism))
+    has_role = partial(was_admitted_with, role_arn=action.role_arn, mechanism=action.mechanism, refuses_irsa=action.refuses_irsa)
+    with_role, stale = list(filter(has_role, remaining)), sort_by_age(filterfalse(has_role, remaining))
     ready = sum(pod.ready for pod in with_role)
     goal = ready if former.goal is None else former.goal
     if reach.capacity is not None:
@@ -46,13 +49,13 @@ def next_batch(
         message = f"{pluralize(goal - ready, 'replaced pod has', 'replaced pods have')} not become ready"
         return (), _idle(former, goal, message, at)
     unavailable = len(with_role) - ready
-    batch = _batch(stale, action.at_a_time, unavailable)
-    if stale and not batch:
+    chosen = batch(stale, action.at_a_time, unavailable)
+    if stale and not chosen:
         blocked = pluralize(unavailable, "pod that has the role is", "pods that have the role are")
         return (), _idle(former, goal, f"{blocked} not ready, so no other pod is replaced", at)
-    message = f"{pluralize(len(stale), 'stale pod')}, {len(batch)} being replaced" if batch else "every reachable pod has the role"
-    state = ReplacementState.WAITING if batch else ReplacementState.DONE
-    return batch, replace(former, state=state, goal=ready + len(batch), progress_at=at, is_idle=False, message=message)
+    message = f"{pluralize(len(stale), 'stale pod')}, {len(chosen)} being replaced" if chosen else "every reachable pod has the role"
+    state = ReplacementState.WAITING if chosen else ReplacementState.DONE
+    return chosen, replace(former, state=state, goal=ready + len(chosen), progress_at=at, is_idle=False, message=message)
 
 
 def _idle(former: ReplacementResult, goal: int, message: str, at: datetime) -> ReplacementResult:
@@ -61,8 +64,10 @@ def _idle(former: ReplacementResult, goal: int, message: str, at: datetime) -> R
     return replace(former, state=state, goal=goal, progress_at=progress_at, is_idle=True, message=message)
 
 
-def _batch(stale: tuple[PodFacts, ...], at_a_time: int, unavailable: int) -> tuple[PodFacts, ...]:
-    """At most `at_a_time` pods, those first that are not ready. A ready pod is replaced only while fewer pods are unavailable.
+def batch(stale: Sequence[PodFacts], at_a_time: int, unavailable: int) -> tuple[PodFacts, ...]:
+    """The stale pods to delete now, where `unavailable` others are missing or not ready.
+
+    At most `at_a_time` pods, those first that are not ready. A ready pod is replaced only while fewer pods are unavailable.
 
     The controllers count in the same way: a pod that is not ready uses up `maxUnavailable`, and its own replacement needs no further place.
     Source: https://github.com/kubernetes/kubernetes/blob/HEAD/pkg/controller/daemon/update.go (rollingUpdate)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from itertools import filterfalse
 from typing import Final
 
 from lambdas.contract.guard import LEFT_OUT_BY
@@ -10,11 +11,10 @@ from lambdas.contract.names import FIELD_MANAGER, IDENTITY_WEBHOOK, ROLE_ANNOTAT
 from lambdas.contract.settings import Claim, Severity
 from lambdas.domain.diagnosis.finding import Evidence, Finding, Link, Remedy, broken, not_applicable, ok, unknown
 from lambdas.domain.diagnosis.links.pod_health import no_pod, not_created, role_in_template, stuck, too_few
-from lambdas.domain.diagnosis.pod_credentials import has_right_role
+from lambdas.domain.diagnosis.pod_credentials import role_check, uses_pod_identity
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.diagnosis.workload_needs import harmful_errors
 from lambdas.domain.plurals import pluralize, pluralize_share
-from lambdas.domain.snapshot.bindings import wants_association
 from lambdas.domain.snapshot.node_reachability import pods_on_lost_nodes, reachable_pods
 from lambdas.domain.snapshot.snapshot import Binding, FieldWriter, Missing, NotRead, PodFacts, ServiceAccountFacts, Snapshot, Unknown
 
@@ -146,7 +146,7 @@ def stale_pods(snapshot: Snapshot) -> tuple[PodFacts, ...]:
     """
     if snapshot.desired_role is None:
         return ()
-    return sort_by_age(pod for pod in reachable_pods(snapshot) if not has_right_role(snapshot, pod))
+    return sort_by_age(filterfalse(role_check(snapshot), reachable_pods(snapshot)))
 
 
 def sort_by_age(pods: Iterable[PodFacts]) -> tuple[PodFacts, ...]:
@@ -236,11 +236,6 @@ def _skipped_by_webhook(snapshot: Snapshot, stale: Sequence[PodFacts]) -> list[P
         return []
     since = annotation_changed_at(account)
     return [pod for pod in stale if since is not None and pod.created_at > since and pod.role_arn is None]
-
-
-def uses_pod_identity(snapshot: Snapshot) -> bool:
-    """Whether an association decides the role, or the binding asks for one, so that the annotation is not written."""
-    return snapshot.association is not None or wants_association(snapshot.binding)
 
 
 def identity_severity(snapshot: Snapshot) -> Severity:

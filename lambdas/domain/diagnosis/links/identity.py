@@ -6,7 +6,6 @@ from dataclasses import replace
 from shlex import quote
 from typing import Final
 
-from lambdas.contract.names import STS_AUDIENCE
 from lambdas.domain.aws_commands import aws_command
 from lambdas.domain.diagnosis.finding import Evidence, Finding, Link, Remedy, broken, not_applicable, ok, unknown
 from lambdas.domain.diagnosis.verdict import Verdict
@@ -19,10 +18,10 @@ from lambdas.domain.snapshot.snapshot import (
     NotRead,
     OidcProvider,
     RoleFacts,
-    ServiceAccountFacts,
     Snapshot,
     Unknown,
 )
+from lambdas.domain.snapshot.web_identity import audience, provider_arn
 from lambdas.domain.trust import (
     Allowed,
     AssociationIdentity,
@@ -38,17 +37,6 @@ from lambdas.domain.trust import (
     evaluate_association,
     is_allowed,
 )
-
-
-def provider_arn(snapshot: Snapshot) -> str | None:
-    """ARN of the cluster's OIDC provider in IAM; None without a cluster or issuer."""
-    return snapshot.cluster.provider_arn if isinstance(snapshot.cluster, ClusterFacts) else None
-
-
-def audience(snapshot: Snapshot) -> str:
-    """The audience of the pods' tokens. Provider and trust policy must name it."""
-    account = snapshot.service_account
-    return (account.audience if isinstance(account, ServiceAccountFacts) else None) or STS_AUDIENCE
 
 
 def role_link(snapshot: Snapshot) -> Finding:

@@ -88,7 +88,7 @@ def missing_permissions(snapshot: Snapshot, calls: Sequence[str], link: Link = L
     Args:
         calls: refused calls that the release needs, the most severe first.
     """
-    name = role_name(snapshot.desired_role or "the role")
+    name = role_name(snapshot.effective_role or "the role")
     found = needs(snapshot)
     records = _records(found, calls)
     fatal = tuple(need.call for need in records if need.effect is Effect.FATAL)

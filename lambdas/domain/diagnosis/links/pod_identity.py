@@ -14,9 +14,7 @@ from lambdas.domain.diagnosis.finding import Evidence, Finding, Link, Remedy, St
 from lambdas.domain.diagnosis.links.addon_record import addon_fault
 from lambdas.domain.diagnosis.links.annotation import identity_severity, sort_by_age, stale_pods
 from lambdas.domain.diagnosis.links.identity import (
-    audience,
     create_association,
-    provider_arn,
     role_link,
     role_name,
     settings_options,
@@ -25,7 +23,8 @@ from lambdas.domain.diagnosis.links.identity import (
 from lambdas.domain.diagnosis.links.permissions import permissions_link
 from lambdas.domain.diagnosis.links.pod_health import no_pod, not_created, stuck, too_few
 from lambdas.domain.diagnosis.links.pod_identity_agent import agent_finding
-from lambdas.domain.diagnosis.pod_credentials import CredentialSource, association_matches, credential_source, has_right_role
+from lambdas.domain.diagnosis.links.target_role import target_permission, target_trust
+from lambdas.domain.diagnosis.pod_credentials import CredentialSource, association_matches, credential_source, refuses_irsa, role_check
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.plurals import pluralize
 from lambdas.domain.snapshot.bindings import desired_settings, wants_association
@@ -50,9 +49,7 @@ from lambdas.domain.trust import (
     AssociationIdentity,
     Refused,
     Undecided,
-    WebIdentity,
     correct_for_association,
-    evaluate,
     evaluate_association,
 )
 
@@ -154,22 +151,10 @@ def _owned_by(association: Association) -> str:
 def _other_mechanism_note(snapshot: Snapshot) -> str:
     """Pods that have the right role by web identity, which the SDKs use before the association."""
     older = [pod for pod in _by_source(snapshot).get(CredentialSource.WEB_IDENTITY, ()) if pod.role_arn == snapshot.desired_role]
-    if not older:
+    if not older or refuses_irsa(snapshot):
         return ""
     uses = pluralize(len(older), "pod uses", "pods use")
-    note = f"{uses} the role by web identity (IRSA), which SDKs use before the association, until replaced"
-    if not _is_web_identity_refused(snapshot):
-        return note
-    return f"{note}; its trust policy no longer lets web identity in, so replace them before their credentials expire"
-
-
-def _is_web_identity_refused(snapshot: Snapshot) -> bool:
-    """Whether the trust policy is shown to refuse the tokens of IRSA, as after the last step of a migration."""
-    provider, role = provider_arn(snapshot), snapshot.role
-    if provider is None or not isinstance(role, RoleFacts):
-        return False
-    identity = WebIdentity(provider_arn=provider, subject=snapshot.target.subject, audience=audience(snapshot))
-    return isinstance(evaluate(role.trust, identity), Refused)
+    return f"{uses} the role by web identity (IRSA), which SDKs use before the association, until replaced"
 
 
 def missing_association(snapshot: Snapshot) -> Finding | None:
@@ -199,7 +184,7 @@ def missing_association(snapshot: Snapshot) -> Finding | None:
 def _wanted_association(snapshot: Snapshot, binding: Binding) -> Finding | None:
     if not isinstance(snapshot.associations, tuple):
         return None
-    served = sum(has_right_role(snapshot, pod) for pod in reachable_pods(snapshot))
+    served = sum(map(role_check(snapshot), reachable_pods(snapshot)))
     meanwhile = f"; {pluralize(served, 'pod has', 'pods have')} the role by web identity (IRSA)" if served else ""
     agent = agent_finding(snapshot, "no association exists")
     return broken(
@@ -246,37 +231,36 @@ def associated_role_link(snapshot: Snapshot) -> Finding:
 
 def associated_trust_link(snapshot: Snapshot) -> Finding:
     """Link 6: the role's trust policy lets EKS assume the role and tag the session for this ServiceAccount."""
-    association, role = snapshot.association, snapshot.role
+    role = snapshot.role
     if isinstance(role, Unknown):
         return unknown(Link.TRUST, f"role not read: {role.reason}")
     if isinstance(snapshot.binding, Binding) and snapshot.binding.mechanism is Mechanism.IRSA:
         return not_applicable(Link.TRUST, "the binding says irsa, and an association decides")
     if not isinstance(role, RoleFacts) or not isinstance(snapshot.cluster, ClusterFacts):
         return not_applicable(Link.TRUST, "no role to check")
-    wanted = wanted_settings(snapshot) or (association.settings if association else None)
-    identity = AssociationIdentity(
-        cluster_arn=snapshot.cluster.arn,
-        namespace=snapshot.target.namespace,
-        service_account=snapshot.target.name,
-        association_arn=association.arn if association else "",
-        has_session_tags=wanted is None or wanted.has_session_tags,
-    )
+    identity = _identity(snapshot, snapshot.cluster)
     match evaluate_association(role.trust, identity):
         case Refused(reason=reason):
             return _not_trusted(role, identity, reason)
         case Undecided(reason=reason):
             return unknown(Link.TRUST, reason)
-        case Allowed() if target := _target_role(snapshot):
-            return unknown(Link.TRUST, f"lets {POD_IDENTITY} in; whether {target} trusts {role_name(role.arn)} was not read")
+        case Allowed() if snapshot.target_role_arn:
+            return target_trust(snapshot, role, identity)
         case Allowed():
             return ok(Link.TRUST, f"lets {POD_IDENTITY} in for {snapshot.target.namespace}/{snapshot.target.name}")
 
 
-def _target_role(snapshot: Snapshot) -> str | None:
-    """The role that EKS assumes with the credentials of the first role: the binding's, else the association's."""
-    if isinstance(snapshot.binding, Binding):
-        return snapshot.binding.target_role_arn
-    return snapshot.association.target_role_arn if snapshot.association else None
+def _identity(snapshot: Snapshot, cluster: ClusterFacts) -> AssociationIdentity:
+    """The request of EKS for the association as the binding asks for it, else as it is."""
+    association = snapshot.association
+    wanted = wanted_settings(snapshot) or (association.settings if association else None)
+    return AssociationIdentity(
+        cluster_arn=cluster.arn,
+        namespace=snapshot.target.namespace,
+        service_account=snapshot.target.name,
+        association_arn=association.arn if association else "",
+        has_session_tags=wanted is None or wanted.has_session_tags,
+    )
 
 
 def _not_trusted(role: RoleFacts, identity: AssociationIdentity, reason: str) -> Finding:
@@ -305,9 +289,14 @@ def _trust_remedy(role: RoleFacts, better: Mapping[str, object]) -> Remedy:
 def associated_permissions_link(snapshot: Snapshot) -> Finding:
     """Link 7: the role of the credentials may make the needed calls. A session policy restricts it further and is not simulated.
 
+    A target role is assumed with a permission of the association's role.
+
     Source: https://docs.aws.amazon.com/eks/latest/APIReference/API_PodIdentityAssociation.html (policy)
     """
     found, association = permissions_link(snapshot), snapshot.association
+    chained = target_permission(snapshot, _identity(snapshot, snapshot.cluster)) if isinstance(snapshot.cluster, ClusterFacts) else None
+    if chained and not found.is_broken:
+        return chained
     wanted = wanted_settings(snapshot) or (association.settings if association else None)
     if found.state is State.OK and wanted and wanted.policy:
         where = f"the session policy of association {association.id}" if association else "the session policy of the binding"
@@ -382,6 +371,8 @@ def without_credentials(snapshot: Snapshot, severity: Severity) -> Finding | Non
     total = len(reachable_pods(snapshot))
     sources = {source: len(found) for source, found in _by_source(snapshot, lacking).items()}
     shares = ", ".join(f"{count} {'uses' if count == 1 else 'use'} {source}" for source, count in sources.items())
+    untrusted = any(credential_source(pod) is CredentialSource.WEB_IDENTITY for pod in lacking) and refuses_irsa(snapshot)
+    shares += f"; the trust policy of {role_name(snapshot.desired_role or '')} no longer lets web identity in" if untrusted else ""
     return broken(
         Link.PODS,
         Verdict.PODS_WITHOUT_CREDENTIALS,

@@ -136,7 +136,7 @@ def _not_on_node(snapshot: Snapshot, agents: Sequence[PodFacts], missing: Sequen
         " ".join(sentences),
         *(_agent_evidence(pod.node, there.get(pod.node)) for pod in (*unsupported, *late)[:MOST_NODES]),
         severity=identity_severity(snapshot),
-        remedies=(*_use_irsa(snapshot, unsupported), *_agent_remedies(late, there, types)),
+        remedies=(*_use_irsa(snapshot, unsupported), *_agent_remedies(late, there, types, snapshot.target.cluster)),
     )
 
 
@@ -159,7 +159,9 @@ def _kinds(pods: Sequence[PodFacts], types: Mapping[str, ComputeType]) -> str:
     return f"{' and '.join(sorted(kinds))} nodes"
 
 
-def _agent_remedies(late: Sequence[PodFacts], there: Mapping[str, PodFacts], types: Mapping[str, ComputeType]) -> tuple[Remedy, ...]:
+def _agent_remedies(
+    late: Sequence[PodFacts], there: Mapping[str, PodFacts], types: Mapping[str, ComputeType], cluster: str
+) -> tuple[Remedy, ...]:
     """What to do about the agent on the first node. Hybrid nodes have a DaemonSet of their own, which the add-on does not create by
     default.
 
@@ -173,8 +175,10 @@ def _agent_remedies(late: Sequence[PodFacts], there: Mapping[str, PodFacts], typ
     if types.get(node) is ComputeType.HYBRID:
         return (
             Remedy(
-                "let the add-on create the agent's DaemonSet for hybrid nodes: set daemonsets.hybrid.create in its configuration values "
-                "(daemonsets.hybrid-bottlerocket.create for Bottlerocket), and enableCredentialsFile in the nodes' NodeConfig"
+                "let the add-on create the agent's DaemonSet for hybrid nodes (hybrid-bottlerocket for Bottlerocket) beside its other"
+                " configuration values, and set enableCredentialsFile in the NodeConfig of the nodes",
+                f"aws eks update-addon --cluster-name {cluster} --addon-name {POD_IDENTITY_AGENT_ADDON} --configuration-values"
+                """ '{"daemonsets":{"hybrid":{"create":true}}}' --resolve-conflicts PRESERVE""",
             ),
         )
     return (

@@ -7,13 +7,14 @@ from typing import Final
 
 from lambdas.contract.settings import Severity
 from lambdas.domain.diagnosis.finding import Evidence, Finding, Link, Remedy, State, broken, unknown
-from lambdas.domain.diagnosis.links.identity import audience, oidc_link, provider_arn, role_name, trust_link
+from lambdas.domain.diagnosis.links.identity import oidc_link, role_name, trust_link
 from lambdas.domain.diagnosis.links.permissions import missing_permissions
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.diagnosis.workload_needs import NeedsNotKnown, needs, survives
 from lambdas.domain.requests.request import Refusal
 from lambdas.domain.snapshot.node_reachability import reachable_pods
 from lambdas.domain.snapshot.snapshot import Snapshot, Unknown
+from lambdas.domain.snapshot.web_identity import audience, provider_arn
 
 REFUSALS_COUNT_FOR: Final = timedelta(minutes=15)
 """How long a refusal shows that the role does not work. A pod in back-off repeats the call within 5 minutes, and CloudTrail may deliver a
@@ -70,7 +71,7 @@ def _finding(snapshot: Snapshot, refusal: Refusal) -> Finding | None:
         return _not_known(refusal, "whether AWS still refuses it is not known")
     if refusal.call.startswith("eks-auth:"):
         return _not_known(refusal, "the record names no ServiceAccount")
-    if refusal.role_arn != snapshot.desired_role:
+    if refusal.role_arn != snapshot.effective_role:
         cluster = "" if refusal.provider_arn else "; the record names no cluster"
         return _not_known(refusal, f"the role was {role_name(refusal.role_arn) or 'not named'}, which is not the role to use{cluster}")
     if refusal.is_of_token:

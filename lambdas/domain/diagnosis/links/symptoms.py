@@ -13,14 +13,15 @@ from lambdas.contract.settings import Severity
 from lambdas.domain.diagnosis.call_needs import ReleaseNeeds
 from lambdas.domain.diagnosis.finding import Evidence, Finding, Link, Remedy, State, broken, not_applicable, ok, unknown
 from lambdas.domain.diagnosis.links.addon_record import permission_issues
-from lambdas.domain.diagnosis.links.annotation import identity_severity, sort_by_age, stale_pods, uses_pod_identity
-from lambdas.domain.diagnosis.links.identity import audience, oidc_link, provider_arn, role_name, trust_link
+from lambdas.domain.diagnosis.links.annotation import identity_severity, sort_by_age, stale_pods
+from lambdas.domain.diagnosis.links.identity import oidc_link, role_name, trust_link
 from lambdas.domain.diagnosis.links.permissions import missing_permissions
 from lambdas.domain.diagnosis.links.pod_health import not_created
 from lambdas.domain.diagnosis.links.pod_identity import without_credentials
 from lambdas.domain.diagnosis.links.refusals import event_history_note, refusal_finding, survived_refusal, verdict_of_sts
 from lambdas.domain.diagnosis.node_readiness import NodeCause, cause, is_within_grace, not_ready_otherwise, waiting_for_cni
 from lambdas.domain.diagnosis.permissions import calls_named
+from lambdas.domain.diagnosis.pod_credentials import uses_pod_identity
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.diagnosis.workload_needs import harmful_errors, installed_version, needs, survives
 from lambdas.domain.plurals import pluralize, pluralize_share
@@ -35,6 +36,7 @@ from lambdas.domain.snapshot.snapshot import (
     Snapshot,
     Unknown,
 )
+from lambdas.domain.snapshot.web_identity import audience, provider_arn
 
 _OF_STS: Final = re.compile(rf"\bsts[.-][a-z0-9.-]*amazonaws|\bsts\.{REGION}\.|AssumeRoleWithWebIdentity|WebIdentityErr")
 """Matches a termination message about the call for credentials. A time-out of another call has another cause, above all the API server,

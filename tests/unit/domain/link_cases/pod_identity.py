@@ -1,5 +1,6 @@
 """Cases of the chain under EKS Pod Identity: association, agent, role, trust, permissions, record, annotation and pods."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -8,14 +9,17 @@ from lambdas.contract.parameters import Mechanism
 from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.diagnosis.finding import Link
 from lambdas.domain.diagnosis.verdict import Verdict
+from lambdas.domain.snapshot.simulation import ALLOWED, CallDecision, RefusalCause
 from lambdas.domain.snapshot.snapshot import NOT_READ, AgentFacts, Association, Binding, ComputeType, Missing, RoleFacts, Snapshot
+from lambdas.domain.trust import POD_IDENTITY_ACTIONS
 from tests.unit.domain.link_cases.fixtures import BROKEN, NOT_APPLICABLE, OK, POD_IDENTITY_TRUST, UNKNOWN, UNREAD, Case, associated
 from tests.unit.domain.snapshot_fixtures import OTHER_ROLE, addon, cluster, snapshot_with, workload
-from tests.unit.notifications.snapshots import NO_AGENT, NOW, ROLE, agent, nodes, pods, service_account, trust
+from tests.unit.notifications.snapshots import NO_AGENT, NOW, ROLE, TRUST_OF_BOTH, agent, nodes, pods, service_account, trust
 from tests.world.simulations import REFUSED, simulation
 
 UNBOUND = Missing("/eks-irsa-remediator/bindings/prod-blue/kube-system/aws-node")
 TARGET_ROLE = "arn:aws:iam::444455556666:role/target"
+FIRST_ACCOUNT = "arn:aws:iam::111122223333:root"
 JUST_NOW = NOW - timedelta(seconds=5)
 
 
@@ -56,6 +60,24 @@ def _on(compute_type: ComputeType, *numbers: int) -> dict[str, ComputeType]:
     return {node.name: compute_type for i, node in enumerate(nodes(15)) if i in numbers}
 
 
+def _target(
+    arn: str = TARGET_ROLE, *, principal: str = FIRST_ACCOUNT, actions: Sequence[str] = POD_IDENTITY_ACTIONS, **condition: Any
+) -> RoleFacts:
+    """A target role that trusts the principal under the condition."""
+    statement = {"Effect": "Allow", "Principal": {"AWS": principal}, "Action": list(actions), "Condition": condition}
+    return RoleFacts(arn=arn, trust={"Version": "2012-10-17", "Statement": [statement]})
+
+
+def _chained(*, has_session_tags: bool = True, **changes: Any) -> Snapshot:
+    """An association that chains to the target role, which trusts the account; the first role may assume it."""
+    facts: dict[str, Any] = {"target_role": _target(), "target_simulated": dict.fromkeys(POD_IDENTITY_ACTIONS, ALLOWED), **changes}
+    chained = _associations(target_role_arn=TARGET_ROLE, has_session_tags=has_session_tags)
+    return associated(associations=chained, binding=UNBOUND, **facts)
+
+
+EXTERNAL = {"StringEquals": {"sts:ExternalId": "eu-west-1/111122223333/prod-blue/kube-system/aws-node"}}
+OWN_TARGET = _target(OTHER_ROLE, principal=ROLE)
+DENIED = CallDecision(allowed=False, cause=RefusalCause.EXPLICIT_DENY)
 EVERY: range = range(15)
 FARGATE_NODES = tuple(replace(node, name=f"fargate-{node.name}") for node in nodes(15))
 FARGATE_PODS = tuple(replace(pod, node=f"fargate-{pod.node}") for pod in pods(15, None, container_credentials=True))
@@ -349,11 +371,88 @@ CASES: dict[str, Case] = {
         BROKEN,
         Verdict.POD_IDENTITY_NOT_TRUSTED,
     ),
-    "associated trust: a target role, whose policy was not read": (
-        associated(associations=_associations(target_role_arn=TARGET_ROLE), binding=UNBOUND),
+    "target role: its policy not read": (_chained(target_role=UNREAD), Link.TRUST, UNKNOWN, None),
+    "target role: trusts the account, and the role may assume it": (_chained(), Link.TRUST, OK, None),
+    "target role: trusts the account, and a condition names the role": (
+        _chained(target_role=_target(ArnEquals={"aws:PrincipalArn": ROLE})),
+        Link.TRUST,
+        OK,
+        None,
+    ),
+    "target role: trusts another role": (
+        _chained(target_role=_target(ArnEquals={"aws:PrincipalArn": OTHER_ROLE})),
+        Link.TRUST,
+        BROKEN,
+        Verdict.POD_IDENTITY_NOT_TRUSTED,
+    ),
+    "target role: trusts another ServiceAccount by its tag": (
+        _chained(target_role=_target(StringEquals={"aws:RequestTag/kubernetes-service-account": "other"})),
+        Link.TRUST,
+        BROKEN,
+        Verdict.POD_IDENTITY_NOT_TRUSTED,
+    ),
+    "target role: trusts this ServiceAccount by the tag of its session": (
+        _chained(target_role=_target(StringEquals={"aws:PrincipalTag/kubernetes-service-account": "aws-node"})),
+        Link.TRUST,
+        OK,
+        None,
+    ),
+    "target role: asks for an external ID, with session tags": (_chained(target_role=_target(**EXTERNAL)), Link.TRUST, UNKNOWN, None),
+    "target role: asks for the external ID, without session tags": (
+        _chained(target_role=_target(**EXTERNAL), has_session_tags=False),
+        Link.TRUST,
+        OK,
+        None,
+    ),
+    "target role: asks for another external ID, without session tags": (
+        _chained(target_role=_target(StringEquals={"sts:ExternalId": "eu-west-1/1/other/a/b"}), has_session_tags=False),
+        Link.TRUST,
+        BROKEN,
+        Verdict.POD_IDENTITY_NOT_TRUSTED,
+    ),
+    "target role: trusts EKS, which does not assume it": (
+        _chained(target_role=RoleFacts(arn=TARGET_ROLE, trust=POD_IDENTITY_TRUST)),
+        Link.TRUST,
+        BROKEN,
+        Verdict.POD_IDENTITY_NOT_TRUSTED,
+    ),
+    "target role: without sts:TagSession": (
+        _chained(target_role=_target(actions=("sts:AssumeRole",))),
+        Link.TRUST,
+        BROKEN,
+        Verdict.POD_IDENTITY_NOT_TRUSTED,
+    ),
+    "target role: names a session of the role": (
+        _chained(target_role=_target(principal=f"{ROLE.replace(':iam:', ':sts:').replace(':role/', ':assumed-role/')}/eks-prod")),
         Link.TRUST,
         UNKNOWN,
         None,
+    ),
+    "target role: does not exist": (_chained(target_role=Missing("role")), Link.TRUST, BROKEN, Verdict.POD_IDENTITY_NOT_TRUSTED),
+    "target role: the first role may assume it": (_chained(simulated=simulation()), Link.PERMISSIONS, OK, None),
+    "target role: whether the first role may assume it not read": (
+        _chained(simulated=simulation(), target_simulated=UNREAD),
+        Link.PERMISSIONS,
+        UNKNOWN,
+        None,
+    ),
+    "target role: the first role may not assume it": (
+        _chained(target_simulated=dict.fromkeys(POD_IDENTITY_ACTIONS, REFUSED)),
+        Link.PERMISSIONS,
+        BROKEN,
+        Verdict.PERMISSIONS_MISSING,
+    ),
+    "target role: of the same account and names the first role, which needs no policy": (
+        _chained(simulated=simulation(), target_simulated=dict.fromkeys(POD_IDENTITY_ACTIONS, REFUSED), target_role=OWN_TARGET),
+        Link.PERMISSIONS,
+        OK,
+        None,
+    ),
+    "target role: of the same account and names the first role, which a policy denies": (
+        _chained(target_simulated=dict.fromkeys(POD_IDENTITY_ACTIONS, DENIED), target_role=OWN_TARGET),
+        Link.PERMISSIONS,
+        BROKEN,
+        Verdict.PERMISSIONS_MISSING,
     ),
     "associated trust: no role": (associated(role=Missing("role")), Link.TRUST, NOT_APPLICABLE, None),
     "associated trust: not read": (associated(role=UNREAD), Link.TRUST, UNKNOWN, None),
@@ -391,7 +490,24 @@ CASES: dict[str, Case] = {
         BROKEN,
         Verdict.PODS_WITHOUT_CREDENTIALS,
     ),
-    "credentials: the right role by web identity": (associated(pods=_pods(2, role_arn=ROLE)), Link.PODS, OK, None),
+    "credentials: the right role by web identity": (
+        associated(pods=_pods(2, role_arn=ROLE), role=RoleFacts(arn=ROLE, trust=TRUST_OF_BOTH)),
+        Link.PODS,
+        OK,
+        None,
+    ),
+    "credentials: the right role by web identity, which it no longer trusts": (
+        associated(pods=_pods(2, role_arn=ROLE)),
+        Link.PODS,
+        BROKEN,
+        Verdict.PODS_WITHOUT_CREDENTIALS,
+    ),
+    "credentials: the right role by web identity, and the role not read": (
+        associated(pods=_pods(2, role_arn=ROLE), role=UNREAD),
+        Link.PODS,
+        OK,
+        None,
+    ),
     "credentials: both, and web identity wins": (
         associated(pods=_pods(15, role_arn=OTHER_ROLE, container_credentials=True)),
         Link.PODS,
