@@ -16,7 +16,7 @@ from cli.queries.migration import (
     next_deletions,
     opposite,
     read_migration,
-    retired_oidc_trust,
+    retired_trust,
 )
 from lambdas.application.remediation.steps.history import IncidentRecord, past_incident
 from lambdas.application.remediation.steps.write_check import CHANGING
@@ -71,6 +71,7 @@ class MigrationRun:
         self._target, self._to, self._dependencies = target, to, dependencies
         self._report, self._renew = report, renew
         self._canaries = 0
+        self.replaced_pods = 0
         self._skipped: frozenset[StepKind] = frozenset()
         self.notes: list[str] = []
 
@@ -260,6 +261,7 @@ class MigrationRun:
         for pod in chosen:
             self._renew()
             cluster.delete_pod(self._target.namespace, pod.name, pod.uid)
+            self.replaced_pods += 1
 
     def _prove(self, migration: Migration) -> None:
         """Every pod uses the new mechanism and is ready. A call that AWS refuses disproves the role."""
@@ -268,20 +270,22 @@ class MigrationRun:
             raise CommandError(refused.sentence, next_step=self._way_back())
 
     def retire_trust(self) -> None:
-        """Remove the statement that serves this ServiceAccount by IRSA alone from the trust policy."""
-        migration = self._read()
+        """Remove the statements that serve this ServiceAccount alone, by the mechanism that was left, from the trust policy."""
+        migration, former = self._read(), opposite(self._to)
         role, cluster = migration.snapshot.role, migration.snapshot.cluster
-        provider = cluster.provider_arn if isinstance(cluster, ClusterFacts) else None
-        if not isinstance(role, RoleFacts) or provider is None or migration.remaining:
+        if not isinstance(role, RoleFacts) or not isinstance(cluster, ClusterFacts) or migration.remaining:
             self.notes.append("the trust policy was not changed: the migration has not ended")
             return
-        smaller = retired_oidc_trust(role.trust, provider, self._target.subject)
+        smaller = retired_trust(role.trust, former, cluster, self._target)
         if smaller is None:
-            self.notes.append("the trust policy was not changed: no statement serves this ServiceAccount by IRSA alone")
+            self.notes.append(
+                f"the trust policy of {role.arn} was not changed: no statement admits by {former} only"
+                f" {self._target.namespace}/{self._target.name} of this cluster"
+            )
             return
         self._renew()
         self._dependencies.migration.set_trust(role.arn, smaller)
-        self._report("trust", "the statement for the OIDC provider was removed from the trust policy")
+        self._report("trust", f"the statement for {former} was removed from the trust policy")
 
 
 def _token(migration: Migration) -> str:

@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lambdas.application.assessment import PolicySources, assess
 from lambdas.application.readers import Hints, read_optional
+from lambdas.application.remediation.steps.rolling_replacement import batch
 from lambdas.application.snapshot_collection import add_agent
 from lambdas.contract.names import ROLE_ANNOTATION
 from lambdas.contract.parameters import Mechanism, ServiceAccountRef, binding_path
 from lambdas.contract.workloads import KNOWN_ADDONS
 from lambdas.domain.diagnosis.finding import Finding, Link, State
 from lambdas.domain.diagnosis.identity_chain import Diagnosis, diagnose
+from lambdas.domain.diagnosis.links.annotation import sort_by_age
 from lambdas.domain.diagnosis.links.pod_identity_agent import agent_finding, joining_nodes
 from lambdas.domain.diagnosis.pod_credentials import CredentialSource, credential_source
 from lambdas.domain.planning.role_bounds import account_of, why_outside
@@ -38,6 +40,8 @@ from lambdas.domain.snapshot.snapshot import (
     Unknown,
     WorkloadFacts,
 )
+from lambdas.domain.trust import POD_IDENTITY, AssociationIdentity
+from lambdas.domain.trust.identity import issuer_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -407,31 +411,45 @@ def _in_code(kind: StepKind, target: ServiceAccountRef, binding: Binding, to: Me
 def next_deletions(pods: Sequence[PodFacts], *, to: Mechanism, role_arn: str, desired: int, at_a_time: int) -> tuple[PodFacts, ...]:
     """The pods to delete now, so that their successors use the new mechanism. Empty while a successor is not ready yet.
 
-    The first successor must be ready before a second pod goes. Then at most `at_a_time` pods are missing or not ready.
+    The first successor must be ready before a second pod goes. Then the rule is that of a repair.
     """
     staying = [pod for pod in pods if not pod.deleting]
     moved = [pod for pod in staying if uses(pod, to, role_arn)]
-    others = sorted((pod for pod in staying if pod not in moved), key=lambda pod: (pod.ready, pod.created_at, pod.name))
-    unavailable = max(0, desired - sum(pod.ready for pod in staying))
+    others = sort_by_age(pod for pod in staying if pod not in moved)
     if not any(pod.ready for pod in moved):
-        return tuple(others[:1]) if not moved and not unavailable else ()
-    return tuple(others[: max(0, at_a_time - unavailable)])
+        return others[:1] if not moved and sum(pod.ready for pod in staying) >= desired else ()
+    return batch(others, at_a_time, max(0, desired - len(staying)) + sum(not pod.ready for pod in moved))
 
 
-def retired_oidc_trust(trust: Mapping[str, Any], provider_arn: str, subject: str) -> dict[str, Any] | None:
-    """The trust policy without the statements that serve this ServiceAccount by IRSA alone; None where no such statement stands by itself.
+# --- the trust of the mechanism that was left --------------------------------------------------------------------------------------------
 
-    A statement whose condition admits other ServiceAccounts, too, stays.
+
+def retired_trust(trust: Mapping[str, Any], former: Mechanism, cluster: ClusterFacts, target: ServiceAccountRef) -> dict[str, Any] | None:
+    """The trust policy without the statements that admit only this ServiceAccount of this cluster by the former mechanism.
+
+    None where there is no such statement, or no other one. A statement whose condition admits other ServiceAccounts or clusters stays.
     """
     statements = trust.get("Statement")
     listed: list[Any] = statements if isinstance(statements, list) else [statements]
-    kept = [statement for statement in listed if not _serves_only(statement, provider_arn, subject)]
+    kept = [statement for statement in listed if not _serves_only(statement, former, cluster, target)]
     return {**trust, "Statement": kept} if kept and len(kept) < len(listed) else None
 
 
-def _serves_only(statement: Any, provider_arn: str, subject: str) -> bool:
-    if not isinstance(statement, dict) or statement.get("Effect") != "Allow" or statement.get("Principal") != {"Federated": provider_arn}:
+def _serves_only(statement: Any, former: Mechanism, cluster: ClusterFacts, target: ServiceAccountRef) -> bool:
+    """Whether the statement admits nothing else. A role can be shared by clusters of several regions, which are not read."""
+    if not isinstance(statement, dict) or statement.get("Effect") != "Allow":
         return False
-    equal = statement.get("Condition", {}).get("StringEquals", {})
-    found = next((value for key, value in equal.items() if key.endswith(":sub")), None)
-    return found in (subject, [subject])
+    conditions = statement.get("Condition", {})
+    required = {
+        key.lower(): value if isinstance(value, list) else [value]
+        for operator in ("StringEquals", "ArnEquals")
+        for key, value in conditions.get(operator, {}).items()
+    }
+    if former is Mechanism.IRSA:
+        principal, claims = {"Federated": cluster.provider_arn}, {f"{issuer_in(cluster.provider_arn or '')}:sub": target.subject}
+    else:
+        identity = AssociationIdentity(cluster_arn=cluster.arn, namespace=target.namespace, service_account=target.name)
+        names = ("eks-cluster-arn", "kubernetes-namespace", "kubernetes-service-account")
+        principal = {"Service": POD_IDENTITY}
+        claims = {key: value for key, value in identity.tags.items() if key.rpartition("/")[2] in names}
+    return statement.get("Principal") == principal and all(required.get(key.lower()) == [value] for key, value in claims.items())

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Group
 from rich.text import Text
 
+from cli.interactive.migration_fleet import MigrationState, summary
 from cli.views.documents import target_document
 from lambdas.domain.trust import as_terraform, changed_lines
 from lambdas.notifications.escape import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
+    from cli.interactive.migration_fleet import MigrationResult
     from cli.queries.migration import Migration, TrustChange
 
 
@@ -49,12 +51,33 @@ def _trust_lines(change: TrustChange) -> Iterator[Text]:
     yield from (Text(plain(line)) for line in as_terraform(change.after).splitlines())
 
 
-def migration_document(migration: Migration) -> dict[str, Any]:
+def result_lines(results: Sequence[MigrationResult]) -> Iterator[str]:
+    """What a person has to know at the end: which ones are done, why others are not, the notes, and for several the counts."""
+    for result in results:
+        match result.state:
+            case MigrationState.DONE:
+                yield f"{result.target.key} uses {result.migration.to}."
+            case MigrationState.STOPPED:
+                yield f"{result.target.key} stopped: {result.reason}" + (f" ({result.next_step})" if result.next_step else "")
+            case MigrationState.BLOCKED if len(results) > 1:
+                yield f"{result.target.key} is blocked: {result.reason}"
+            case MigrationState.NOT_STARTED:
+                yield f"{result.target.key} was not started: {result.reason}"
+        yield from result.notes
+    if len(results) > 1:
+        yield f"{len(results)} ServiceAccounts: " + ", ".join(f"{count} {state}" for state, count in summary(results).items())
+    if any(result.state in (MigrationState.STOPPED, MigrationState.NOT_STARTED) for result in results):
+        yield "Correct what stopped, and run the same command again: it continues with what is left."
+
+
+def migration_document(result: MigrationResult) -> dict[str, Any]:
     """Return one migration as JSON."""
-    trust = migration.trust
+    migration, trust = result.migration, result.migration.trust
     return {
         **target_document(migration.target),
         "to": str(migration.to),
+        "state": str(result.state),
+        "reason": result.reason or None,
         "steps": [
             {"kind": str(step.kind), "sentence": step.sentence, "done": step.is_done, "inCode": step.in_code or None}
             for step in migration.steps

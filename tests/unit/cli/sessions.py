@@ -173,6 +173,20 @@ def _can_migrate(fakes: Fakes) -> None:
     fakes.world.roles[bound] = RoleFacts(arn=bound, trust={"Version": "2012-10-17", "Statement": both})
 
 
+def _moving_fleet(fakes: Fakes) -> None:
+    """Three clusters: one is ready to move, in one the webhook misses every pod, and one has no agent."""
+    _can_migrate(fakes)
+    for name in ("prod-eu-1", "prod-eu-2"):
+        made = described({"cluster": {"name": name, "nodes": 1, "falls_back": True, "webhook_misses": 99}})
+        here = fakes.world.clusters[name] = made.clusters[name]
+        fakes.world.parameters |= made.parameters
+        arn = role_arn(f"{name}-vpc-cni")
+        both = [*right_trust(here.facts.issuer or "")["Statement"], *POD_IDENTITY_TRUST["Statement"]]
+        fakes.world.roles[arn] = RoleFacts(arn=arn, trust={"Version": "2012-10-17", "Statement": both})
+    record = fakes.world.clusters["demo"].addons[POD_IDENTITY_AGENT_ADDON]
+    fakes.world.clusters["prod-eu-1"].addons[POD_IDENTITY_AGENT_ADDON] = record
+
+
 def _mechanisms_unread(fakes: Fakes) -> None:
     fakes.world.fail("identities.annotated", AccessDenied("list ServiceAccounts: 403 Forbidden", denial=Denial.FORBIDDEN), times=None)
     fakes.world.fail("cluster.agent_pods", AccessDenied("list pods of the agent: 403 Forbidden", denial=Denial.FORBIDDEN), times=None)
@@ -556,6 +570,7 @@ SESSIONS: Final[Mapping[str, Session]] = {
         {"cluster": {"nodes": 2}},
         prepare=_can_migrate,
     ),
+    "migrate-fleet": Session(("migrate --to pod-identity --all --yes",), prepare=_moving_fleet),
     "migrate-blocked": Session(("migrate --to pod-identity --yes", "migrate --to irsa --retire-trust"), {"cluster": {"nodes": 2}}),
     "migrate-json": Session(("migrate --to pod-identity -o json --dry-run",), {"cluster": {"nodes": 2}}),
     "check-hostile-text": Session(("check",), {"annotation": HOSTILE}),

@@ -12,7 +12,7 @@ import pytest
 
 from cli.errors import CommandError
 from cli.interactive.migration import POLL_S, MigrationRun
-from cli.queries.migration import StepKind, next_deletions, plan_migration, read_migration, retired_oidc_trust
+from cli.queries.migration import StepKind, next_deletions, plan_migration, read_migration, retired_trust
 from lambdas.contract.names import POD_IDENTITY_AGENT_ADDON, ROLE_ANNOTATION
 from lambdas.contract.parameters import Mechanism, ServiceAccountRef, binding_path
 from lambdas.domain.diagnosis.identity_chain import diagnose
@@ -289,16 +289,62 @@ def test_the_trust_of_the_oidc_provider_goes_last_and_only_on_request() -> None:
     made.retire_trust()
     assert world.roles[BOUND].trust["Statement"] == POD_IDENTITY_TRUST["Statement"]
     made.retire_trust()
-    assert made.notes == ["the trust policy was not changed: no statement serves this ServiceAccount by IRSA alone"]
+    assert made.notes == [
+        f"the trust policy of {BOUND} was not changed: no statement admits by irsa only kube-system/aws-node of this cluster"
+    ]
     back = read_migration(TARGET, Mechanism.IRSA, fakes.dependencies)
     assert back.trust
     assert json.dumps(back.trust.after).count(f"system:serviceaccount:{NAMESPACE}:{NAME}") == 1
 
 
-@pytest.mark.parametrize("subject", ["system:serviceaccount:kube-system:*", ["system:serviceaccount:a:b", TARGET.subject]])
-def test_a_statement_that_serves_others_stays(subject: object) -> None:
-    statement = {"Effect": "Allow", "Principal": {"Federated": "p"}, "Condition": {"StringEquals": {"x:sub": subject}}}
-    assert retired_oidc_trust({"Statement": [statement, {"Effect": "Allow"}]}, "p", TARGET.subject) is None
+def test_the_trust_of_pod_identity_goes_last_and_only_on_request() -> None:
+    """The statement that the migration adds admits this ServiceAccount of this cluster alone."""
+    world, fakes = migrating()
+    irsa = right_trust(world.clusters["demo"].facts.issuer or "")
+    world.roles[BOUND] = RoleFacts(arn=BOUND, trust=irsa)
+    made = MigrationRun(TARGET, Mechanism.POD_IDENTITY, fakes.dependencies, report=lambda *_: None, renew=lambda: None)
+    made.apply_trust(read_migration(TARGET, Mechanism.POD_IDENTITY, fakes.dependencies))
+    made.run()
+    back = MigrationRun(TARGET, Mechanism.IRSA, fakes.dependencies, report=lambda *_: None, renew=lambda: None)
+    back.retire_trust()
+    assert back.notes == ["the trust policy was not changed: the migration has not ended"]
+    back.run()
+    assert len(world.roles[BOUND].trust["Statement"]) == 2
+    back.retire_trust()
+    assert world.roles[BOUND].trust["Statement"] == irsa["Statement"]
+    assert world.problems == []
+
+
+SUBJECT_KEY = "oidc.eks.eu-west-1.amazonaws.com/id/77D0:sub"
+TAGS = {
+    "aws:RequestTag/eks-cluster-arn": "arn:aws:eks:eu-west-1:111122223333:cluster/demo",
+    "aws:RequestTag/kubernetes-namespace": NAMESPACE,
+    "aws:RequestTag/kubernetes-service-account": NAME,
+}
+
+
+@pytest.mark.parametrize(
+    ("former", "condition", "is_retired"),
+    [
+        (Mechanism.IRSA, {SUBJECT_KEY: TARGET.subject}, True),
+        (Mechanism.IRSA, {SUBJECT_KEY: [TARGET.subject]}, True),
+        (Mechanism.IRSA, {SUBJECT_KEY: "system:serviceaccount:kube-system:*"}, False),
+        (Mechanism.IRSA, {SUBJECT_KEY: ["system:serviceaccount:a:b", TARGET.subject]}, False),
+        (Mechanism.POD_IDENTITY, TAGS, True),
+        (Mechanism.POD_IDENTITY, {}, False),
+        (Mechanism.POD_IDENTITY, {**TAGS, "aws:RequestTag/eks-cluster-arn": "arn:aws:eks:eu-west-1:111122223333:cluster/other"}, False),
+        (Mechanism.POD_IDENTITY, {key: value for key, value in TAGS.items() if "cluster" not in key}, False),
+        (Mechanism.POD_IDENTITY, {SUBJECT_KEY: TARGET.subject}, False),
+    ],
+)
+def test_only_a_statement_that_admits_nothing_else_is_retired(former: Mechanism, condition: dict[str, Any], is_retired: bool) -> None:
+    facts = described().clusters["demo"].facts
+    principal = {"Federated": facts.provider_arn} if former is Mechanism.IRSA else {"Service": "pods.eks.amazonaws.com"}
+    statement = {"Effect": "Allow", "Principal": principal, "Condition": {"StringEquals": condition}}
+    other = {"Effect": "Allow"}
+    found = retired_trust({"Statement": [statement, other]}, former, facts, TARGET)
+    assert found == ({"Statement": [other]} if is_retired else None)
+    assert retired_trust({"Statement": statement}, former, facts, TARGET) is None, "the last statement stays"
 
 
 # --- what prevents a migration -----------------------------------------------------------------------------------------------------------
@@ -413,10 +459,19 @@ def pod(name: str, *, moved: bool = False, ready: bool = True, deleting: bool = 
         ([pod("a", deleting=True), pod("b"), pod("c")], []),
         ([pod("a", moved=True, ready=False), pod("b"), pod("c")], []),
         ([pod("a", moved=True), pod("b"), pod("c")], ["b"]),
-        ([pod("a", moved=True), pod("b", ready=False), pod("c")], []),
+        ([pod("a", moved=True), pod("b", ready=False), pod("c")], ["b"]),
+        ([pod("a", moved=True), pod("b", deleting=True), pod("c")], []),
         ([pod("a", moved=True), pod("b", moved=True), pod("c", moved=True)], []),
     ],
-    ids=["the first alone", "its successor is missing", "its successor starts", "the next", "one is missing already", "none is left"],
+    ids=[
+        "the first alone",
+        "its successor is missing",
+        "its successor starts",
+        "the next",
+        "one that is not ready",
+        "one is missing already",
+        "none is left",
+    ],
 )
 def test_one_pod_is_replaced_first_and_then_as_many_as_the_workload_allows(pods: list[PodFacts], chosen: list[str]) -> None:
     found = next_deletions(pods, to=Mechanism.POD_IDENTITY, role_arn=ROLE, desired=3, at_a_time=1)
