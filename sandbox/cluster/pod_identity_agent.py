@@ -18,7 +18,7 @@ def daemon_set(*, not_on: Sequence[str] = (), region: str = "eu-west-1") -> dict
     """The DaemonSet, without status. A node affinity keeps it from the nodes with the host names `not_on`."""
     expressions: list[dict[str, Any]] = [
         {"key": "kubernetes.io/os", "operator": "In", "values": ["linux"]},
-        {"key": "eks.amazonaws.com/compute-type", "operator": "NotIn", "values": ["fargate"]},
+        {"key": "eks.amazonaws.com/compute-type", "operator": "NotIn", "values": ["fargate", "hybrid", "auto"]},
     ]
     if not_on:
         expressions.append({"key": "kubernetes.io/hostname", "operator": "NotIn", "values": list(not_on)})

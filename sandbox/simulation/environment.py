@@ -12,6 +12,7 @@ from lambdas.contract.environment import ALLOCATOR, Function
 from lambdas.contract.events import SUBSCRIPTIONS, SWEEP_RATE_MINUTES
 from lambdas.contract.names import CNI_ADDON
 from lambdas.contract.workloads import known
+from lambdas.domain.snapshot.snapshot import ComputeType
 from sandbox.aws.eks_clusters import ClusterSpec
 from sandbox.aws.eks_pod_identity import PASSED_TO
 from sandbox.aws.local_aws import ACCOUNT, REGION, LocalAws
@@ -109,6 +110,7 @@ class SandboxEnvironment(ResourceStack):
             ca_data=self.backend.ca_data,
             issuer=self.world.issuer,
             ip_family=self.world.ip_family,
+            auto_mode=ComputeType.AUTO in self.world.other_nodes,
         )
         self.issuer: str = self.aws.eks.add_cluster(spec).record["identity"]["oidc"]["issuer"]
         aws_account.create_identity(self.aws, self.world, self.issuer)

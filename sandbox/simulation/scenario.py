@@ -45,6 +45,8 @@ class TrustPolicyKind(StrEnum):
     ARN_IN_KEY = "arn-in-key"
     EC2_ONLY = "ec2-only"
     """Trusts instances, and no OIDC provider."""
+    POD_IDENTITY_ONLY = "pod-identity-only"
+    """Trusts EKS Pod Identity, and no longer the OIDC provider."""
     OTHER_PARTITION = "other-partition"
     """The provider's ARN is of another partition."""
     SHARED_STATEMENT = "shared-statement"
@@ -53,7 +55,7 @@ class TrustPolicyKind(StrEnum):
     @property
     def is_valid(self) -> bool:
         """Whether the ServiceAccount of the world can assume the role."""
-        return self in (TrustPolicyKind.VALID, TrustPolicyKind.AUDIENCE_ONLY)
+        return self in (TrustPolicyKind.VALID, TrustPolicyKind.AUDIENCE_ONLY, TrustPolicyKind.POD_IDENTITY_ONLY)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,11 +67,12 @@ class World:
     decides what a refusal does. `annotation_key` sets the annotation under another key. `access` is `granted`, `no-entry` or `no-rbac`.
     The Pod Identity agent runs where an association or the binding needs it: on every node except the first `pod_identity_agent_absent`,
     and not ready on the next `pod_identity_agent_unready`. `pod_identity_owner` is `addon` or `cloudformation` for an association that a
-    person did not make.
+    person did not make, and `pod_identity_condition` is the condition of the statement that trusts EKS Pod Identity.
 
-    A `service_account` that is not known by name belongs to a Deployment of the same name. Only the fakes know `fargate_nodes`, which run
-    the pods of a Deployment first, `image_tag` of a workload without an add-on, `template_role`, the role that the pod template sets, and
-    `refused_call`, a call that AWS refuses to the bound role although no pod fails.
+    A `service_account` that is not known by name belongs to a Deployment of the same name. `other_nodes` are nodes without the network
+    plug-in and the agent, `type -> number`, for the types `auto`, `fargate`, `hybrid` and `windows`. Only the fakes know `image_tag` of
+    a workload without an add-on, `template_role`, the role that the pod template sets, and `refused_call`, a call that AWS refuses to
+    the bound role although no pod fails.
     """
 
     kubernetes: str = "1.28"
@@ -99,6 +102,7 @@ class World:
     pod_identity_agent_absent: int = 0
     pod_identity_agent_unready: int = 0
     pod_identity_trusted: bool = True
+    pod_identity_condition: Mapping[str, Any] = field(default_factory=dict)
     node_repair: bool = False
     workload: bool = True
     access: str = "granted"
@@ -106,7 +110,7 @@ class World:
     webhook_lag_s: float = 0.0
     issuer: str = ""
     windows_nodes: int = 0
-    fargate_nodes: int = 0
+    other_nodes: Mapping[str, int] = field(default_factory=dict)
     image_tag: str = ""
     template_role: str | None = None
     refused_call: str = ""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lambdas.contract.names import CNI_ADDON, POD_IDENTITY_AGENT_ADDON
 from lambdas.contract.workloads import known
+from lambdas.domain.snapshot.snapshot import ComputeType
 from sandbox.cluster import aws_node
 from sandbox.cluster.manifests import deployment, node, service_account
 from sandbox.cluster.resources import DAEMON_SETS, SERVICE_ACCOUNTS
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
     from sandbox.simulation.scenario import World
 
 FIRST_WINDOWS_INDEX: Final = 500
-"""First index of Windows nodes; their names are derived from it and must differ from those of the Linux nodes."""
+FIRST_OTHER_INDEX: Final = 600
+"""First indices of other nodes; their names are derived from them and must differ from those of the Linux nodes."""
 
 
 def addon_name(world: World) -> str | None:
@@ -73,6 +75,17 @@ def seed_cluster(backend: ClusterBackend, world: World) -> None:
     backend.join_nodes(world.nodes)
     for number in range(world.windows_nodes):  # their machine image contains the CNI, so they are Ready at once
         backend.apply(node(FIRST_WINDOWS_INDEX + number, version=world.kubernetes, os="windows"), "kubelet")
+    others = [kind for kind, count in world.other_nodes.items() for _ in range(count)]
+    for number, kind in enumerate(others):
+        backend.apply(_other_node(FIRST_OTHER_INDEX + number, kind, world), "kubelet")
+
+
+def _other_node(index: int, kind: str, world: World) -> dict[str, Any]:
+    """A node on which neither aws-node nor the agent runs, and which has a pod network without them."""
+    is_windows = kind == ComputeType.WINDOWS
+    made = node(index, version=world.kubernetes, os="windows" if is_windows else "linux", compute_type="ec2" if is_windows else kind)
+    made["metadata"]["annotations"] = {"sandbox/cni-configuration": "built-in"}
+    return made
 
 
 def set_agents(backend: ClusterBackend, *, absent: int, unready: int) -> None:

@@ -8,13 +8,25 @@ _AUDIENCE: Final = "sts.amazonaws.com"
 
 
 def trust_policy(world: World, *, issuer: str, account: str, namespace: str) -> dict[str, Any]:
-    """The trust policy of the role of the world, for Pod Identity if an association names it, else for IRSA. `issuer` has no scheme."""
-    if world.uses_pod_identity and world.pod_identity_trusted:
-        return _document(
-            {"Effect": "Allow", "Principal": {"Service": "pods.eks.amazonaws.com"}, "Action": ["sts:AssumeRole", "sts:TagSession"]}
-        )
+    """The trust policy of the role of the world. `issuer` has no scheme.
+
+    It trusts Pod Identity if an association names the role, IRSA if the annotation does, and both during a migration.
+    """
+    by_association = world.uses_pod_identity and world.pod_identity_trusted
+    if by_association and (world.annotation is None or world.trust is TrustPolicyKind.POD_IDENTITY_ONLY):
+        return _document(_pod_identity(world))
+    of_irsa = _for_irsa(world, issuer=issuer, account=account, namespace=namespace)
+    return _document(of_irsa, _pod_identity(world)) if by_association else _document(of_irsa)
+
+
+def _pod_identity(world: World) -> dict[str, Any]:
+    statement = {"Effect": "Allow", "Principal": {"Service": "pods.eks.amazonaws.com"}, "Action": ["sts:AssumeRole", "sts:TagSession"]}
+    return {**statement, "Condition": dict(world.pod_identity_condition)} if world.pod_identity_condition else statement
+
+
+def _for_irsa(world: World, *, issuer: str, account: str, namespace: str) -> dict[str, Any]:
     if world.trust is TrustPolicyKind.EC2_ONLY:
-        return _document({"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"})
+        return {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
     other = issuer.rsplit("/", 1)[0] + "/" + "9A1C" * 8
     host = other if world.trust is TrustPolicyKind.OTHER_ISSUER else issuer
     partition = "aws-cn" if world.trust is TrustPolicyKind.OTHER_PARTITION else "aws"
@@ -25,7 +37,7 @@ def trust_policy(world: World, *, issuer: str, account: str, namespace: str) -> 
         federated = [provider, provider.replace(issuer, other)]
         claims |= {key.replace(issuer, other): value for key, value in claims.items()}
     statement = {"Effect": "Allow", "Principal": {"Federated": federated}, "Action": "sts:AssumeRoleWithWebIdentity"}
-    return _document(statement | {"Condition": {"StringEquals": claims}})
+    return statement | {"Condition": {"StringEquals": claims}}
 
 
 def _claims(trust: TrustPolicyKind, host: str, provider: str, account: str) -> dict[str, str]:
@@ -44,5 +56,5 @@ def _claims(trust: TrustPolicyKind, host: str, provider: str, account: str) -> d
     return {f"{host}:aud": _AUDIENCE, f"{host}:sub": subject}
 
 
-def _document(statement: dict[str, Any]) -> dict[str, Any]:
-    return {"Version": "2012-10-17", "Statement": [statement]}
+def _document(*statements: dict[str, Any]) -> dict[str, Any]:
+    return {"Version": "2012-10-17", "Statement": list(statements)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from lambdas.contract.call_needs import AddonNeeds, Effect, EventDelivery
 from lambdas.contract.names import ANY_CLUSTER, CNI_ADDON, POD_IDENTITY_AGENT_ADDON
@@ -16,6 +17,7 @@ from lambdas.domain.snapshot.snapshot import (
     AddonFacts,
     Association,
     ClusterFacts,
+    ComputeType,
     ContainerFacts,
     FieldWriter,
     OidcProvider,
@@ -30,6 +32,9 @@ from sandbox.simulation.seed_data import STACK
 from sandbox.simulation.trust_policies import trust_policy
 from tests.world import ACCOUNT, NOON, PARTITION, REGION, InCluster, Pod, World, a_node, role_arn
 from tests.world.simulations import REFUSED
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 CLUSTER, NAMESPACE = "demo", "kube-system"
 BOUND_ROLE = role_arn(f"{CLUSTER}-vpc-cni")
@@ -197,6 +202,7 @@ def _cluster(world: ScenarioWorld, described: scenarios.World) -> InCluster:
         issuer=described.issuer or ISSUER,
         created_at=world.now,
         ip_family=described.ip_family,
+        auto_mode=ComputeType.AUTO in described.other_nodes,
     )
     cluster = InCluster(facts)
     if not world.is_plugin:
@@ -254,7 +260,7 @@ def _install(world: ScenarioWorld, described: scenarios.World) -> None:
     if described.workload and described.addon_installed:
         cluster.workloads[workload.namespace, workload.kind, workload.name] = (_workload(world), world.key)
     world.set_agents(absent=described.pod_identity_agent_absent, unready=described.pod_identity_agent_unready)
-    _add_fargate_nodes(world, described.fargate_nodes)
+    _add_other_nodes(world, described.other_nodes)
     world.join_nodes(described.nodes)
     for number in range(described.windows_nodes):
         made = a_node(100 + number, ready=True, since=world.now)
@@ -264,15 +270,17 @@ def _install(world: ScenarioWorld, described: scenarios.World) -> None:
             world.admit(list(cluster.nodes)[number % len(cluster.nodes)])
 
 
-def _add_fargate_nodes(world: ScenarioWorld, count: int) -> None:
-    """Add nodes of Fargate, on which no DaemonSet runs.
+def _add_other_nodes(world: ScenarioWorld, kinds: Mapping[str, int]) -> None:
+    """Add nodes on which the DaemonSets of aws-node and of the agent do not run.
 
     Source: https://docs.aws.amazon.com/eks/latest/userguide/fargate.html
     """
-    for number in range(count):
+    for number, kind in enumerate(kind for kind, count in kinds.items() for _ in range(count)):
         made = a_node(200 + number, ready=True, since=world.now)
-        name = f"fargate-{made.name}"
-        world.cluster.nodes[name] = replace(made, name=name, nodegroup="", compute_type="fargate")
+        name = f"fargate-{made.name}" if kind == ComputeType.FARGATE else made.name
+        is_windows = kind == ComputeType.WINDOWS
+        changes = {"os": kind} if is_windows else {"compute_type": kind}
+        world.cluster.nodes[name] = replace(made, name=name, nodegroup="", **changes)
         world.cluster.without_agent.add(name)
 
 

@@ -12,6 +12,7 @@ from lambdas.domain.snapshot.snapshot import (
     AddonFacts,
     Association,
     ClusterFacts,
+    ComputeType,
     ControllerError,
     FieldWriter,
     NodeFacts,
@@ -148,7 +149,8 @@ class InCluster:
 
     def has_agent(self, node: str) -> bool:
         """Whether an agent answers on the node."""
-        return node in self.agent_nodes and node not in self.unready_agents
+        is_built_in = node in self.nodes and self.nodes[node].compute_type == ComputeType.AUTO
+        return is_built_in or (node in self.agent_nodes and node not in self.unready_agents)
 
     @property
     def pod_roles(self) -> list[str | None]:
