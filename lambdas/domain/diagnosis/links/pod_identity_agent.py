@@ -136,7 +136,7 @@ def _not_on_node(snapshot: Snapshot, agents: Sequence[PodFacts], missing: Sequen
         " ".join(sentences),
         *(_agent_evidence(pod.node, there.get(pod.node)) for pod in (*unsupported, *late)[:MOST_NODES]),
         severity=identity_severity(snapshot),
-        remedies=(*_use_irsa(snapshot, unsupported), *_agent_remedies(late, there, types, snapshot.target.cluster)),
+        remedies=(*_use_irsa(snapshot, unsupported), *_agent_remedies(snapshot, late, there, types)),
     )
 
 
@@ -160,7 +160,7 @@ def _kinds(pods: Sequence[PodFacts], types: Mapping[str, ComputeType]) -> str:
 
 
 def _agent_remedies(
-    late: Sequence[PodFacts], there: Mapping[str, PodFacts], types: Mapping[str, ComputeType], cluster: str
+    snapshot: Snapshot, late: Sequence[PodFacts], there: Mapping[str, PodFacts], types: Mapping[str, ComputeType]
 ) -> tuple[Remedy, ...]:
     """What to do about the agent on the first node. Hybrid nodes have a DaemonSet of their own, which the add-on does not create by
     default.
@@ -177,8 +177,12 @@ def _agent_remedies(
             Remedy(
                 "let the add-on create the agent's DaemonSet for hybrid nodes (hybrid-bottlerocket for Bottlerocket) beside its other"
                 " configuration values, and set enableCredentialsFile in the NodeConfig of the nodes",
-                f"aws eks update-addon --cluster-name {cluster} --addon-name {POD_IDENTITY_AGENT_ADDON} --configuration-values"
-                """ '{"daemonsets":{"hybrid":{"create":true}}}' --resolve-conflicts PRESERVE""",
+                aws_command(
+                    "eks update-addon",
+                    snapshot.region,
+                    f"--cluster-name {snapshot.target.cluster} --addon-name {POD_IDENTITY_AGENT_ADDON}",
+                    """--configuration-values '{"daemonsets":{"hybrid":{"create":true}}}' --resolve-conflicts PRESERVE""",
+                ),
             ),
         )
     return (
