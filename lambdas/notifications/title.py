@@ -7,6 +7,7 @@ from typing import Final
 from lambdas.contract.settings import Severity
 from lambdas.contract.workloads import impact_of
 from lambdas.domain.diagnosis.verdict import Verdict
+from lambdas.domain.incidents.incident import FormerRepair
 from lambdas.domain.planning.plan import BlockReason
 from lambdas.domain.plurals import pluralize
 from lambdas.notifications.kind import NotificationKind
@@ -77,6 +78,8 @@ def titles(context: MessageContext) -> tuple[Phrase, ...]:
 
 def _fault(context: MessageContext) -> Phrase:
     match context.kind:
+        case NotificationKind.RECOVERED if context.incident.former_repair:
+            template = "{workload} recovered"
         case NotificationKind.RECOVERED:
             template = "{workload} recovered without a repair"
         case NotificationKind.VERIFIED if context.is_identity_broken:
@@ -112,7 +115,12 @@ def values(context: MessageContext) -> dict[str, object]:
     }
 
 
-_NOTHING_CHANGED: Final = phrase("nothing was changed")
+_FORMER_REPAIR: Final[Mapping[FormerRepair, str]] = {
+    FormerRepair.NONE: "nothing was changed",
+    FormerRepair.UNFINISHED: "an earlier repair was stopped",
+    FormerRepair.FAILED: "an earlier repair failed",
+}
+"""What the remediator has achieved where this incident has no change of its own."""
 
 
 def _state(context: MessageContext) -> tuple[Phrase, Phrase | None]:
@@ -142,7 +150,7 @@ def _state(context: MessageContext) -> tuple[Phrase, Phrase | None]:
 def _result(context: MessageContext) -> Phrase:
     """What the remediator has achieved, where the fault is left to a person. A verified repair has not failed: this fault came later."""
     if not context.changes:
-        return _NOTHING_CHANGED
+        return phrase(_FORMER_REPAIR[context.incident.former_repair])
     return phrase("the last repair was verified") if context.is_verified else phrase("the repair failed")
 
 

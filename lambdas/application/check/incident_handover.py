@@ -1,14 +1,15 @@
 """Hands incidents to the remediator: opens them, starts their execution, and replaces one whose holder is gone."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
 from uuid import uuid4
 
 from lambdas.application.check.dependencies import CheckDependencies
 from lambdas.application.check.results import IncidentTakenOver, SignalCounted
-from lambdas.domain.incidents.incident import Incident, is_heartbeat_expired
+from lambdas.domain.incidents.incident import FORMER_REPAIR, FormerRepair, Incident, is_heartbeat_expired
 from lambdas.domain.requests.request import CheckRequest, Trigger
 from lambdas.domain.snapshot.snapshot import Binding, Snapshot
+from lambdas.notifications.kind import NotificationKind
 
 
 def open_incident(
@@ -62,18 +63,42 @@ def _start_remediator(incident: Incident, dependencies: CheckDependencies) -> No
 
 
 def _take_over(ended: Incident, dependencies: CheckDependencies) -> IncidentTakenOver:
+    former = former_repair(ended, dependencies.incidents.notified_states(ended))
     successor = Incident(
         id=uuid4().hex[:12],
         target=ended.target,
         opened_at=ended.opened_at,
         signals=0,
-        request=ended.request,
+        request={**ended.request, FORMER_REPAIR: former} if former else ended.request,
         binding_path=ended.binding_path,
     )
     current = dependencies.incidents.take_over(ended, successor)
     if not current.started:
         _start_remediator(current, dependencies)
     return IncidentTakenOver(incident_id=current.id, former_incident_id=ended.id)
+
+
+_REPAIRS: Final = (NotificationKind.REPAIRING, NotificationKind.NEEDS_ACTION, NotificationKind.VERIFIED)
+"""Notifications that tell how far a repair is, in the order within one iteration."""
+
+
+def former_repair(ended: Incident, notified: Iterable[str]) -> FormerRepair:
+    """How far the repairs of an incident are whose holder has ended, from its notifications: `2 repairing`, then `2 needs-action`.
+
+    The journal of its execution cannot be read. So a successor neither repeats a repair that has failed, nor says that nothing was changed.
+    """
+    return max(ended.former_repair, _notified_repair(notified), key=tuple(FormerRepair).index)
+
+
+def _notified_repair(notified: Iterable[str]) -> FormerRepair:
+    keys = [key.split(" ") for key in notified]
+    told = sorted(
+        (int(key[0]), _REPAIRS.index(NotificationKind(key[1]))) for key in keys if key[0].isdecimal() and key[1:2] and key[1] in _REPAIRS
+    )
+    kinds = [_REPAIRS[kind] for _, kind in told]
+    if NotificationKind.REPAIRING not in kinds:
+        return FormerRepair.NONE
+    return FormerRepair.FAILED if kinds[-1] is NotificationKind.NEEDS_ACTION else FormerRepair.UNFINISHED
 
 
 def _is_held(incident: Incident, dependencies: CheckDependencies) -> bool:

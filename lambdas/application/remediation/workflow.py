@@ -21,7 +21,7 @@ from lambdas.application.workflow_steps import PollSchedule, StepPurpose, Steps
 from lambdas.contract.durable_quotas import HAND_OVER_AFTER_S
 from lambdas.domain.assessment.summary import AssessmentSummary
 from lambdas.domain.incidents.details import TimelineEvent
-from lambdas.domain.incidents.incident import Incident, Outcome
+from lambdas.domain.incidents.incident import FormerRepair, Incident, Outcome
 from lambdas.domain.planning.plan import BlockReason
 from lambdas.notifications.kind import NotificationKind
 from lambdas.notifications.message_context import ApprovalAnswer
@@ -56,7 +56,9 @@ def remediate(incident: Incident, steps: Steps, work: RemediationSteps, carried:
                 outcome = Outcome.VERIFIED if state.changes else Outcome.RECOVERED
                 if _close(iteration, outcome):
                     return _result(state, outcome)
-            elif summary.actions and not state.gave_up and state.repairs < MAX_REPAIRS:
+                continue
+            _respect_former_repair(iteration)
+            if summary.actions and not state.gave_up and state.repairs < MAX_REPAIRS:
                 if approved := _approve(iteration, summary):
                     repair(iteration, approved)
             elif (seconds := _seconds_blocked(summary)) is not None:
@@ -73,6 +75,13 @@ def remediate(incident: Incident, steps: Steps, work: RemediationSteps, carried:
 
 def _result(state: WorkflowState, outcome: Outcome | None) -> RemediationResult:
     return RemediationResult(incident=state.incident.id, target=state.incident.target.key, outcome=outcome, changes=tuple(state.changes))
+
+
+def _respect_former_repair(iteration: Iteration) -> None:
+    """Leave the incident to a person, where an execution before this one has done so and was stopped. A person may try again."""
+    incident = iteration.state.incident
+    if incident.former_repair is FormerRepair.FAILED and not incident.is_held_by_person and not iteration.state.gave_up:
+        give_up(iteration, "a repair has failed before, by an execution that was stopped since, so none is tried again")
 
 
 def _hand_over_in_time(iteration: Iteration, first: int) -> None:

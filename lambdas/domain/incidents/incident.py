@@ -33,6 +33,18 @@ class Outcome(StrEnum):
     INTERRUPTED = "interrupted"  # a person interrupted their own repair before it was verified
 
 
+class FormerRepair(StrEnum):
+    """What is known of the repair by an execution that ended early and whose incident another one took over."""
+
+    NONE = ""
+    UNFINISHED = "unfinished"
+    FAILED = "failed"  # it was left to a person
+
+
+FORMER_REPAIR: Final = "formerRepair"
+"""The key of the former repair in the request of the incident that took over."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Incident:
     """The open incident of one ServiceAccount.
@@ -59,6 +71,12 @@ class Incident:
     repairing: bool = False
     execution: int = 1
     refusal: Mapping[str, Any] | None = None
+
+    @property
+    def former_repair(self) -> FormerRepair:
+        """The repair of the execution that this incident was taken over from."""
+        stored = self.request.get(FORMER_REPAIR)
+        return FormerRepair(stored) if stored in tuple(FormerRepair) else FormerRepair.NONE
 
     @property
     def is_held_by_person(self) -> bool:

@@ -7,6 +7,7 @@ import pytest
 
 from lambdas.application.check.pipeline import run
 from lambdas.domain.errors import TransientError
+from lambdas.domain.incidents.incident import FormerRepair
 from tests.over_fakes import events
 from tests.unit.checker.simulated_checker import TARGET, check, simulate
 
@@ -79,3 +80,44 @@ def test_an_incident_of_a_person_is_taken_over_when_the_heartbeat_expires(heartb
     now = simulation.incidents.get(TARGET)
     assert now
     assert (now.id != first) is taken
+
+
+@pytest.mark.parametrize(
+    ("notified", "former"),
+    [
+        ((), FormerRepair.NONE),
+        (("1 needs-action", "1 reminder 1"), FormerRepair.NONE),
+        (("1 repairing",), FormerRepair.UNFINISHED),
+        (("1 repairing", "1 verified", "3 repairing"), FormerRepair.UNFINISHED),
+        (("1 repairing", "1 needs-action", "1 reminder 1"), FormerRepair.FAILED),
+        (("1 needs-action", "2 repairing", "10 needs-action"), FormerRepair.FAILED),
+        (("a key of a newer version", "x", ""), FormerRepair.NONE),
+    ],
+)
+def test_an_incident_that_takes_over_knows_how_far_the_former_repair_was(notified: tuple[str, ...], former: FormerRepair) -> None:
+    simulation = simulate(annotation=None)
+    check(simulation)
+    first = simulation.incidents.get(TARGET)
+    assert first
+    for key in notified:
+        simulation.incidents.mark_notified(first, key)
+    simulation.remediator.executions = dict.fromkeys(simulation.remediator.executions, "STOPPED")
+    check(simulation)
+    now = simulation.incidents.get(TARGET)
+    assert now
+    assert (now.id != first.id, now.former_repair) == (True, former)
+
+
+def test_a_failed_repair_is_remembered_by_each_incident_that_takes_over() -> None:
+    simulation = simulate(annotation=None)
+    check(simulation)
+    for keys in (("1 repairing", "1 needs-action"), ()):
+        now = simulation.incidents.get(TARGET)
+        assert now
+        for key in keys:
+            simulation.incidents.mark_notified(now, key)
+        simulation.remediator.executions = dict.fromkeys(simulation.remediator.executions, "STOPPED")
+        check(simulation)
+    last = simulation.incidents.get(TARGET)
+    assert last
+    assert last.former_repair is FormerRepair.FAILED

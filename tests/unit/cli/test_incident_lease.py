@@ -19,7 +19,7 @@ from lambdas.application.remediation.results import AssessmentResult
 from lambdas.application.remediation.workflow import remediate
 from lambdas.application.workflow_steps import PollSchedule, StepId, StepPurpose
 from lambdas.domain.errors import TransientError
-from lambdas.domain.incidents.incident import HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT, REMEDIATOR, Incident, Outcome, Signal
+from lambdas.domain.incidents.incident import HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT, REMEDIATOR, FormerRepair, Incident, Outcome, Signal
 from lambdas.domain.requests.request import CheckRequest, Trigger
 from tests.fakes import FakeLog, FakeMetrics, FakeRemediator
 from tests.unit.cli.fake_dependencies import CALLER, Fakes, fake_dependencies
@@ -218,3 +218,19 @@ def test_notifications_are_sent_and_reminders_are_not(fakes: Fakes, monkeypatch:
     assert CliRunner().invoke(app, ["fix", "--yes"]).exit_code == 0
     assert [message.attributes["outcome"] for message in fakes.notifier.sent] == ["repairing", "verified"]
     assert [kind for kind, _ in fakes.events.sent] == ["Remediation Started", "Remediation Verified"]
+
+
+def test_a_person_who_takes_over_a_repair_that_has_failed_may_repair(fakes: Fakes, monkeypatch: pytest.MonkeyPatch) -> None:
+    from typer.testing import CliRunner
+
+    from cli.main import app
+
+    former = fakes.incidents.claim(opened())
+    for key in ("1 repairing", "1 needs-action"):
+        fakes.incidents.mark_notified(former, key)
+    claimed = claim(TARGET, None, fakes.dependencies)
+    assert (claimed.holder, claimed.former_repair) == (CALLER, FormerRepair.FAILED)
+    monkeypatch.setattr("cli.clients.connection.connect", lambda _: fakes.dependencies)
+    monkeypatch.setattr("cli.interactive.incident_lease.claim", lambda *_, **__: claimed)
+    assert CliRunner().invoke(app, ["fix", "--yes"]).exit_code == 0
+    assert [message.attributes["outcome"] for message in fakes.notifier.sent] == ["repairing", "verified"]

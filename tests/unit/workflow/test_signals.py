@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from lambdas.domain.incidents.incident import Incident, Signal
+from lambdas.domain.incidents.incident import FORMER_REPAIR, FormerRepair, Incident, Signal
 from tests.unit.workflow.workflow_run import REPAIR, TARGET, count_signal, keep_waiting, run_workflow, set_annotation
 
 if TYPE_CHECKING:
     from tests.over_fakes.scenario_run import ScenarioRun
+    from tests.unit.workflow.workflow_run import WorkflowRun
 
 
 def test_a_signal_of_a_new_fault_keeps_the_incident_open() -> None:
@@ -52,3 +53,29 @@ def test_an_incident_that_was_taken_over_is_not_closed() -> None:
     assert isinstance(found, Incident)
     assert found.id == "successor"
     assert done.run.incidents.closed == []
+
+
+def _taken_over_after(former: FormerRepair) -> WorkflowRun:
+    """A run of the execution that takes over an incident, where the one before was stopped after this repair."""
+
+    def remember(run: ScenarioRun) -> None:
+        claim = run.incidents.claim
+
+        def claim_with(incident: Incident) -> Incident:
+            return claim(replace(incident, request={**incident.request, FORMER_REPAIR: former}))
+
+        run.incidents.claim = claim_with  # type: ignore[method-assign]
+
+    return run_workflow(first=remember)
+
+
+def test_an_execution_that_takes_over_repeats_no_repair_that_has_failed() -> None:
+    done = _taken_over_after(FormerRepair.FAILED)
+    assert (done.writes, done.notified) == ([], ["needs-action"])
+    assert "an earlier repair failed" in done.run.notifier.sent[0].text
+    assert "none is tried again" in done.run.notifier.sent[0].text
+
+
+def test_an_execution_that_takes_over_a_repair_without_a_result_repairs() -> None:
+    done = _taken_over_after(FormerRepair.UNFINISHED)
+    assert (done.outcome, done.writes) == ("verified", REPAIR)
