@@ -111,9 +111,9 @@ class InteractiveRemediationSteps(RemediationSteps):
     message: Message | None = None
     signals: int = 0
 
-    def assess(self, iteration: int, former: AssessmentResult) -> AssessmentResult:
+    def assess(self, iteration: int, former: AssessmentResult, unresolved: tuple[int, ...] = ()) -> AssessmentResult:
         """Assess, and keep the result in case the run is interrupted."""
-        result = super().assess(iteration, former)
+        result = super().assess(iteration, former, unresolved)
         if result.summary:
             self.first, self.current, self.signals = self.first or result.summary, result.summary, result.signals
         return result
@@ -121,7 +121,7 @@ class InteractiveRemediationSteps(RemediationSteps):
     def apply(self, action: Action, binding: PlannedBinding, former: ActionResult | None = None) -> ActionResult:
         """Apply the action, and keep the result in case the run is interrupted."""
         result = super().apply(action, binding, former)
-        if result.state is ActionState.DONE:
+        if result.state is ActionState.DONE or (result.is_unanswered and result.state is not ActionState.BUSY):
             self.changes.append(action.kind)
             self.timeline.append(TimelineEntry(at=result.at, event=action.kind, text=result.message))
         return result

@@ -1,6 +1,6 @@
 """The assessment of one ServiceAccount: snapshot, diagnosis and plan. Checker, remediator and command line share it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -82,8 +82,11 @@ def assess(
     *,
     incident_id: str = "none",
     iteration: int = 1,
+    unresolved: frozenset[int] = frozenset(),
 ) -> Assessment:
     """Snapshot, diagnosis and plan, with symptoms, version advice and the policies over history.
+
+    `unresolved` are links that were broken in this incident and have not been read as right since.
 
     Raises:
         TransientError: an essential read failed; the same assessment may succeed later.
@@ -100,7 +103,8 @@ def assess(
     with readers.new_executor(1) as executor:
         history = executor.submit(_read_history, snapshot, diagnosis, policy_sources, incident_id, iteration)
         snapshot = add_advice(snapshot, readers)
-        return Assessment(snapshot=snapshot, diagnosis=diagnosis, plan=plan(snapshot, diagnosis, history.result()))
+        past = replace(history.result(), unresolved=unresolved)
+        return Assessment(snapshot=snapshot, diagnosis=diagnosis, plan=plan(snapshot, diagnosis, past))
 
 
 def _read_history(

@@ -11,7 +11,7 @@ from lambdas.domain.assessment.summary import LinkSummary
 from lambdas.domain.diagnosis.finding import Link, State
 from lambdas.domain.diagnosis.verdict import ASSOCIATION_VERDICTS, REPAIRABLE, Verdict
 from lambdas.domain.incidents.details import TimelineEvent
-from lambdas.domain.planning.actions import DONE, ReplaceCanaryPod, ReplaceStalePods
+from lambdas.domain.planning.actions import ReplaceCanaryPod, ReplaceStalePods
 from lambdas.domain.planning.plan import BlockReason
 from lambdas.domain.snapshot.bindings import ROLE_ARN
 from lambdas.notifications import version_advice
@@ -149,7 +149,7 @@ def _proposed(context: MessageContext) -> Phrase | None:
 
 
 def _changes(context: MessageContext) -> Phrase | None:
-    changes = [DONE.get(kind, kind) for kind in dict.fromkeys(context.changes)]
+    changes = context.change_texts
     return phrase("Done: {changes}.", changes=join(changes, " · ")) if changes else None
 
 

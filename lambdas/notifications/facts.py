@@ -47,7 +47,17 @@ def counts(context: MessageContext) -> Phrase | None:
         (phrase("{errors} reported", errors=pluralize(errors, "permission error")) if errors else None, (Link.PERMISSION_ERRORS,)),
     )
     shown = [part for part, links_with_part in parts if part and first not in links_with_part]
-    return phrase("Now: {parts}.", parts=join(shown, " · ")) if shown else None
+    return phrase("{time}: {parts}.", time=_time_of_counts(context), parts=join(shown, " · ")) if shown else None
+
+
+MAX_AGE_OF_NOW_S: Final = 300
+"""Maximum age of an assessment whose counts are called those of now. A reminder repeats an older one where the cluster does not answer."""
+
+
+def _time_of_counts(context: MessageContext) -> str:
+    if context.at is None or (seconds_between(context.at, context.latest_at) or 0) <= MAX_AGE_OF_NOW_S:
+        return "Now"
+    return f"When last read, {clock(context.at, context.latest_at)}"
 
 
 _NO_CREDENTIALS: Final = frozenset(

@@ -9,6 +9,7 @@ from lambdas.domain.assessment.summary import AssessmentSummary, BlockedSummary
 from lambdas.domain.diagnosis.verdict import REPAIRABLE, Verdict
 from lambdas.domain.incidents.details import DeletedPod, TimelineEntry
 from lambdas.domain.incidents.incident import Incident
+from lambdas.domain.planning.actions import DONE
 from lambdas.domain.planning.plan import BlockReason
 from lambdas.notifications.kind import NotificationKind
 from lambdas.notifications.time_text import moment
@@ -33,7 +34,8 @@ class ApprovalAnswer:
 class MessageContext:
     """One notification about one incident.
 
-    `first` is the assessment that opened the incident, `current` the latest one. `changes` are the kinds of the applied actions, in order.
+    `first` is the assessment that opened the incident, `current` the latest one. `changes` are the kinds of the applied actions, in order,
+    and `unanswered` those of them whose write got no answer, so that it is not known whether they took effect.
     `verification` says what verified the repair, `trouble` says what failed; both are sentences, empty where the notification has none.
     `deleted_pod` is a pod that the remediator deleted and that has no ready successor. `is_verified` says that the latest repair was
     verified. `latest_at` is the time of the workflow's latest step, which may be later than the assessment.
@@ -45,6 +47,7 @@ class MessageContext:
     first: AssessmentSummary
     timeline: tuple[TimelineEntry, ...] = ()
     changes: tuple[str, ...] = ()
+    unanswered: tuple[str, ...] = ()
     signals: int = 0
     verification: str = ""
     trouble: str = ""
@@ -52,6 +55,14 @@ class MessageContext:
     deleted_pod: DeletedPod | None = None
     is_verified: bool = False
     latest_at: datetime | None = None
+
+    @property
+    def change_texts(self) -> tuple[str, ...]:
+        """The changes as texts, each kind once."""
+        return tuple(
+            f"{DONE.get(kind, kind)}{' (no answer: not known whether it took effect)' if kind in self.unanswered else ''}"
+            for kind in dict.fromkeys(self.changes)
+        )
 
     @property
     def fault(self) -> AssessmentSummary:

@@ -34,7 +34,7 @@ def assess(iteration: Iteration, part: str = "") -> AssessmentSummary | None:
         settled = _assess_until(iteration, iteration.step(StepPurpose.AWAIT_UPDATE, part), _is_settled, schedule)
         if not settled.is_taken_over and settled.summary is None:  # the time is up, and no poll has stored its assessment
             step = iteration.step(StepPurpose.ASSESS, f"{part} after-time-out".strip())
-            settled = iteration.steps.once(step, lambda: iteration.work.assess(iteration.number, AssessmentResult()), AssessmentResult)
+            settled = iteration.steps.once(step, lambda: iteration.assess(AssessmentResult()), AssessmentResult)
         result = settled if settled.is_current else result
     _record(iteration, result)
     return result.summary
@@ -46,7 +46,7 @@ def _assess_until(
     """Assess until the result is settled. Only that one keeps its assessment, since the payload of each poll counts against the quota."""
 
     def assess(former: AssessmentResult) -> AssessmentResult:
-        result = iteration.work.assess(iteration.number, former)
+        result = iteration.assess(former)
         return result if is_settled(result) else replace(result, summary=None)
 
     return iteration.steps.until(step, AssessmentResult(), assess, is_settled, schedule)

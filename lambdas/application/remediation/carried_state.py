@@ -44,3 +44,4 @@ class CarriedState:
     notifications: tuple[NotificationRecord, ...] = ()
     undelivered: UndeliveredNotification | None = None
     unresolved: tuple[int, ...] = ()
+    unanswered: tuple[str, ...] = ()

@@ -76,12 +76,14 @@ class ActionResult(StepResult):
     """The outcome of one action, and a message that says what was done or what prevented it.
 
     `deleted_pod` is a pod that the action deleted and that has no ready successor. `waited_for_update` is set once another update of the
-    add-on was in progress: the plan is then out of date.
+    add-on was in progress: the plan is then out of date. `is_unanswered` says that a write got no answer, and nothing has shown since
+    whether it took effect.
     """
 
     state: ActionState = ActionState.BUSY
     message: str = ""
     waited_for_update: bool = False
+    is_unanswered: bool = False
     deleted_pod: DeletedPod | None = None
 
 

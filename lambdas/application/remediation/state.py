@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from lambdas.application.remediation.carried_state import CarriedState, UndeliveredNotification
-from lambdas.application.remediation.results import ActionResult, ActionState, NotificationKey
+from lambdas.application.remediation.results import ActionResult, ActionState, AssessmentResult, NotificationKey
 from lambdas.application.remediation.steps.history import MAX_ENTRIES, IncidentRecord
 from lambdas.application.remediation.steps.remediation_steps import RemediationSteps
 from lambdas.application.workflow_steps import StepId, StepPurpose, Steps
@@ -35,7 +35,8 @@ class WorkflowState:
     no reminder, `first_notified_at` the time of the first one that was sent, and `undelivered` is one that could not be sent.
     `is_verified` holds from a verified repair to the next repair, `gave_up` from the first failed repair on. `began_at` is the time of this
     execution's first assessment, and `latest_at` that of its latest step, as far as it is known. `unresolved` are the links that were
-    broken and have not been read as right since.
+    broken and have not been read as right since. `unanswered` are the kinds of changes whose write got no answer: they count as changes,
+    and whether they took effect is not known.
     """
 
     incident: Incident
@@ -59,6 +60,7 @@ class WorkflowState:
     began_at: datetime | None = None
     latest_at: datetime | None = None
     unresolved: tuple[int, ...] = ()
+    unanswered: tuple[str, ...] = ()
 
     @classmethod
     def resume(cls, incident: Incident, carried: CarriedState) -> "WorkflowState":
@@ -112,9 +114,14 @@ class WorkflowState:
         self.timeline.append(TimelineEntry(at=at, event=event, text=text, counts=counts))
 
     def record_action(self, action: Action, result: ActionResult) -> None:
-        """Add an applied action to the timeline and, where it succeeded, to the changes."""
+        """Add an applied action to the timeline and, where it succeeded or may have taken effect, to the changes."""
         self.record(action.kind, result.message, result.at)
         if result.state is ActionState.DONE:
+            self.changes.append(action.kind)
+            self.unanswered = tuple(kind for kind in self.unanswered if kind != action.kind)
+        elif result.is_unanswered:
+            if action.kind not in self.changes:
+                self.unanswered = (*self.unanswered, action.kind)
             self.changes.append(action.kind)
 
     def is_repaired(self, summary: AssessmentSummary) -> bool:
@@ -153,6 +160,7 @@ class WorkflowState:
             current=current,
             timeline=tuple(self.timeline),
             changes=tuple(self.changes),
+            unanswered=self.unanswered,
             signals=self.signals,
             verification=verification,
             trouble=trouble,
@@ -195,6 +203,10 @@ class Iteration:
     state: WorkflowState
     steps: Steps
     work: RemediationSteps
+
+    def assess(self, former: AssessmentResult) -> AssessmentResult:
+        """Assess now."""
+        return self.work.assess(self.number, former, self.state.unresolved)
 
     def step(self, purpose: StepPurpose, part: str = "", position: int = 0) -> StepId:
         """The id of a step of this iteration."""

@@ -76,7 +76,7 @@ def needs_person(summary: AssessmentSummary) -> bool:
 
 def _check(iteration: Iteration, fingerprint: "Fingerprint", _former: WatchResult) -> WatchResult:
     """Assess, and return only whether the watch ends: the next iteration assesses again."""
-    result = iteration.work.assess(iteration.number, AssessmentResult())
+    result = iteration.assess(AssessmentResult())
     return WatchResult(at=result.at, error=result.error, is_changed=_is_changed(result, fingerprint, iteration.state))
 
 

@@ -39,7 +39,8 @@ class RepairHistory:
     `incidents` are those of this ServiceAccount within `PAST_SPAN`, newest first. `turned_wrong` are clusters with an incident about the
     same binding since its recent change. `calendar_opens_at` is set while a Change Calendar is closed, and `calendar_unread` says why
     one
-    could not be read. `round` counts the plans of this incident. `overridden` are policies that a person overrides.
+    could not be read. `round` counts the plans of this incident. `overridden` are policies that a person overrides. `unresolved` are links
+    that were broken in this incident and have not been read as right since.
     """
 
     incident_id: str = "none"
@@ -49,6 +50,7 @@ class RepairHistory:
     affected_clusters: tuple[str, ...] = ()
     calendar_opens_at: datetime | None = None
     calendar_unread: str = ""
+    unresolved: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -140,6 +142,17 @@ def _precondition_unknown(snapshot: Snapshot, diagnosis: Diagnosis, _past: Repai
         return None
     return Blocker(
         BlockReason.PRECONDITION_UNKNOWN, f"{unread[0].link.title} could not be read ({unread[0].sentence}); when_unverified is {setting}"
+    )
+
+
+def _precondition_refuted(snapshot: Snapshot, diagnosis: Diagnosis, past: RepairHistory) -> Blocker | None:
+    # What was read as wrong stays wrong until it is read as right. No setting changes that: it is not unverified.
+    unread = [diagnosis[link] for link in READABLE_PRECONDITIONS if diagnosis[link].state is State.UNKNOWN and link in past.unresolved]
+    if not unread:
+        return None
+    return Blocker(
+        BlockReason.PRECONDITION_UNKNOWN,
+        f"{unread[0].link.title} was wrong when it was last read, and could not be read since ({unread[0].sentence})",
     )
 
 
@@ -270,6 +283,7 @@ POLICIES: Final[tuple[Policy, ...]] = (
     _trusts_everyone,
     _agent_joining,
     _mechanism_unread,
+    _precondition_refuted,
     _precondition_unknown,
     _release_may_not_start,
     _observe,

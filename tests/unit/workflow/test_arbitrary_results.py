@@ -104,7 +104,7 @@ class ArbitrarySteps:
     asked: list[str] = field(default_factory=list)
     shown: str = ""
 
-    def assess(self, iteration: int, former: AssessmentResult) -> AssessmentResult:
+    def assess(self, iteration: int, former: AssessmentResult, unresolved: tuple[int, ...] = ()) -> AssessmentResult:
         self.asked.append("assess")
         if self.chance.randrange(6) == 0:
             is_taken_over = self.chance.random() < 0.01
@@ -219,7 +219,7 @@ def test_the_runs_cover_all_outcomes_and_steps() -> None:
 class UnchangedSteps(ArbitrarySteps):
     """A fault that only a person can repair, and that no person repairs."""
 
-    def assess(self, iteration: int, former: AssessmentResult) -> AssessmentResult:
+    def assess(self, iteration: int, former: AssessmentResult, unresolved: tuple[int, ...] = ()) -> AssessmentResult:
         return AssessmentResult(at=NOON, summary=replace(HELD, blocked=()), signals=1)
 
     def _choose(self, name: str, likely: float, usual: R, *others: R) -> R:
@@ -238,7 +238,7 @@ def test_four_days_of_waiting_for_a_person_stay_within_the_operations() -> None:
 class ConflictingSteps(UnchangedSteps):
     """A fault whose objects change before each action, so that every repair ends in a conflict."""
 
-    def assess(self, iteration: int, former: AssessmentResult) -> AssessmentResult:
+    def assess(self, iteration: int, former: AssessmentResult, unresolved: tuple[int, ...] = ()) -> AssessmentResult:
         return AssessmentResult(at=NOON, summary=BROKEN, signals=1)
 
     def apply(self, action: Action, binding: PlannedBinding, former: ActionResult) -> ActionResult:

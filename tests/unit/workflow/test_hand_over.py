@@ -207,7 +207,7 @@ class StuckSteps(ArbitrarySteps):
 
     carried: CarriedState | None = None
 
-    def assess(self, iteration: int, former: AssessmentResult) -> AssessmentResult:
+    def assess(self, iteration: int, former: AssessmentResult, unresolved: tuple[int, ...] = ()) -> AssessmentResult:
         limits = replace(BROKEN.time_limits, **MOST)
         return AssessmentResult(at=NOON, summary=replace(BROKEN, actions=(SOME,), time_limits=limits), signals=1)
 

@@ -13,7 +13,7 @@ from lambdas.contract.parameters import binding_path
 from lambdas.domain.errors import AccessDenied, Denial, TransientError
 from lambdas.notifications.message_context import ApprovalAnswer
 from tests.over_fakes.scenario_world import CLUSTER
-from tests.unit.workflow.workflow_run import APPROVE, KEY, REPAIR, SHOWN, WorkflowRun, run_workflow
+from tests.unit.workflow.workflow_run import APPROVE, KEY, OTHER, REPAIR, SHOWN, WorkflowRun, run_workflow, set_annotation
 from tests.world import NOON
 
 if TYPE_CHECKING:
@@ -107,6 +107,27 @@ def test_a_write_whose_response_is_lost_has_one_effect(method: str, after: bool,
     done = run_workflow({"addon_role": None}, first=lost)
     assert (done.outcome, sorted(done.writes)) == ("verified", sorted([*REPAIR, "set"]))
     assert done.notified == ["repairing", "verified"]
+
+
+def test_a_write_without_an_answer_that_another_writer_follows_counts_as_a_change_that_is_not_known() -> None:
+    def lost(run: ScenarioRun) -> None:
+        run.world.fail("cluster.apply_annotation", TransientError("connection reset"), times=1, after=True)
+        sleep = run.world.sleep
+
+        def another_writes(seconds: float) -> None:
+            run.world.sleep = sleep  # type: ignore[method-assign]
+            sleep(seconds)
+            set_annotation(OTHER)(run)
+            run.world.fail("iam.role", AccessDenied("read the role: 403", denial=Denial.FORBIDDEN), times=None)
+
+        run.world.sleep = another_writes  # type: ignore[method-assign]
+
+    done = run_workflow(first=lost)
+    assert done.writes == ["annotate"]
+    assert done.annotation == OTHER
+    text = done.run.notifier.sent[-1].text
+    assert "nothing was changed" not in text
+    assert "annotation set (no answer: not known whether it took effect)" in text
 
 
 @pytest.mark.parametrize("denial", [Denial.UNREACHABLE, Denial.UNAUTHENTICATED])

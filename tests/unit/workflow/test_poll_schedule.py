@@ -10,7 +10,7 @@ import pytest
 
 from lambdas.contract.parameters import binding_path
 from lambdas.contract.settings import settings_path
-from lambdas.domain.errors import AccessDenied, Denial
+from lambdas.domain.errors import AccessDenied, Denial, TransientError
 from lambdas.domain.snapshot.bindings import Parameter
 from lambdas.domain.snapshot.snapshot import RoleFacts
 from lambdas.notifications.message_context import ApprovalAnswer
@@ -201,3 +201,23 @@ def test_a_fault_has_not_recovered_while_pods_do_not_start() -> None:
     done = run_workflow({"trust": "other-subject"}, before={"1 watch 1": corrected}, watches=1)
     assert "recovered" not in done.notified
     assert done.run.incidents.get(TARGET) is not None
+
+
+def test_a_precondition_that_was_wrong_and_cannot_be_read_any_more_still_blocks_the_repair() -> None:
+    def refuse(run: ScenarioRun) -> None:
+        run.world.fail("iam.role", AccessDenied("read the role: 403", denial=Denial.FORBIDDEN), times=None)
+
+    done = run_workflow({"trust": "other-subject"}, before={"1 watch 1": refuse}, watches=2)
+    assert done.writes == []
+    assert done.notified[:2] == ["needs-action", "needs-action"]
+    assert "Trust policy was wrong when it was last read, and could not be read since" in done.run.notifier.sent[1].text
+
+
+def test_a_reminder_gives_the_time_of_numbers_that_could_not_be_read_again() -> None:
+    def is_down(run: ScenarioRun) -> None:
+        run.world.fail("parameters.load", TransientError("no answer"), times=None)
+
+    done = run_workflow({"trust": "other-subject"}, before={"1 watch 1": is_down}, watches=1)
+    assert done.notified == ["needs-action", "reminder"]
+    assert "Now: 0 of 6 pods" in done.run.notifier.sent[0].text
+    assert "When last read, 12:00:00 UTC: 0 of 6 pods" in done.run.notifier.sent[1].text

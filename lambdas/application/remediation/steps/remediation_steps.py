@@ -4,11 +4,11 @@ No step raises what may succeed later. Each may run twice with the effect of one
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import count
-from typing import Any, Final, assert_never
+from typing import Any, Final, TypeVar, assert_never
 
 from lambdas.application.assessment import assess
 from lambdas.application.readers import Hints
@@ -66,7 +66,6 @@ from lambdas.domain.errors import (
 )
 from lambdas.domain.incidents.incident import Incident, Outcome
 from lambdas.domain.planning.actions import (
-    DONE,
     Action,
     AnnotateServiceAccount,
     CreateAssociation,
@@ -108,6 +107,7 @@ _BUS: Final = "bus"
 """Channels of the metric of failed notifications."""
 
 
+T = TypeVar("T")
 PodReplacement = ReplaceCanaryPod | RestartWorkload | ReplaceStalePods
 """Actions that replace pods."""
 
@@ -116,22 +116,27 @@ PodReplacement = ReplaceCanaryPod | RestartWorkload | ReplaceStalePods
 class RemediationSteps(StepContext):
     """The steps of one incident."""
 
+    _is_unanswered: bool = field(default=False, init=False)
+
     # --- assess ------------------------------------------------------------------------------------------------------------------
 
-    def assess(self, iteration: int, former: AssessmentResult) -> AssessmentResult:
-        """Collect a snapshot, diagnose it and plan. The signals are counted first, so that a later one is not treated as handled."""
+    def assess(self, iteration: int, former: AssessmentResult, unresolved: tuple[int, ...] = ()) -> AssessmentResult:
+        """Collect a snapshot, diagnose it and plan. The signals are counted first, so that a later one is not treated as handled.
+
+        `unresolved` are the links that were broken and have not been read as right since.
+        """
         try:
             incident = self.incidents.get(self.incident.target)
             if incident is None or not self._is_holder(incident):
                 self.log("snapshot", "the incident has another holder", incident=self.incident.id)
                 return AssessmentResult(at=self.now(), is_taken_over=True)
-            summary = self.summarize(iteration, incident.refusal)
+            summary = self.summarize(iteration, incident.refusal, unresolved)
         except TransientError as error:
             return replace(former, at=self.now(), error=self.log_error("snapshot", error))
         denials = former.denials + 1 if summary.verdict is Verdict.NO_ACCESS else 0
         return AssessmentResult(at=self.now(), summary=summary, signals=incident.signals, denials=denials)
 
-    def summarize(self, iteration: int, refusal: Mapping[str, Any] | None = None) -> AssessmentSummary:
+    def summarize(self, iteration: int, refusal: Mapping[str, Any] | None = None, unresolved: tuple[int, ...] = ()) -> AssessmentSummary:
         """A fresh assessment; `iteration` numbers the plans of this incident, `refusal` is the latest refused call that reached it.
 
         Raises:
@@ -145,7 +150,14 @@ class RemediationSteps(StepContext):
             refusals=refusals_of(incident.request, refusal),
         )
         assessment = assess(
-            incident.target, self.readers, self.policy_sources, self.now(), hints, incident_id=incident.id, iteration=iteration
+            incident.target,
+            self.readers,
+            self.policy_sources,
+            self.now(),
+            hints,
+            incident_id=incident.id,
+            iteration=iteration,
+            unresolved=frozenset(unresolved),
         )
         summary = summarize(assessment.snapshot, assessment.diagnosis, assessment.plan)
         self.log("diagnosis", summary.sentence, incident=incident.id, verdict=summary.verdict, broken=list(summary.verdicts))
@@ -180,6 +192,7 @@ class RemediationSteps(StepContext):
     def _run(self, action: Action, write: Callable[[], str], former: ActionResult | None = None) -> ActionResult:
         error: RemediatorError | None = None
         waited = former is not None and former.waited_for_update
+        self._is_unanswered = former is not None and former.is_unanswered
         try:
             text, state = write(), ActionState.DONE
         except RemediatorError as caught:
@@ -187,7 +200,8 @@ class RemediationSteps(StepContext):
             waited = waited or isinstance(caught, Busy)
         is_done = state is ActionState.DONE
         self.log("actions", text, incident=self.incident.id, action=action.kind, done=is_done, error=error)
-        return ActionResult(at=self.now(), state=state, message=text, waited_for_update=waited)
+        unanswered = self._is_unanswered and not is_done
+        return ActionResult(at=self.now(), state=state, message=text, waited_for_update=waited, is_unanswered=unanswered)
 
     def _write(self, action: Action, binding: PlannedBinding, former: ActionResult) -> str:
         match action:
@@ -227,6 +241,24 @@ class RemediationSteps(StepContext):
         if not self._is_holder(self.incidents.get(self.incident.target)):
             raise Conflict("the incident has another holder, so nothing more is written")
 
+    def _request(self, write: Callable[[], T]) -> T:
+        """Check the holder, and run one write. A write without an answer may have taken effect, which the result of the action says.
+
+        Raises:
+            Conflict: the incident has another holder, or the object has changed.
+        """
+        self._check_holder()
+        return self._send_write(write)
+
+    def _send_write(self, write: Callable[[], T]) -> T:
+        try:
+            return write()
+        except Busy:  # refused
+            raise
+        except TransientError:
+            self._is_unanswered = True
+            raise
+
     def _is_holder(self, found: Incident | None) -> bool:
         return found is not None and (found.id, found.execution) == (self.incident.id, self.incident.execution)
 
@@ -255,33 +287,27 @@ class RemediationSteps(StepContext):
         return None
 
     def _delete(self, action: ReplaceCanaryPod) -> str:
-        cluster = self.retry(self.cluster)
-
-        def delete() -> bool:
-            self._check_holder()
-            return cluster.delete_pod(self.incident.target.namespace, action.pod, action.uid)
-
-        return f"{action.pod} deleted" if self.retry(delete) else f"{action.pod} was gone already"
+        cluster, namespace = self.retry(self.cluster), self.incident.target.namespace
+        is_deleted = self.retry(lambda: self._request(lambda: cluster.delete_pod(namespace, action.pod, action.uid)))
+        return f"{action.pod} deleted" if is_deleted else f"{action.pod} was gone already"
 
     def _restart(self, action: RestartWorkload) -> str:
-        cluster = self.cluster()
-        self._check_holder()
-        cluster.restart(self.incident.target.namespace, action.workload, action.name, action.restarted_at)
+        cluster, namespace = self.cluster(), self.incident.target.namespace
+        self._request(lambda: cluster.restart(namespace, action.workload, action.name, action.restarted_at))
         return f"{action.name} restarts, {action.at_a_time} at a time"
 
     def _update_record(self, action: UpdateAddonRole, former: ActionResult) -> str:
         cluster, eks = self.incident.target.cluster, self.readers.eks
         if self.write_check.has_record_role(action, waited=former.waited_for_update):
             return f"the add-on record {action.addon} has the role already"
-        self._check_holder()
-        update = eks.set_addon_role(cluster, action.addon, action.role_arn, action.token)
+        update = self._request(lambda: eks.set_addon_role(cluster, action.addon, action.role_arn, action.token))
         return f"update {update} of the add-on record {action.addon}"
 
     def _create_association(self, action: CreateAssociation, planned: PlannedBinding) -> str:
         if found := self.write_check.planned_association(action, planned):
             return f"association {found.id} exists already"  # by our own call whose answer was lost, or by someone else's equal one
-        self._check_holder()
-        return f"association {self.readers.eks.create_association(self.incident.target, action.wanted, action.token)} created"
+        created = self._request(lambda: self.readers.eks.create_association(self.incident.target, action.wanted, action.token))
+        return f"association {created} created"
 
     def _update_association(self, action: UpdateAssociation, planned: PlannedBinding, former: ActionResult) -> str:
         """Change the association by its owner: the add-on's record, with the other associations as they are, or directly."""
@@ -290,20 +316,18 @@ class RemediationSteps(StepContext):
         if found is None or found.settings == action.wanted:
             return f"association {action.association_id} gives the role already"
         if not action.addon:
-            self._check_holder()
-            eks.update_association(target.cluster, found, action.wanted, action.token)
+            self._request(lambda: eks.update_association(target.cluster, found, action.wanted, action.token))
             return f"association {found.id} changed to {action.role_arn}"
         self.write_check.check_addon_idle(action.addon, waited=former.waited_for_update)
         roles = {**eks.addon_associations(target.cluster, action.addon), target.name: action.role_arn}
-        self._check_holder()
-        update = eks.set_addon_associations(target.cluster, action.addon, roles, action.token)
+        update = self._request(lambda: eks.set_addon_associations(target.cluster, action.addon, roles, action.token))
         return f"update {update} of the associations of the add-on {action.addon}"
 
     def _annotate(self, action: AnnotateServiceAccount) -> str:
         target, cluster = self.incident.target, self.cluster()
         self._check_holder()
         try:
-            cluster.apply_annotation(target.namespace, target.name, action.role_arn, action.resource_version)
+            self._send_write(lambda: cluster.apply_annotation(target.namespace, target.name, action.role_arn, action.resource_version))
         except Conflict:
             found = cluster.service_account(target.namespace, target.name)
             if isinstance(found, ServiceAccountFacts) and _is_applied(action, found):
@@ -319,8 +343,8 @@ class RemediationSteps(StepContext):
         found = cluster.service_account(target.namespace, target.name)
         value = found.role_annotations.get(ROLE_ANNOTATION) if isinstance(found, ServiceAccountFacts) else ""
         if isinstance(found, ServiceAccountFacts) and value == action.ours:
-            self._check_holder()
-            cluster.restore_annotation(target.namespace, target.name, action.value, found.resource_version)
+            version = found.resource_version
+            self._request(lambda: cluster.restore_annotation(target.namespace, target.name, action.value, version))
         elif value != action.value:
             raise Conflict("the annotation was changed by someone else and was not restored")
         return f"annotation restored to {action.value or 'none'}"
@@ -482,7 +506,7 @@ class RemediationSteps(StepContext):
             summary=text.splitlines()[0],
             opened_at=self.incident.opened_at,
             at=self.now(),
-            changes=[DONE.get(change, change) for change in dict.fromkeys(context.changes)],
+            changes=list(context.change_texts),
             unproven=context.current.unproven,
             next_steps=[line for remedy in context.current.remedies for line in remedy.lines],
             runbook=f"{self.environment.runbook_root}/{context.first.verdict}.md",
