@@ -7,16 +7,18 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from lambdas.contract.settings import AddonRecord
 from lambdas.domain.incidents.incident import Outcome
 from lambdas.notifications.kind import NotificationKind
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
-    from lambdas.domain.incidents.incident import PastIncident
+    from cli.clients.local_incidents import Row
+    from lambdas.domain.incidents.incident import Incident, PastIncident
     from lambdas.domain.ports import Message
     from tests.simulation.simulated_world import ClusterState, SimulatedWorld
 
@@ -27,7 +29,19 @@ class InvariantViolated(AssertionError):
 
 MAX_READ_AGE: Final = timedelta(minutes=3)
 """Age of the binding that a write was made from. Retries of a slow call take the most of it."""
+CHANGES: Final[Mapping[str, frozenset[str]]] = {
+    "cluster.apply_annotation": frozenset({"annotate-service-account"}),
+    "cluster.restore_annotation": frozenset({"restore-annotation"}),
+    "cluster.delete_pod": frozenset({"replace-canary-pod", "replace-stale-pods"}),
+    "cluster.restart": frozenset({"restart-workload"}),
+    "eks.set_addon_role": frozenset({"update-addon-role"}),
+}
+"""The changes that history names for a write, one of them."""
+ANSWER_WITHIN: Final = timedelta(minutes=5)
+"""Time after which an event must have been followed by a check: the retries of a failed check take three minutes."""
 POD_WRITES: Final = ("cluster.delete_pod", "cluster.restart")
+MAX_REPAIRS: Final = 3
+"""Repairs of one incident: the first, one for what it left, and one for a fault that has returned."""
 MAX_UNDONE: Final = 3
 """Repairs of the annotation within a day after which another writer is assumed to remove it on purpose."""
 MAX_MESSAGES: Final = 24
@@ -41,10 +55,15 @@ before the incident is closed."""
 class Evidence:
     """What a process has read before it writes or says something.
 
-    `holder_was_read` says whether the row named the process when it last read it, `assessed_at` is when its latest assessment began.
+    `holder_was_read` says whether its latest call has read the row, and the row named the process. `binding_is_read`: it has read the
+    binding in the present step. `outdated` are the pods that a rollout in progress was about to replace with the role when it read the
+    workload. `assessed_at` is when its latest assessment began.
     """
 
     role_read: str | None = None
+    binding_is_read: bool = False
+    addon_status: str = ""
+    outdated: frozenset[str] = frozenset()
     annotation_read: str | None = None
     mode_read: str = ""
     read_at: datetime | None = None
@@ -54,7 +73,11 @@ class Evidence:
 
 @dataclass
 class Ledger:
-    """What was written and said, by incident."""
+    """What was written and said, by incident.
+
+    `kinds` are the methods that wrote, `refuted` the preconditions that were read and do not hold, `repairs` counts the repairs that have
+    begun, and `failed_before` are the incidents that were taken over after a repair had failed.
+    """
 
     writes: dict[str, list[str]] = field(default_factory=dict)
     messages: dict[str, list[str]] = field(default_factory=dict)
@@ -64,6 +87,10 @@ class Ledger:
     verified_writes: dict[str, int] = field(default_factory=dict)
     opened_at: dict[str, datetime] = field(default_factory=dict)
     approved: set[str] = field(default_factory=set)
+    kinds: dict[str, set[str]] = field(default_factory=dict)
+    refuted: dict[str, dict[str, str]] = field(default_factory=dict)
+    repairs: dict[str, int] = field(default_factory=dict)
+    failed_before: set[str] = field(default_factory=set)
     last_write_at: datetime | None = None
 
 
@@ -80,6 +107,7 @@ class Write:
     is_stopped: bool
     text: str
     pod: str = ""
+    pod_name: str = ""
     value_before: str | None = None
 
 
@@ -91,22 +119,43 @@ def check_write(write: Write, evidence: Evidence, ledger: Ledger, world: Simulat
     """
     ledger.last_write_at = world.scheduler.now
     ledger.writes.setdefault(write.incident, []).append(write.text)
-    if not (write.holds or (write.is_stopped and evidence.holder_was_read)):
+    ledger.kinds.setdefault(write.incident, set()).add(write.method)
+    if not evidence.holder_was_read:
+        raise InvariantViolated(f"two writers: {write.text}, but the row was not read right before, or does not name {write.incident}")
+    if not (write.holds or write.is_stopped):
         raise InvariantViolated(f"two writers: {write.text}, but the row does not name incident {write.incident}")
     if write.method == "cluster.restore_annotation":
         _check_restored(write, ledger)
         return
+    _check_binding(write, evidence, ledger, world)
+    _check_plan(write, evidence, ledger)
+    _check_object(write, evidence, world)
+    _check_canary(write, evidence, ledger, world)
+    ledger.written_values[write.incident] = write.role if write.method == "cluster.apply_annotation" else evidence.annotation_read
+
+
+def _check_binding(write: Write, evidence: Evidence, ledger: Ledger, world: SimulatedWorld) -> None:
+    """The binding, the mode and the approval allow the write, as they were read right before."""
     if evidence.read_at is None or world.scheduler.now - evidence.read_at > MAX_READ_AGE:
         raise InvariantViolated(f"a write without a binding: {write.text}, and the binding was last read at {evidence.read_at}")
+    if not evidence.binding_is_read:
+        raise InvariantViolated(f"a write without a binding: {write.text}, and this step has not read the binding")
     if evidence.role_read is None or (write.role is not None and write.role != evidence.role_read):
         raise InvariantViolated(f"a write without a binding: {write.text}, and the binding named {evidence.role_read}")
     if evidence.mode_read == "observe" and not write.by_person:
         raise InvariantViolated(f"a write in mode observe: {write.text}")
     if evidence.mode_read == "approve" and not write.by_person and write.incident not in ledger.approved:
         raise InvariantViolated(f"a write without an approval: {write.text}")
-    _check_object(write, evidence, world)
-    _check_canary(write, evidence, ledger, world)
-    ledger.written_values[write.incident] = write.role if write.method == "cluster.apply_annotation" else evidence.annotation_read
+
+
+def _check_plan(write: Write, evidence: Evidence, ledger: Ledger) -> None:
+    """The plan is one that may be made: the role works as far as it was read, no update runs, and no repair has failed before."""
+    if broken := ledger.refuted.get(write.incident):
+        raise InvariantViolated(f"a write though the role does not work: {write.text}, and {', '.join(broken.values())}")
+    if evidence.addon_status == "UPDATING":
+        raise InvariantViolated(f"a write while the add-on is updated: {write.text}")
+    if write.incident in ledger.failed_before and not write.by_person:
+        raise InvariantViolated(f"a repair was repeated that had failed before a take-over: {write.text}")
 
 
 def _check_object(write: Write, evidence: Evidence, world: SimulatedWorld) -> None:
@@ -126,6 +175,8 @@ def _check_canary(write: Write, evidence: Evidence, ledger: Ledger, world: Simul
     deleted = ledger.nodes.setdefault(write.incident, [])
     is_other_node = write.method == "cluster.delete_pod" and bool(deleted) and write.pod not in deleted
     if write.method == "cluster.delete_pod":
+        if not deleted and write.pod_name in evidence.outdated:
+            raise InvariantViolated(f"a repair beside a rollout: {write.text}, which the rollout in progress replaces with the role")
         deleted.append(write.pod)
     created = world.created_by.get(write.incident, [])
     there = world.clusters[write.cluster].pods if write.cluster in world.clusters else {}
@@ -163,6 +214,36 @@ def _check_restored(write: Write, ledger: Ledger) -> None:
         raise InvariantViolated(f"a value was restored that our write had not replaced: {write.text}, and it had replaced {known}")
 
 
+def check_table(method: str, arguments: tuple[Any, ...], before: Incident | None, row: Row, ledger: Ledger) -> None:
+    """What the row of an incident must keep, whatever call has changed it.
+
+    Raises:
+        InvariantViolated: an open incident was lost, a repair is one too many, or history lacks a change.
+    """
+    now = row.incident
+    if before and now and before.id != now.id and method != "incidents.take_over":
+        raise InvariantViolated(f"a lost incident: {method} replaced the open incident {before.id} by {now.id}")
+    if method == "incidents.take_over" and before and now and before.id != now.id:
+        _take_over(before.id, now.id, ledger)
+    if method == "incidents.mark_repairing" and before and now and now.repairing and not before.repairing:
+        ledger.repairs[now.id] = ledger.repairs.get(now.id, 0) + 1
+        if ledger.repairs[now.id] > MAX_REPAIRS:
+            raise InvariantViolated(f"a repair too many: {ledger.repairs[now.id]} repairs of incident {now.id}")
+    if method == "incidents.close" and before and now is None:
+        past: PastIncident = arguments[0]
+        missing = [kind for kind in sorted(ledger.kinds.get(past.id, ())) if not CHANGES[kind] & set(past.changes)]
+        if missing and past.outcome is not Outcome.INTERRUPTED:
+            raise InvariantViolated(f"history lacks a change: incident {past.id} has made {missing}, and its changes are {past.changes}")
+
+
+def _take_over(former: str, incident: str, ledger: Ledger) -> None:
+    """Let the new incident answer for what the former one has written."""
+    ledger.writes[incident] = list(ledger.writes.get(former, []))
+    told = [kind for kind in ledger.messages.get(former, []) if kind in ("repairing", "verified", "needs-action")]
+    if former in ledger.failed_before or ("repairing" in told and told[-1] == "needs-action"):
+        ledger.failed_before.add(incident)
+
+
 def check_harm(cluster: str, world: SimulatedWorld) -> None:
     """Never a worse cluster than before by our hand: fewer of the ready pods that we replaced fail than may be unavailable.
 
@@ -177,7 +258,7 @@ def check_harm(cluster: str, world: SimulatedWorld) -> None:
             raise InvariantViolated(f"a worse cluster by our hand: {pods} of {cluster} were ready before, and {allowed} may fail")
 
 
-def check_message(message: Message, cluster: str, evidence: Evidence, ledger: Ledger, world: SimulatedWorld) -> None:
+def check_message(message: Message, cluster: str, evidence: Evidence, ledger: Ledger, world: SimulatedWorld, *, is_by_person: bool) -> None:
     """A message is true: what it says held in the world between the start of its assessment and now.
 
     Raises:
@@ -199,14 +280,27 @@ def check_message(message: Message, cluster: str, evidence: Evidence, ledger: Le
         ledger.verified_writes.pop(incident, None)
     if kind is NotificationKind.VERIFIED:
         ledger.verified_writes[incident] = len(ledger.writes.get(incident, []))
-    false = _falsehood(kind, message, states, bool(ledger.writes.get(incident))) or _false_words(
-        message, ledger.opened_at[incident], world.scheduler.now, is_verified_since=is_verified_since
+    has_written, now = bool(ledger.writes.get(incident)), world.scheduler.now
+    false = (
+        _false_counts(message, states)
+        or _falsehood(kind, message, states, has_written=has_written, is_by_person=is_by_person)
+        or _false_words(message, ledger.opened_at[incident], now, is_verified_since=is_verified_since)
     )
     if false:
         raise InvariantViolated(f"a message that is not true: {message.subject!r}, but {false}")
 
 
-def _falsehood(kind: NotificationKind, message: Message, states: list[ClusterState], has_written: bool) -> str:
+def _false_counts(message: Message, states: list[ClusterState]) -> str:
+    """What is wrong about the present numbers of pods in a message."""
+    told = re.search(r"^Now: (\d+) of (\d+) pods? ha(?:s|ve) ([\w+=,@-]+)", message.text, re.MULTILINE)
+    if told is None:
+        return ""
+    seen = sorted({(state.pod_roles.count(told[3]), len(state.pod_roles)) for state in states if state.exists})
+    counts = (int(told[1]), int(told[2]))
+    return "" if not seen or counts in seen else f"it says {told[0]!r}, and these numbers were seen: {seen}"
+
+
+def _falsehood(kind: NotificationKind, message: Message, states: list[ClusterState], *, has_written: bool, is_by_person: bool) -> str:
     title = json.loads(message.chat)["content"]["title"]
     unread = _PRECONDITIONS if "Not checked:" in message.text and kind is NotificationKind.VERIFIED else ()
     if kind in (NotificationKind.VERIFIED, NotificationKind.RECOVERED) and not any(_is_fine(state, unread) for state in states):
@@ -214,6 +308,8 @@ def _falsehood(kind: NotificationKind, message: Message, states: list[ClusterSta
     is_fault = kind in (NotificationKind.REPAIRING, NotificationKind.APPROVAL_REQUESTED, NotificationKind.BLOCKED)
     if is_fault and all(state.is_right and state.works and not state.record_differs for state in states):
         return "nothing was wrong"
+    if kind is NotificationKind.REPAIRING and not is_by_person and all(state.mode == "observe" for state in states):
+        return "the mode is observe"
     if has_written and any(text in title for text in ("nothing was changed", "recovered without a repair")):
         return "something was written"
     if not has_written and "the repair failed" in title:

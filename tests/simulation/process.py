@@ -60,6 +60,7 @@ class Process:
         self.program: Callable[[], Any] = lambda: None
         self.on_end: Callable[[Any], None] = lambda _: None
         self.on_crash: Callable[[], None] = lambda: None
+        self.on_cached: Callable[[str, tuple[Any, ...], Any], None] = lambda *_: None
         self.on_failure: Callable[[RemediatorError], None] = lambda _: None
         self.deadline: datetime | None = None
         self.is_over = False
@@ -225,8 +226,11 @@ class Port:
         def call(*arguments: Any, **named: Any) -> Any:
             key = arguments if cache and all(isinstance(item, str | None) for item in arguments) else None
             if cache and key is not None:
+                is_first = not process.is_replaying
                 known = process.note(lambda: cache.known(name, key, process.scheduler.now))
                 if known is not None:
+                    if is_first:
+                        process.on_cached(name, key, known)
                     return known
             began_at = process.scheduler.now
             is_replay = process.is_replaying

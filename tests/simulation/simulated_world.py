@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from lambdas.contract.names import CNI_ADDON, ROLE_ANNOTATION
 from lambdas.contract.parameters import binding_path
-from lambdas.contract.settings import AddonRecord, Settings, read_settings, settings_path
+from lambdas.contract.settings import AddonRecord, Settings, read_settings
+from lambdas.domain.snapshot.bindings import Parameter
 from lambdas.domain.snapshot.snapshot import PodFacts, WorkloadFacts
 from tests.simulation.scheduler import Scheduler
-from tests.world import CNI_NOT_READY, NAME, NAMESPACE, REGION, InCluster, Pod, World, a_node, described, right_trust, role_arn
+from tests.world import CNI_NOT_READY, NAME, NAMESPACE, NOON, REGION, InCluster, Pod, World, a_node, described, right_trust, role_arn
 from tests.world.state import _starts
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ class ClusterState:
     works: bool = True
     record_differs: bool = False
     why_wrong: str = ""
+    pod_roles: tuple[str, ...] = ()
 
 
 @dataclass
@@ -58,6 +59,7 @@ class SimulatedWorld(World):
     start_s: dict[str, float] = field(default_factory=dict)
     created_by: dict[str, list[str]] = field(default_factory=dict)
     spoiled: set[str] = field(default_factory=set)
+    _settings: dict[str, Settings] = field(default_factory=dict)
 
     def clock(self) -> datetime:
         return self.scheduler.now
@@ -75,6 +77,7 @@ class SimulatedWorld(World):
         self.roles |= one.roles
         self.providers |= one.providers
         self.clusters[name]
+        self._settings.clear()
         self.start_s[name] = float(description.get("start_s", 0.0))
         self.harmed.setdefault(name, {})
         self.observe(name)
@@ -93,9 +96,40 @@ class SimulatedWorld(World):
 
     def settings(self, cluster: str) -> Settings:
         """The settings of the cluster, as the parameters have them now."""
-        prefix = settings_path(cluster)
-        own = tuple((path, parameter.value) for path, parameter in self.parameters.items() if path.startswith(f"{prefix}/"))
-        return _read_settings(own, cluster)
+        if cluster not in self._settings:
+            values = {path: parameter.value for path, parameter in self.parameters.items()}
+            self._settings[cluster] = read_settings(values, cluster)[0]
+        return self._settings[cluster]
+
+    def set_parameter(self, path: str, value: str | None) -> None:
+        """Write a parameter; None deletes it."""
+        before = self.parameters.pop(path, None)
+        if value is not None:
+            version = before.version + 1 if before else 1
+            self.parameters[path] = Parameter(value=value, version=version, changed_at=self.scheduler.now)
+        self._settings.clear()
+
+    def is_trusted(self, cluster: InCluster, role: str) -> bool:
+        """Whether this role exists and lets the workload of the cluster in."""
+        return role in self.roles and self.roles[role].trust == right_trust(cluster.facts.issuer or "")
+
+    def replaced_by_rollout(self, name: str) -> frozenset[str]:
+        """The pods that a rollout in progress will replace by pods with the role: only where it goes on, and the annotation is right."""
+        cluster, bound = self.clusters.get(name), self.bound_role(name)
+        account = cluster.accounts.get(KEY) if cluster else None
+        if cluster is None or account is None or bound is None or account.role_annotations.get(ROLE_ANNOTATION) != bound:
+            return frozenset()
+        changed_at = cluster.former_annotations.get(KEY, (NOON, {}))[0]
+        found: set[str] = set()
+        for workload, owner in cluster.workloads.values():
+            theirs = [pod for pod in cluster.pods.values() if pod.service_account == owner]
+            newest = min((pod.facts.created_at for pod in theirs if pod.revision >= workload.generation), default=self.scheduler.now)
+            is_stalled = sum(not pod.facts.ready for pod in theirs) >= workload.max_unavailable
+            if workload.on_delete or is_stalled:
+                continue
+            behind = (pod.facts for pod in theirs if pod.revision < workload.generation)
+            found |= {pod.name for pod in behind if pod.created_at < min(changed_at, newest) and not cluster.is_lost(pod.node)}
+        return frozenset(found)
 
     # --- controllers
 
@@ -254,6 +288,7 @@ class SimulatedWorld(World):
             works=works,
             record_differs=record is not None and record.role_arn != bound,
             why_wrong=why,
+            pod_roles=tuple(sorted((pod.role_arn or "").rpartition("/")[2] for pod in pods)),
         )
 
     def _why_wrong(self, cluster: InCluster, bound: str | None, annotation: str | None) -> str:
@@ -270,8 +305,7 @@ class SimulatedWorld(World):
         if wanted is None:  # nothing says which role the workload should have
             return next(filter(None, symptoms), "")
         without = [pod.name for pod in pods if pod.role_arn != wanted]
-        role = self.roles.get(wanted)
-        is_trusted = role is not None and role.trust == right_trust(cluster.facts.issuer or "")
+        is_trusted = self.is_trusted(cluster, wanted)
         is_left_to_owner = self.settings(name).addon_record is AddonRecord.NOTIFY_ONLY
         links = (
             f"the annotation is {annotation}" if annotation != wanted else "",
@@ -282,11 +316,6 @@ class SimulatedWorld(World):
             f"the add-on record has the role {record.role_arn}" if record and record.role_arn != wanted and not is_left_to_owner else "",
         )
         return next(filter(None, links), "")
-
-
-@cache
-def _read_settings(parameters: tuple[tuple[str, str], ...], cluster: str) -> Settings:
-    return read_settings(dict(parameters), cluster)[0]
 
 
 def issuer(cluster: str) -> str:

@@ -301,7 +301,7 @@ WORKFLOW: Final[Mapping[str, SownFault]] = {
     "an incident that did not close counts as closed": SownFault((_wrap(workflow, "_close", _closed_anyway),), within=600),
     "a repair is repeated without end": SownFault(((repair, "MAX_REPAIRS", 10**6), (workflow, "MAX_REPAIRS", 10**6)), within=1200),
     "a verified repair is called a failed one": SownFault(((title, "_result", lambda _: title.phrase("the repair failed")),)),
-    "nothing was changed, whatever was written": SownFault(((title, "_result", lambda _: title._NOTHING_CHANGED),)),
+    "nothing was changed, whatever was written": SownFault(((title, "_result", lambda _: title.phrase("nothing was changed")),)),
 }
 
 SOWN_FAULTS: Final[Mapping[str, SownFault]] = {**PROTOCOL, **WRITES, **PLANNING, **WORKFLOW}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cached_property
 from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
+from lambdas.contract.events import SWEEP_INPUT
 from lambdas.contract.names import CNI_ADDON
 from lambdas.contract.parameters import binding_path
 from lambdas.contract.settings import settings_path
@@ -24,11 +25,11 @@ from lambdas.domain.ports import (
     ParametersPort,
     RemediatorPort,
 )
-from lambdas.domain.snapshot.bindings import Parameter
 from lambdas.domain.snapshot.snapshot import OidcProvider, RoleFacts
 from sandbox.aws import cloudtrail
 from tests.events import event as recorded
 from tests.simulation.simulated_world import KEY
+from tests.simulation.simulation import Trap
 from tests.unit.node_watcher.audit_records import kubelet_patch, service_account_write, silent_node
 from tests.world import REGION, Update, right_trust, role_arn
 
@@ -42,6 +43,10 @@ FAULTS_FOR_S: Final = 90 * 60
 """How long things happen. Then the faults stop."""
 SETTLES_FOR_S: Final = 3 * 3600
 """How long the product gets afterwards: more than its cool-downs, time-outs and lasting limits add up to."""
+TOLD_WITHIN_S: Final = 45 * 60
+"""How soon the first message about a fault must be sent. A reminder comes later."""
+REPAIRS_WITHIN_S: Final = 45 * 60
+"""How long the product gets to repair one more fault in a world without faults: a verification takes up to twenty minutes."""
 CLOSES_FOR_S: Final = 2 * 3600
 """How long it gets to close its incidents after a person has repaired what was left."""
 MAX_MESSAGES_AFTERWARDS: Final = 4
@@ -65,13 +70,20 @@ _DENIABLE: Final = ("cluster.", "iam.", "eks.", "clusters.")
 
 @dataclass(frozen=True)
 class Item:
-    """One thing that happens: its number in the story, the second, the cluster, and a seed for its details."""
+    """One thing that happens: its number in the story, the second, the cluster, and a seed for its details.
+
+    With a `trap` it happens after that second, while the `count`-th call of this method is on its way, so between what the product has
+    read and what it writes. That call then takes `delay_s` more.
+    """
 
     number: int
     second: float
     kind: str
     cluster: str
     seed: str
+    trap: str = ""
+    count: int = 0
+    delay_s: float = 0.0
 
     @property
     def chance(self) -> Random:
@@ -79,7 +91,8 @@ class Item:
         return Random(self.seed)
 
     def __str__(self) -> str:
-        return f"{self.number:3}. after {self.second:6.0f} s  {self.kind} {self.cluster}".rstrip()
+        at_call = f", during call {self.count} of {self.trap} and {self.delay_s} s" if self.trap else ""
+        return f"{self.number:3}. after {self.second:6.0f} s  {self.kind} {self.cluster}".rstrip() + at_call
 
 
 @dataclass(frozen=True)
@@ -97,9 +110,14 @@ class Story:
     def clusters(self) -> dict[str, dict[str, Any]]:
         """The clusters, with their descriptions."""
         return {
-            f"c{number}": _cluster(Random(f"{self.seed} cluster {number}"))
+            f"c{number}": _cluster(Random(f"{self.seed} cluster {number}"), self.theme)
             for number in range(Random(f"{self.seed} size").choice((1, 1, 2, 3)))
         }
+
+    @cached_property
+    def theme(self) -> Theme:
+        """What happens more often in this story than in others."""
+        return Random(f"{self.seed} theme").choice(THEMES)
 
     @cached_property
     def hand_over_after(self) -> int | None:
@@ -115,7 +133,8 @@ class Story:
     def all_items(self) -> list[Item]:
         """Every item of the story."""
         chance = Random(f"{self.seed} items")
-        kinds = chance.choices(list(WEIGHTS), weights=list(WEIGHTS.values()), k=chance.randint(3, 14))
+        weights = [weight * self.theme.often.get(kind, 1) for kind, weight in WEIGHTS.items()]
+        kinds = chance.choices(list(WEIGHTS), weights=weights, k=chance.randint(3, 14))
         kinds = [*(kind for kind in HAZARDS if chance.random() < 0.3), *kinds]
         names = list(self.clusters)
         found = []
@@ -125,7 +144,12 @@ class Story:
                 second = found[-1][0] + chance.uniform(0, 20) if kind not in HAZARDS else 0.0
             found.append((second, kind, "" if kind in HAZARDS else chance.choice(names)))
         ordered = sorted(found)
-        return [Item(number, second, kind, cluster, f"{self.seed} item {number}") for number, (second, kind, cluster) in enumerate(ordered)]
+        return [
+            Item(
+                number, second, kind, cluster, f"{self.seed} item {number}", *_trap(kind, self.theme, Random(f"{self.seed} trap {number}"))
+            )
+            for number, (second, kind, cluster) in enumerate(ordered)
+        ]
 
     @property
     def items(self) -> list[Item]:
@@ -142,7 +166,7 @@ class Story:
         simulation.scheduler.after(chance.uniform(0, 300), simulation.sweep)
         simulation.tick()
         for item in self.items:
-            simulation.scheduler.after(item.second, lambda item=item: _happen(simulation, item))  # type: ignore[misc]
+            simulation.scheduler.after(item.second, lambda item=item: _begin(simulation, item))  # type: ignore[misc]
         simulation.run_for(FAULTS_FOR_S)
         self._stop_faults(simulation)
         simulation.sweeps = False
@@ -154,6 +178,7 @@ class Story:
         simulation.tell("the faults stop")
         simulation.hazards.__init__()  # type: ignore[misc]
         simulation.world.call_faults.clear()
+        simulation.traps.clear()
         simulation.world.sync()
         for name in self.clusters:
             _mend(simulation, name)
@@ -165,7 +190,10 @@ class Story:
     def _settle(self, simulation: Simulation) -> None:
         simulation.sweeps, simulation.sweeps_every_s = True, 1800.0
         simulation.sweep()
-        simulation.run_for(SETTLES_FOR_S - 3600)
+        simulation.run_for(TOLD_WITHIN_S)
+        for name in self.clusters:
+            simulation.check_told(name, is_early=True)
+        simulation.run_for(SETTLES_FOR_S - 3600 - TOLD_WITHIN_S)
         late = simulation.scheduler.now
         simulation.run_for(3600)
         for name in self.clusters:
@@ -178,9 +206,24 @@ class Story:
         simulation.run_for(CLOSES_FOR_S)
         for name in self.clusters:
             simulation.check_converged(name)
+        self._repair_again(simulation)
+
+    def _repair_again(self, simulation: Simulation) -> None:
+        """One more fault that the product can repair alone: it does, unless a limit over history holds."""
+        simulation.tell("one more fault")
+        chance = Random(f"{self.seed} again")
+        for name in self.clusters:
+            _set_parameter(simulation, settings_path(name, "mode"), "enforce", name)
+            again = chance.choice((remove_annotation, change_annotation, delete_pod))
+            simulation.world.clusters[name].webhook.lag = timedelta()
+            again(simulation, name, chance)
+            simulation.scheduler.after(5, lambda name=name: restart_pods(simulation, name, chance))  # type: ignore[misc]
+        simulation.run_for(REPAIRS_WITHIN_S)
+        for name in self.clusters:
+            simulation.check_repaired(name)
 
 
-def _cluster(chance: Random) -> dict[str, Any]:
+def _cluster(chance: Random, theme: Theme) -> dict[str, Any]:
     """A description of a cluster."""
     settings = {
         "mode": chance.choices(("enforce", "approve", "observe"), weights=(8, 3, 1))[0],
@@ -190,13 +233,14 @@ def _cluster(chance: Random) -> dict[str, Any]:
         "approval_timeout_s": chance.choice(("600", "3600")),
         "verification_timeout_s": chance.choice(("300", "1200")),
         "notify_from": "info",
+        **{name: chance.choice(values) for name, values in theme.settings.items()},
     }
     description: dict[str, Any] = {
         "cluster": {
             "nodes": chance.choice((2, 3, 4, 6)),
             "pace": chance.choice((1, 2)),
             "update_reads": chance.choice((0, 1, 3, 8)),
-            "falls_back": chance.random() < 0.3,
+            "falls_back": theme.falls_back or chance.random() < 0.3,
             "webhook_lag_s": chance.choice((0, 0, 2, 20)),
         },
         "settings": settings,
@@ -209,6 +253,21 @@ def _cluster(chance: Random) -> dict[str, Any]:
 
 
 # --- what happens -----------------------------------------------------------------------------------------------------------------------
+
+
+def _trap(kind: str, theme: Theme, chance: Random) -> tuple[str, int, float]:
+    """The call that this item waits for, if it waits for one, and how long the call then takes."""
+    methods = theme.traps.get(kind) or TRAPS.get(kind, ())
+    if not methods or chance.random() < (0.15 if kind in theme.traps else 0.5):
+        return "", 0, 0.0
+    return chance.choice(methods), chance.choice((1, 1, 1, 2, 3)), chance.choice((0.0, 0.0, 3.0, 10.0, 20.0))
+
+
+def _begin(simulation: Simulation, item: Item) -> None:
+    if item.trap:
+        simulation.set_trap(Trap(item.trap, item.count, item.delay_s, lambda: _happen(simulation, item)))
+    else:
+        _happen(simulation, item)
 
 
 def _happen(simulation: Simulation, item: Item) -> None:
@@ -285,8 +344,8 @@ def set_annotation(simulation: Simulation, name: str, _chance: Random) -> None:
 
 def remove_again_and_again(simulation: Simulation, name: str, chance: Random) -> None:
     """A GitOps tool removes the annotation every few minutes."""
-    every = chance.uniform(60, 900)
-    for number in range(chance.randint(2, 8)):
+    every = chance.choice((chance.uniform(3, 30), chance.uniform(60, 300), chance.uniform(300, 900)))
+    for number in range(chance.randint(2, 12)):
         if number * every < FAULTS_FOR_S * 0.2:
             simulation.scheduler.after(number * every, lambda: _annotate(simulation, name, None, "argocd-controller"))
 
@@ -305,13 +364,7 @@ def delete_pod(simulation: Simulation, name: str, chance: Random) -> None:
 
 
 def _set_parameter(simulation: Simulation, path: str, value: str | None, cluster: str) -> None:
-    parameters = simulation.world.parameters
-    before = parameters.get(path)
-    if value is None:
-        parameters.pop(path, None)
-    else:
-        version = before.version + 1 if before else 1
-        parameters[path] = Parameter(value=value, version=version, changed_at=simulation.scheduler.now)
+    simulation.world.set_parameter(path, value)
     simulation.world.observe(cluster)
 
     def change(event: dict[str, Any]) -> None:
@@ -454,9 +507,11 @@ def deploy(simulation: Simulation, _name: str, _chance: Random) -> None:
     simulation.deploy()
 
 
-def stop_execution(simulation: Simulation, _name: str, _chance: Random) -> None:
-    """A person stops an execution in the console."""
+def stop_execution(simulation: Simulation, _name: str, chance: Random) -> None:
+    """A person stops an execution in the console. Often a sweep follows soon."""
     simulation.stop_execution()
+    if chance.random() < 0.7:
+        simulation.scheduler.after(chance.uniform(0, 3), lambda: simulation.publish(dict(SWEEP_INPUT), "", "sweep"))
 
 
 def recreate_cluster(simulation: Simulation, name: str, chance: Random) -> None:
@@ -495,7 +550,8 @@ def fail_calls(simulation: Simulation, _name: str, chance: Random) -> None:
 
 def take_down(simulation: Simulation, _name: str, chance: Random) -> None:
     """One service is down for a while."""
-    service = chance.choice(tuple(_PORTS))
+    sprung = simulation.sprung.partition(".")[0]
+    service = sprung if sprung and chance.random() < 0.6 else chance.choice(tuple(_PORTS))
     error = TransientError(f"{service}: no answer")
     for method in METHODS:
         if method.startswith(f"{service}."):
@@ -505,6 +561,18 @@ def take_down(simulation: Simulation, _name: str, chance: Random) -> None:
         simulation.world.call_faults = [fault for fault in simulation.world.call_faults if fault.error is not error]
 
     simulation.scheduler.after(chance.uniform(20, 1800), lift)
+
+
+def hide_iam(simulation: Simulation, _name: str, chance: Random) -> None:
+    """Roles and OIDC providers cannot be read for a while."""
+    error = AccessDenied("iam: forbidden", denial=Denial.FORBIDDEN)
+    for method in chance.choice((("iam.role",), ("iam.oidc_provider",), ("iam.role", "iam.oidc_provider"))):
+        simulation.world.fail(method, error, times=None)
+
+    def lift() -> None:
+        simulation.world.call_faults = [fault for fault in simulation.world.call_faults if fault.error is not error]
+
+    simulation.scheduler.after(chance.uniform(300, 2400), lift)
 
 
 # --- what goes wrong all the time ---------------------------------------------------------------------------------------------------------
@@ -574,12 +642,95 @@ _WEIGHTED: Final[Mapping[str, tuple[float, Callable[[Simulation, str, Random], N
     "check asked for": (1, ask_for_check),
     "storm": (1, storm),
     "person fixes": (2, fix),
-    "new version": (1, deploy),
-    "execution stopped": (1, stop_execution),
-    "cluster recreated": (0.5, recreate_cluster),
+    "new version": (2, deploy),
+    "execution stopped": (2, stop_execution),
+    "cluster recreated": (1, recreate_cluster),
     "calls fail": (5, fail_calls),
     "service down": (2, take_down),
+    "IAM not readable": (1, hide_iam),
 }
+_WRITES: Final = ("cluster.apply_annotation", "cluster.delete_pod", "cluster.restart", "eks.set_addon_role")
+_READS: Final = ("incidents.mark_repairing", "cluster.service_account", "cluster.pods", "incidents.get")
+_ENDS: Final = ("incidents.close", "incidents.finish_check", "incidents.claim", "notifier.send")
+_PLANNED: Final = ("incidents.mark_repairing",)
+TRAPS: Final[Mapping[str, tuple[str, ...]]] = {
+    "add-on update without the role": (*_WRITES, *_READS, *_ENDS),
+    "annotation removed": (*_WRITES, *_READS, *_ENDS),
+    "annotation changed": (*_WRITES, *_READS, *_ENDS),
+    "annotation set by hand": (*_WRITES, *_READS),
+    "pods restarted by a person": (*_WRITES, *_READS, *_ENDS),
+    "binding changed": (*_WRITES, *_READS),
+    "binding deleted": (*_WRITES, *_READS),
+    "mode changed": (*_WRITES, *_READS),
+    "observe only": _READS,
+    "role spoiled": (*_PLANNED, *_WRITES),
+    "IAM not readable": _READS,
+    "trust broken": (*_WRITES, *_READS, *_ENDS),
+    "node lost": _WRITES,
+    "person fixes": ("incidents.claim", "incidents.finish_check", "notifier.send"),
+    "new version": (*_WRITES, *_READS, *_ENDS),
+    "execution stopped": (*_WRITES, *_READS, *_ENDS),
+    "cluster recreated": (*_READS, *_ENDS),
+    "calls fail": (*_WRITES, *_READS, *_ENDS),
+    "service down": (*_WRITES, *_READS, *_ENDS),
+}
+"""Calls during which something may happen, by kind."""
+
+
+@dataclass(frozen=True)
+class Theme:
+    """What a story is about: how much more often some kinds happen and during which calls, and settings of its clusters.
+
+    Stories that are each about something else find more than stories in which everything happens a little: see A. Groce et al., "Swarm
+    Testing", ISSTA 2012, https://doi.org/10.1145/2338965.2336763
+    """
+
+    often: Mapping[str, float] = field(default_factory=dict)
+    traps: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    settings: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    falls_back: bool = False
+
+
+THEMES: Final = (
+    Theme(),
+    Theme(  # other writers, and the limits over history
+        often={"annotation removed again and again": 25, "annotation removed": 3, "annotation changed": 4},
+        settings={"mode": ("enforce",), "cooldown_s": ("0", "60"), "max_repairs_per_hour": ("1", "2", "10", "10")},
+    ),
+    Theme(  # executions that end early, and holders that follow each other
+        often={"execution stopped": 20, "new version": 8, "person fixes": 6, "annotation removed": 4, "pods restarted by a person": 3},
+        traps={"execution stopped": ("cluster.delete_pod", "cluster.apply_annotation", "cluster.pods", "notifier.send")},
+        settings={"mode": ("enforce",), "cooldown_s": ("0",), "restart_by": ("deletion", "restart")},
+    ),
+    Theme(  # what the plan rests on changes between plan and write
+        often={"binding changed": 8, "mode changed": 6, "observe only": 6, "annotation changed": 4, "annotation removed": 6},
+        traps={
+            "binding changed": _PLANNED,
+            "mode changed": _PLANNED,
+            "observe only": _PLANNED,
+            "annotation changed": (*_PLANNED, "cluster.apply_annotation", "cluster.delete_pod"),
+        },
+        settings={"mode": ("approve", "enforce", "enforce"), "cooldown_s": ("0",)},
+    ),
+    Theme(  # repairs that are rolled back
+        often={"role spoiled": 15, "pods crash": 4, "annotation removed": 8, "annotation changed": 6, "pods restarted by a person": 8},
+        traps={"role spoiled": _PLANNED, "pods crash": _PLANNED, "annotation changed": ("cluster.pods", "cluster.delete_pod")},
+        settings={"mode": ("enforce",), "cooldown_s": ("0",)},
+        falls_back=True,
+    ),
+    Theme(  # outages, and what cannot be read
+        often={
+            "service down": 6,
+            "calls fail": 3,
+            "IAM not readable": 10,
+            "trust broken": 5,
+            "role deleted": 2,
+            "OIDC provider deleted": 4,
+        },
+        traps={"service down": ("notifier.send", "incidents.close", "incidents.mark_repairing"), "IAM not readable": ("notifier.send",)},
+    ),
+)
+
 WEIGHTS: Final = {kind: weight for kind, (weight, _) in _WEIGHTED.items()}
 HAPPENINGS: Final[Mapping[str, Callable[[Simulation, str, Random], None]]] = {
     **HAZARDS,
