@@ -24,6 +24,7 @@ from lambdas.contract import environment as contract_environment
 from lambdas.contract.access import CUSTOMER_KEY, EVENT_HISTORY, NETWORK, SIMULATION, Target
 from lambdas.contract.durable_quotas import EXECUTION_TIMEOUT_S
 from lambdas.contract.environment import Function
+from lambdas.contract.memory import MEMORY_MIB
 from lambdas.contract.names import PROJECT
 from lambdas.contract.timeouts import CHECKER_TIMEOUT_S
 
@@ -36,19 +37,17 @@ _RETENTION: Final = dict(zip(LOG_DAYS, logs.RetentionDays, strict=False))  # bot
 
 
 @dataclass(frozen=True, kw_only=True)
-class Size:
-    """Memory and timeout of one invocation. A durable execution consists of many invocations."""
+class Profile:
+    """Timeout of one invocation, and description. A durable execution consists of many invocations."""
 
-    memory_mib: int
     timeout: Duration
     what: str
 
 
-SIZES: Final[Mapping[Function, Size]] = {
-    Function.CHECKER: Size(memory_mib=256, timeout=Duration.seconds(CHECKER_TIMEOUT_S), what="event to plan; writes only incident rows"),
-    Function.REMEDIATOR: Size(memory_mib=256, timeout=Duration.minutes(5), what="plan to verification, as a durable execution"),
-    # The largest batch that Lambda accepts (6 MB, compressed) needs 69 MB.
-    Function.NODE_WATCHER: Size(memory_mib=128, timeout=Duration.seconds(60), what="audit log to events"),
+PROFILES: Final[Mapping[Function, Profile]] = {
+    Function.CHECKER: Profile(timeout=Duration.seconds(CHECKER_TIMEOUT_S), what="event to plan; writes only incident rows"),
+    Function.REMEDIATOR: Profile(timeout=Duration.minutes(5), what="plan to verification, as a durable execution"),
+    Function.NODE_WATCHER: Profile(timeout=Duration.seconds(60), what="audit log to events"),
 }
 
 
@@ -107,7 +106,7 @@ class Functions(Construct):
         role = iam.Role(
             self,
             f"{logical_id(function)}Role",
-            description=f"{PROJECT}: {SIZES[function].what}",
+            description=f"{PROJECT}: {PROFILES[function].what}",
             assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
             inline_policies={"Contract": document(inline)},
         )
@@ -126,19 +125,19 @@ class Functions(Construct):
         return frozenset(name for name, value in enabled.items() if value)
 
     def _function(self, function: Function, variables: Mapping[str, str], log: logs.LogGroup) -> lambda_.Function:
-        size, durable = SIZES[function], function is Function.REMEDIATOR
+        profile, durable = PROFILES[function], function is Function.REMEDIATOR
         resource = lambda_.Function(
             self,
             logical_id(function),
             # A generated name would be a circular reference: the remediator's ARN is in its own role and environment.
             function_name=arns.remediator_name(self._environment) if durable else None,
-            description=size.what,
+            description=profile.what,
             runtime=lambda_.Runtime.PYTHON_3_13,
             architecture=lambda_.Architecture.ARM_64,
             handler=function.handler,
             code=self._code,
-            memory_size=size.memory_mib,
-            timeout=size.timeout,
+            memory_size=MEMORY_MIB[function],
+            timeout=profile.timeout,
             environment={**contract_environment.ALLOCATOR, **variables},
             # The contract already has the statements that CDK would add.
             role=self.roles[function].without_policy_updates(),

@@ -29,5 +29,5 @@ def run(run: Run) -> list[Row]:
 
 
 def _how(run: Run) -> str:
-    billed = cost_model.gb_seconds_a_check(run.facts["sweep_cpu_ms"]) * 1024 / cost_model.MEMORY_MIB * 1e3
-    return f"{billed:.0f} ms a check at {cost_model.MEMORY_MIB} MB, of which {cost_model.NETWORK_MS:.0f} ms are assumed network time"
+    billed = cost_model.gb_seconds_a_check(run.facts["sweep_cpu_ms"]) * 1024 / cost_model.CHECKER_MIB * 1e3
+    return f"{billed:.0f} ms a check at {cost_model.CHECKER_MIB} MB, of which {cost_model.NETWORK_MS:.0f} ms are assumed network time"

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from lambdas.contract.environment import Function
 from lambdas.contract.events import SWEEP_RATE_MINUTES
+from lambdas.contract.memory import MEMORY_MIB
 from lambdas.domain.fleet import KNOWN_GOOD_MAX_AGE
 
 COST_PAGE: Final = Path(__file__).resolve().parents[2] / "docs" / "cost.md"
 CLUSTERS: Final = 100
-MEMORY_MIB: Final = 256
-"""Memory of the checker in `infra.functions`."""
+CHECKER_MIB: Final = MEMORY_MIB[Function.CHECKER]
 FULL_CPU_MIB: Final = 1769
 """Memory at which a function gets one whole vCPU.
 
@@ -64,9 +65,14 @@ def list_prices(page: str) -> dict[str, Item]:
     return {name: Item(count=float(count.replace(",", "")), each=float(each)) for name, count, each, *_ in rows}
 
 
+def gb_second() -> float:
+    """Return the list price of one GB-second in US dollars."""
+    return list_prices(COST_PAGE.read_text(encoding="utf-8"))["Lambda GB-seconds, arm64"].each
+
+
 def gb_seconds_a_check(cpu_ms: float) -> float:
     """Return the billed GB-seconds of one check: its CPU time at the vCPU share of the memory size, plus the network time."""
-    return ((cpu_ms * max(1.0, FULL_CPU_MIB / MEMORY_MIB) + NETWORK_MS) / 1e3) * MEMORY_MIB / 1024
+    return ((cpu_ms * max(1.0, FULL_CPU_MIB / CHECKER_MIB) + NETWORK_MS) / 1e3) * CHECKER_MIB / 1024
 
 
 def month(page: str, *, cpu_ms: float, log_bytes: float) -> dict[str, Item]:
@@ -115,7 +121,7 @@ def rewritten(page: str, *, cpu_ms: float, log_bytes: float) -> str:
         (r"(the same month costs )[\d.]+", beyond_free(items)),
     ):
         head = re.sub(pattern, rf"\g<1>{dollars:.2f}", head)
-    measured = f"measured: {cpu_ms:.0f} ms of a whole processor, so {cpu_ms * FULL_CPU_MIB / MEMORY_MIB:.0f} ms at {MEMORY_MIB} MB"
+    measured = f"measured: {cpu_ms:.0f} ms of a whole processor, so {cpu_ms * FULL_CPU_MIB / CHECKER_MIB:.0f} ms at {CHECKER_MIB} MB"
     head = re.sub(r"measured: \d+ ms of a whole processor, so \d+ ms at \d+ MB", measured, head)
     head = re.sub(r"measured: [\d.]+ KB a check", f"measured: {log_bytes / 1e3:.2f} KB a check", head)
     return head + mark + rest

@@ -10,6 +10,7 @@ from lambdas.contract.access import GROUPS, BoundWorkload, manifests
 from lambdas.contract.call_needs import Effect, EventDelivery
 from lambdas.contract.environment import ALLOCATOR, Function
 from lambdas.contract.events import SUBSCRIPTIONS, SWEEP_RATE_MINUTES
+from lambdas.contract.memory import MEMORY_MIB
 from lambdas.contract.names import CNI_ADDON
 from lambdas.contract.workloads import known
 from lambdas.domain.snapshot.snapshot import ComputeType
@@ -269,6 +270,7 @@ class SandboxEnvironment(ResourceStack):
                     handler=function.handler,
                     environment={**ALLOCATOR, **self.function_variables(), **self.aws.environment(principal)},
                     durable=durable,
+                    memory_mib=MEMORY_MIB[function],
                     concurrency=2,
                     preloaded=self._preloaded,
                     role=role_arn(principal),
