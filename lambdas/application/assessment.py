@@ -54,11 +54,12 @@ def collect_and_diagnose(
 ) -> tuple[Snapshot, Diagnosis]:
     """The snapshot and its diagnosis. Nodes and events are read if `symptoms` is set, or if the other facts show a fault."""
     snapshot = collect_snapshot(target, readers, now, hints)
-    diagnosis = diagnose(snapshot)
-    if symptoms or not diagnosis.is_healthy or diagnosis[Link.WORKLOAD].state is not State.OK or _has_failing_pods(snapshot):
-        snapshot = add_symptoms(snapshot, readers)
+    if not symptoms:
         diagnosis = diagnose(snapshot)
-    return snapshot, diagnosis
+        if diagnosis.is_healthy and diagnosis[Link.WORKLOAD].state is State.OK and not _has_failing_pods(snapshot):
+            return snapshot, diagnosis
+    snapshot = add_symptoms(snapshot, readers)
+    return snapshot, diagnose(snapshot)
 
 
 def _has_failing_pods(snapshot: Snapshot) -> bool:
