@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rich.console import Console
 
-from benchmarks.harness import cost_model, emulated_functions
+from benchmarks.harness import comparison, cost_model, emulated_functions
 from benchmarks.harness.row import Goal, Row
 from benchmarks.harness.run import Run
-from benchmarks.harness.table import MEMORY_SIZES, limits, markdown, terminal, write_json
+from benchmarks.harness.table import MEMORY_SIZES, as_text, limits, markdown, terminal, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,6 +36,7 @@ CASES: Final = (
     "detection",
     "monthly_cost",
     "memory_sizes",
+    "repair_memory",
     "admission",
     "scale",
 )
@@ -43,6 +44,8 @@ LONGEST_S: Final = 15 * 60
 """Time limit of a full run. The largest case runs last and is skipped when it does not fit."""
 _ROOT: Final = Path(__file__).resolve().parent.parent
 OUT: Final = _ROOT / "build" / "bench.json"
+COMMITTED: Final = _ROOT / "benchmarks" / "results.json"
+"""The rows of the last committed results; `--markdown` writes them."""
 PAGE: Final = _ROOT / "docs" / "performance.md"
 RESULTS: Final = "## Latest results\n"
 CURVE: Final = re.compile(r"(?<=<!-- memory sizes -->\n).*?(?=<!-- end of memory sizes -->)", re.DOTALL)
@@ -52,21 +55,39 @@ def main(arguments: Sequence[str]) -> int:
     """Run the cases and print the results. Returns 1 when a goal is missed and 2 when a case fails to run."""
     options = _parser().parse_args(arguments)
     if options.markdown and OUT.exists() and not options.cases:
-        _write_pages(json.loads(OUT.read_text(encoding="utf-8")))
+        latest = json.loads(OUT.read_text(encoding="utf-8"))
+        if latest["quick"]:
+            print("The latest run was a quick one, with smaller clusters. Run `make bench` without QUICK first.", file=sys.stderr)
+            return 2
+        _write_pages(latest)
         return 0
     console = Console(stderr=True)
     run = Run(quick=bool(os.environ.get("QUICK")), log=console.log, time_limit_s=float("inf") if options.cases else LONGEST_S)
     failed = [name for name in options.cases or CASES if not _run_case(name, run, console)]
     shutil.rmtree(emulated_functions.scratch_folder(), ignore_errors=True)
-    write_json(run.rows, OUT, quick=run.quick, took_s=time.monotonic() - run.started, facts=run.facts, skipped=run.skipped)
+    took_s = time.monotonic() - run.started
+    write_json(run.rows, OUT, quick=run.quick, every_case=not options.cases, took_s=took_s, facts=run.facts, skipped=run.skipped)
     wide = Console(width=max(Console().width, 200))
     wide.print(terminal(run.rows))
-    for line in (*(f"missed: {limit}" for limit in limits(run.rows)), *(f"skipped: {case}" for case in run.skipped)):
+    for line in (*(f"missed: {limit}" for limit in limits(run.rows)), *(f"skipped: {case}" for case in run.skipped), *_compared(run.rows)):
         wide.print(line, markup=False, highlight=False)
     if failed:
         console.log(f"[red]failed to run: {', '.join(failed)}")
         return 2
     return int(any(row.met is False for row in run.rows))
+
+
+def committed_rows() -> list[Row]:
+    """Return the rows of the last committed results; none in a folder without them."""
+    return list(map(_row, json.loads(COMMITTED.read_text(encoding="utf-8"))["rows"])) if COMMITTED.exists() else []
+
+
+def _compared(rows: Sequence[Row]) -> list[str]:
+    """Return a line for each regression against the committed results, and one about the comparison itself."""
+    committed = committed_rows()
+    worse, unknown = comparison.regressions(rows, committed), comparison.missing(rows, committed)
+    found = f"{len(worse)} of {len(rows) - unknown} values are worse than the committed ones by more than the spread"
+    return [*(f"regression: {line}" for line in worse), f"compared: {found}; {unknown} are not among them"]
 
 
 def _run_case(name: str, run: Run, console: Console) -> bool:
@@ -84,27 +105,36 @@ def _run_case(name: str, run: Run, console: Console) -> bool:
 
 
 def _write_pages(document: dict[str, Any]) -> None:
-    """Print the results, write them to the end of `docs/performance.md`, and update the measured figures of `docs/cost.md`."""
-    how = "quick" if document["quick"] else "full"
-    skipped = f" Skipped: {'; '.join(document['skipped'])}." if document["skipped"] else ""
-    rows = [_row(row) for row in document["rows"]]
-    curve, others = ([row for row in rows if (row.benchmark == MEMORY_SIZES) is is_curve] for is_curve in (True, False))
-    begin = f"A {how} run on {document['machine']}, {document['took_s']:.0f} s.{skipped}"
+    """Write the results to `results.json` and `docs/performance.md`, and update the measured figures of `docs/cost.md`.
+
+    Rows that a run of some cases did not measure stay as they were.
+    """
+    measured_rows = list(map(_row, document["rows"]))
+    rows = measured_rows if document["every_case"] else comparison.merged(measured_rows, committed_rows())
+    COMMITTED.write_text(as_text({"rows": [row.as_json() for row in rows]}), encoding="utf-8")
     page = PAGE.read_text(encoding="utf-8")
-    if curve:
-        page = CURVE.sub(lambda _: f"{begin}\n\n{markdown(curve)}\n", page)
-        print(markdown(curve))
-    if others:
-        results = f"{begin}\n\n{markdown(others)}"
-        print(results)
+    if curve := _section(document, measured_rows, rows, is_curve=True):
+        page = CURVE.sub(lambda _: f"{curve}\n", page)
+    if results := _section(document, measured_rows, rows, is_curve=False):
         before, heading, _ = page.partition(RESULTS)
         page = f"{before}{heading}\n{results}\n"
+    print("\n\n".join(filter(None, (curve, results))))
     PAGE.write_text(page, encoding="utf-8")
     measured = {name: document["facts"].get(fact) for name, fact in (("cpu_ms", "sweep_cpu_ms"), ("log_bytes", "log_bytes"))}
     if all(measured.values()):
         cost_model.COST_PAGE.write_text(
             cost_model.rewritten(cost_model.COST_PAGE.read_text(encoding="utf-8"), **measured), encoding="utf-8"
         )
+
+
+def _section(document: dict[str, Any], measured_rows: Sequence[Row], rows: Sequence[Row], *, is_curve: bool) -> str:
+    """Return one section of the page, or nothing if the run measured none of its rows."""
+    measured, shown = ([row for row in of if (row.benchmark == MEMORY_SIZES) is is_curve] for of in (measured_rows, rows))
+    if not measured:
+        return ""
+    earlier = f" {len(shown) - len(measured)} rows are from earlier runs." if len(shown) > len(measured) else ""
+    skipped = f" Skipped: {'; '.join(document['skipped'])}." if document["skipped"] else ""
+    return f"A run on {document['machine']}, {document['took_s']:.0f} s.{earlier}{skipped}\n\n{markdown(shown)}"
 
 
 def _row(stored: dict[str, Any]) -> Row:
@@ -120,7 +150,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--markdown",
         action="store_true",
-        help=f"print the latest results from build/{OUT.name} and write them to docs/{PAGE.name} and docs/cost.md",
+        help=f"print the latest results from build/{OUT.name}; write them to {COMMITTED.name}, docs/{PAGE.name} and docs/cost.md",
     )
     return parser
 

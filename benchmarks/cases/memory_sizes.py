@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 SIZES_MIB: Final = (128, 256, 512, 1024, cost_model.FULL_CPU_MIB)
 _BATCH: Final = 5
 """Warm checks in one measurement."""
-_GB_SECONDS: Final = "Lambda GB-seconds, arm64"
 _MILLION: Final = 1e6
 
 
@@ -63,8 +62,8 @@ def _measure(checker: Measured, mib: int) -> tuple[Cost, Cost]:
     started = Environment(checker)
     with CpuShare(mib) as share:
         try:
-            with share.entered():
-                started.start()
+            started.start()
+            share.add(started.emulator_pids())
             cold = _check(started)
             began = time.perf_counter()
             for _ in range(_BATCH):
@@ -92,11 +91,10 @@ def _rows(costs: Mapping[str, Sequence[Cost]], name: str) -> list[Row]:
 
 def _prices(warm: Mapping[str, Sequence[Cost]]) -> list[Row]:
     """The price of the compute time of a million warm checks, with the network time that one machine cannot measure."""
-    dollars = cost_model.list_prices(cost_model.COST_PAGE.read_text(encoding="utf-8"))[_GB_SECONDS].each
     rows = []
     for mib, measured in warm.items():
         of = sample(measured, "wall_ms")
         seconds = (of.median + cost_model.NETWORK_MS) / 1e3
-        price = seconds * int(mib) / 1024 * dollars * _MILLION
+        price = seconds * int(mib) / 1024 * cost_model.gb_second() * _MILLION
         rows.append(Row(benchmark=MEMORY_SIZES, name=f"a million warm checks, {mib} MB", value=price, unit="USD"))
     return rows

@@ -40,7 +40,7 @@ def run(run: Run) -> list[Row]:
         for contender in contenders.values():
             contender()
         costs = interleave(contenders, run.choose(2, 7))
-    goal = Goal(on="ratio", bound=1.3)
+    goal = Goal(on="ratio", bound=1.1)
     rows = [
         compare(NAME, "start to first write, wall", "wall_ms", costs, baseline=_BASELINE, goal=goal),
         compare(NAME, "start to first write, CPU", "cpu_ms", costs, baseline=_BASELINE, goal=goal),
@@ -55,7 +55,7 @@ def _run_product(env: SandboxEnvironment, parts: list[timeline.Shares]) -> Cost:
     pool.restart()
     calls, requests = len(env.aws.calls.of(action="lambda:InvokeFunction")), len(fault_injection.kubernetes_requests(env))
     env.bus.put(check_requested(CLUSTER, "person"))
-    fault_injection.wait_until("the first write", lambda: _patched_at(env, requests))
+    fault_injection.wait_until("the first write", lambda: fault_injection.patched_at(env, "serviceaccounts", requests))
     cpu = cpu_ms(pool)
     started = next(item.at for item in env.aws.calls.of(action="lambda:InvokeFunction")[calls:] if item.params.get("DurableExecutionName"))
     written = _written(env, requests)
@@ -90,24 +90,14 @@ def _run_minimal(env: SandboxEnvironment) -> Cost:
     env.aws.client("lambda").invoke(
         FunctionName=f"{_MINIMAL_NAME}:{ALIAS}", InvocationType="Event", DurableExecutionName=name, Payload=f'{{"cluster": "{CLUSTER}"}}'
     )
-    fault_injection.wait_until("the write of the minimal function", lambda: _patched_at(env, requests))
+    fault_injection.wait_until("the write of the minimal function", lambda: fault_injection.patched_at(env, "serviceaccounts", requests))
     return Cost(wall_ms=(_written(env, requests) - started).total_seconds() * 1e3, cpu_ms=cpu_ms(pool))
 
 
 def _written(env: SandboxEnvironment, mark: int) -> datetime:
-    written = _patched_at(env, mark)
+    written = fault_injection.patched_at(env, "serviceaccounts", mark)
     assert written is not None
     return written
-
-
-def _patched_at(env: SandboxEnvironment, mark: int) -> datetime | None:
-    """Return the time of the first successful ServiceAccount patch after the first `mark` requests, or None."""
-    patches = (
-        request
-        for request in fault_injection.kubernetes_requests(env)[mark:]
-        if request.method == "PATCH" and "/serviceaccounts/" in request.path
-    )
-    return next((patch.when for patch in patches if patch.status < 300), None)
 
 
 def _until_ended(env: SandboxEnvironment) -> None:

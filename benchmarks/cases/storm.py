@@ -20,7 +20,7 @@ _LIMIT: Final = (
     "Most of the time is the write itself, in botocore and HTTP. The product's condition is longer: one write answers whether an incident"
     " is open, a check holds the lease or the cluster is known to be healthy. The handler also parses the event and the returned row"
 )
-_GOAL: Final = Goal(on="ratio", bound=1.5)
+_GOAL: Final = Goal(on="ratio", bound=1.4)
 
 
 def run(run: Run) -> list[Row]:

@@ -38,7 +38,7 @@ def run(run: Run) -> list[Row]:
             same = _requests(fleet, client)
             logged = _logged(checker)
             costs = interleave({"product": lambda: _batch(checker), _RAW: lambda: _batch(client)}, run.choose(4, 11))
-        goal = Goal(on="ratio", bound=1.5)
+        goal = Goal(on="ratio", bound=1.4)
         timed = [compare(NAME, name, part, costs, baseline=_RAW, goal=goal) for name, part in (("wall", "wall_ms"), ("CPU", "cpu_ms"))]
         timed = explain_missed(
             timed,

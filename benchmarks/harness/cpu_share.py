@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import os
-import threading
-from contextlib import contextmanager, suppress
+from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from benchmarks.harness.cost_model import FULL_CPU_MIB
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable
 
 VERSION_1: Final = Path("/sys/fs/cgroup/cpu")
 VERSION_2: Final = Path("/sys/fs/cgroup")
 PERIOD_US: Final = 20_000
 """The quota is given anew in each period. The value is a choice: less than a check takes, and enough for 128 MB to get the least quota."""
+_NUMBERS: Final = count()
 
 
 class NoCpuQuota(RuntimeError):
@@ -28,14 +29,8 @@ def quota_us(memory_mib: int) -> int:
     return min(PERIOD_US, PERIOD_US * memory_mib // FULL_CPU_MIB)
 
 
-def groups_of_this_thread() -> dict[str, str]:
-    """Controllers, separated by commas -> path of the group. Version 2 names no controllers."""
-    lines = (line.split(":", 2) for line in Path("/proc/thread-self/cgroup").read_text().splitlines())
-    return {controllers: path for _, controllers, path in lines}
-
-
 class CpuShare:
-    """A control group with the quota of a memory size, from `__enter__` to `__exit__`. Processes that start in `entered` belong to it.
+    """A control group with the quota of a memory size, from `__enter__` to `__exit__`.
 
     Sources: https://docs.kernel.org/admin-guide/cgroup-v2.html (cpu.max)
     https://docs.kernel.org/scheduler/sched-bwc.html (cpu.cfs_quota_us)
@@ -44,7 +39,7 @@ class CpuShare:
     def __init__(self, memory_mib: int) -> None:
         self._is_version_1 = (VERSION_1 / "cpu.cfs_quota_us").exists()
         self._root = VERSION_1 if self._is_version_1 else VERSION_2
-        self._group = self._root / f"benchmark-{os.getpid()}-{memory_mib}"
+        self._group = self._root / f"benchmark-{os.getpid()}-{next(_NUMBERS)}"
         self._quota = quota_us(memory_mib)
 
     def __enter__(self) -> CpuShare:
@@ -68,18 +63,7 @@ class CpuShare:
                     (self._root / "cgroup.procs").write_text(pid)
             self._group.rmdir()
 
-    @contextmanager
-    def entered(self) -> Iterator[None]:
-        """Start processes in the group. Version 1 moves this thread, version 2 the whole process for as long as the block takes."""
-        members, own = ("tasks", threading.get_native_id()) if self._is_version_1 else ("cgroup.procs", os.getpid())
-        before = self._own_group()
-        (self._group / members).write_text(str(own))
-        try:
-            yield
-        finally:
-            (before / members).write_text(str(own))
-
-    def _own_group(self) -> Path:
-        paths = groups_of_this_thread()
-        found = next((path for names, path in paths.items() if "cpu" in names.split(",")), "") if self._is_version_1 else paths[""]
-        return self._root / found.lstrip("/")
+    def add(self, pids: Iterable[int]) -> None:
+        """Move processes into the group. What they start from now on belongs to it too."""
+        for pid in pids:
+            (self._group / "cgroup.procs").write_text(str(pid))

@@ -14,6 +14,7 @@ from sandbox.simulation.scenario import BOUND, World
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     from benchmarks.harness.run import Run
     from sandbox.cluster.http_messages import RequestRecord
@@ -54,6 +55,12 @@ def kubernetes_requests(env: SandboxEnvironment) -> list[RequestRecord]:
     """Return all requests that the cluster has received."""
     assert isinstance(env.backend, EmbeddedBackend), "the real control plane records no requests"
     return env.backend.cluster.requests
+
+
+def patched_at(env: SandboxEnvironment, resource: str, mark: int) -> datetime | None:
+    """Return the time of the first successful patch of the resource after the first `mark` requests, or None."""
+    patches = (request for request in kubernetes_requests(env)[mark:] if request.method == "PATCH" and f"/{resource}/" in request.path)
+    return next((patch.when for patch in patches if patch.status < 300), None)
 
 
 def set_annotation(env: SandboxEnvironment, value: str | None) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from rich.table import Table
 
@@ -80,15 +80,30 @@ def machine() -> str:
     return f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}"
 
 
-def write_json(rows: Iterable[Row], path: Path, *, quick: bool, took_s: float, facts: Mapping[str, float], skipped: Sequence[str]) -> None:
+def write_json(
+    rows: Iterable[Row],
+    path: Path,
+    *,
+    quick: bool,
+    every_case: bool,
+    took_s: float,
+    facts: Mapping[str, float],
+    skipped: Sequence[str],
+) -> None:
     """Write the results as JSON, for `--markdown`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     document = {
         "machine": machine(),
         "quick": quick,
+        "every_case": every_case,
         "took_s": round(took_s, 1),
         "facts": dict(facts),
         "skipped": list(skipped),
         "rows": [row.as_json() for row in rows],
     }
-    path.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    path.write_text(as_text(document), encoding="utf-8")
+
+
+def as_text(document: Mapping[str, Any]) -> str:
+    """Return the document as JSON that shows its changes line by line."""
+    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"

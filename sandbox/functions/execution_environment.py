@@ -152,6 +152,10 @@ class Environment:
             self._closed = True
             self.stop()
 
+    def emulator_pids(self) -> list[int]:
+        """Process id of the emulator, which starts the function; none while it is stopped."""
+        return [self._process.pid] if self._process else []
+
     def running(self) -> bool:
         return self._process is not None and self._process.poll() is None
 

@@ -23,6 +23,8 @@ class FunctionPool:
         self._idle: list[Environment] = []
         self._changed = threading.Condition()
         self._closed = False
+        self.durations_ms: list[float] = []
+        """How long each invocation took, cold starts included."""
 
     def __enter__(self) -> Self:
         return self
@@ -40,7 +42,9 @@ class FunctionPool:
         try:
             if not environment.running():
                 environment.start()
-            return environment.invoke(payload)
+            result = environment.invoke(payload)
+            self.durations_ms.append(result.duration_ms)
+            return result
         finally:
             with self._changed:
                 self._idle.append(environment)
@@ -55,6 +59,13 @@ class FunctionPool:
         """Let the next invocation of every environment start cold."""
         for environment in tuple(self._all):
             environment.stop()
+
+    def start(self) -> list[int]:
+        """Start the emulators that are stopped; returns the process ids of all. The functions start with their first invocation."""
+        for environment in tuple(self._all):
+            if not environment.running():
+                environment.start()
+        return [pid for environment in tuple(self._all) for pid in environment.emulator_pids()]
 
     def close(self) -> None:
         with self._changed:

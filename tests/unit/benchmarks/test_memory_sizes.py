@@ -3,13 +3,11 @@
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from benchmarks import __main__ as program
-from benchmarks.harness import cpu_share
 from benchmarks.harness.cpu_share import PERIOD_US, CpuShare, NoCpuQuota, quota_us
 from benchmarks.harness.table import MEMORY_SIZES
 
@@ -21,20 +19,16 @@ def test_a_memory_size_has_its_share_of_one_processor(memory_mib: int, share: fl
     assert quota_us(memory_mib) / PERIOD_US == pytest.approx(share, abs=0.001)
 
 
-def test_a_process_that_starts_in_a_share_belongs_to_it_and_this_one_does_not() -> None:
+def test_what_a_process_in_a_share_starts_belongs_to_it_and_this_process_does_not() -> None:
     try:
-        with CpuShare(256) as share:
-            with share.entered():
-                inside = _groups_of_a_new_process()
-            outside = _groups_of_a_new_process()
+        with CpuShare(256) as share, subprocess.Popen(["/bin/sh"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as shell:
+            share.add([shell.pid])
+            inside, _ = shell.communicate("cat /proc/self/cgroup\n")
     except NoCpuQuota as error:
         pytest.skip(str(error))
-    assert (f"-{os.getpid()}-256" in inside, f"-{os.getpid()}-256" in outside) == (True, False)
-
-
-def _groups_of_a_new_process() -> str:
-    command = [sys.executable, "-c", f"from {cpu_share.__name__} import groups_of_this_thread as groups; print(*groups().values())"]
-    return subprocess.run(command, check=True, capture_output=True, text=True, cwd=Path(program.__file__).parents[1]).stdout
+    assert f"benchmark-{os.getpid()}-" in inside
+    outside = subprocess.run(["/bin/sh", "-c", "cat /proc/self/cgroup"], check=True, capture_output=True, text=True).stdout
+    assert f"benchmark-{os.getpid()}-" not in outside
 
 
 @pytest.mark.parametrize(
@@ -46,11 +40,22 @@ def test_the_page_keeps_what_was_not_measured(
 ) -> None:
     row = {"benchmark": benchmark, "name": "n", "value": 4711.0, "unit": "ms", "goal": None, "met": None}
     out, page = tmp_path / "bench.json", tmp_path / "page.md"
-    out.write_text(json.dumps({"quick": False, "skipped": [], "machine": "m", "took_s": 1.0, "facts": {}, "rows": [row]}), encoding="utf-8")
+    run = {"quick": False, "every_case": False, "skipped": [], "machine": "m", "took_s": 1.0, "facts": {}, "rows": [row]}
+    out.write_text(json.dumps(run), encoding="utf-8")
     page.write_text(PAGE, encoding="utf-8")
     monkeypatch.setattr(program, "OUT", out)
     monkeypatch.setattr(program, "PAGE", page)
+    monkeypatch.setattr(program, "COMMITTED", tmp_path / "results.json")
     assert program.main(["--markdown"]) == 0
     text = page.read_text(encoding="utf-8")
     assert "4,711" in text
     assert (replaced in text, kept in text) == (False, True)
+    assert [stored["name"] for stored in json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))["rows"]] == ["n"]
+
+
+def test_a_quick_run_is_not_committed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "bench.json"
+    out.write_text(json.dumps({"quick": True}), encoding="utf-8")
+    monkeypatch.setattr(program, "OUT", out)
+    assert program.main(["--markdown"]) == 2
+    assert "without QUICK" in capsys.readouterr().err
