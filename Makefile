@@ -34,8 +34,8 @@ lock: $(VENV)/ready ## compile the requirements files from pyproject.toml and re
 	$(LOCK_FOR_311) release/site-requirements.in -o release/site-requirements.txt
 	$(LOCK) --python-version 3.13 sandbox/local_deployment/requirements.in -o sandbox/local_deployment/requirements.txt
 
-# All checks. Two lanes run at a time: the `sandbox` lane waits a third of its time and runs at low priority beside the other lanes.
-# Those run one after the other, fastest failure first. Concurrent output carries the name of its lane.
+# All checks. Two groups of lanes run side by side: those that mostly wait, and, at low priority in the time that these leave, those that
+# compute. The lanes of a group run one after the other. Concurrent output carries the name of its lane.
 PYTEST = $(BIN)/python -m pytest -q
 SAY = echo "--- $@"
 # Works with make 3.81, bash 3.2 and BSD tools, which macOS has: no .SHELLFLAGS, so the exit status is that of the first command of the pipe.
@@ -43,11 +43,17 @@ LABELLED = $(if $(PARALLEL),2>&1 | awk '{ print "$@: " $$0; fflush() }'; exit $$
 SHELL := bash
 
 .PHONY: test
-test: lint side-by-side e2e ## run every check
+test: lint side-by-side ## run every check
 
 .PHONY: side-by-side
-side-by-side: $(VENV)/ready ## run every lane except lint and e2e, two at a time
-	@$(MAKE) --no-print-directory --jobs=2 PARALLEL=1 sandbox unit integration infra lambda-python
+side-by-side: $(VENV)/ready ## run every lane except lint, two at a time
+	@$(MAKE) --no-print-directory --jobs=2 PARALLEL=1 waiting-lanes computing-lanes
+
+.PHONY: waiting-lanes computing-lanes
+waiting-lanes:
+	@$(MAKE) --no-print-directory --jobs=1 sandbox && $(MAKE) --no-print-directory --jobs=1 e2e
+computing-lanes:
+	@nice $(MAKE) --no-print-directory --jobs=1 unit integration infra lambda-python
 
 .PHONY: check
 check: lint unit ## run lint and the unit tests, for use before a commit
@@ -64,7 +70,7 @@ fmt: $(VENV)/ready ## format the code and fix what can be fixed automatically
 
 .PHONY: unit
 unit: $(VENV)/ready ## test the pure code, and the pipeline over fakes
-	@$(SAY) && $(PYTEST) -n $(if $(PARALLEL),0,2) tests/unit tests/attacks tests/simulation -m "not long and not control_plane" $(LABELLED)
+	@$(SAY) && $(PYTEST) -n 2 tests/unit tests/attacks tests/simulation -m "not long and not control_plane and not synthesis" $(LABELLED)
 
 .PHONY: attacks
 attacks: $(VENV)/ready ## run every attack of the threat model, and print which of them work
@@ -80,14 +86,14 @@ integration: $(VENV)/ready ## test each adapter and each test double on loopback
 
 .PHONY: infra
 infra: $(VENV)/ready ## test the synthesized templates against the contract
-	@$(SAY) && $(PYTEST) -n 0 tests/infra $(LABELLED)
+	@$(SAY) && $(PYTEST) -n 0 tests/infra tests/attacks -m synthesis $(LABELLED)
 
 # Four processes, since scenarios mostly wait. tests/conftest.py groups tests that share a sandbox.
 .PHONY: sandbox
 sandbox: $(VENV)/ready ## run every scenario in the sandbox, and a short round of chaos tests
-	@$(SAY) && nice $(PYTEST) -n 4 --dist loadscope tests/sandbox tests/chaos -m "not long" $(LABELLED)
+	@$(SAY) && $(PYTEST) -n 4 --dist loadscope tests/sandbox tests/chaos -m "not long" $(LABELLED)
 
-# Tests of the code in the asset. The command line, preflight and the documents are not part of the asset.
+# Tests of the code in the asset. The command line, preflight and the documents are not part of the asset. Searches of pure code run once.
 ON_LAMBDAS_PYTHON = tests/unit/checker tests/unit/domain tests/unit/node_watcher tests/unit/notifications tests/unit/requests tests/unit/workflow \
 	$(wildcard tests/unit/test_*.py) tests/integration/adapters
 
@@ -100,13 +106,13 @@ lambda-python: $(VENV)/ready ## test the functions' code on Lambda's Python vers
 	else \
 		{ test -x .venv-3.13/bin/python || $(BIN)/uv venv --quiet --python "$$found" .venv-3.13; } && \
 		$(BIN)/uv pip sync --quiet --require-hashes --python .venv-3.13/bin/python requirements-dev.txt && \
-		.venv-3.13/bin/python -m pytest -q -n 2 $(ON_LAMBDAS_PYTHON) -m "not long" -p no:cacheprovider $(LABELLED); \
+		.venv-3.13/bin/python -m pytest -q -n 2 $(ON_LAMBDAS_PYTHON) -m "not long and not exhaustive" -p no:cacheprovider $(LABELLED); \
 	fi
 
 .PHONY: e2e
 e2e: $(VENV)/ready ## test against a real control plane, built once from source (Go 1.26)
 	@$(SAY); if test -n "$$E2E_KUBECONFIG" || $(BIN)/python -m sandbox.control_plane.build --quiet; then \
-		$(PYTEST) -n 2 --dist loadfile tests/e2e tests/attacks/test_stolen_remediator_role.py -m "not long"; \
+		$(PYTEST) -n 2 --dist loadscope tests/e2e tests/attacks/test_stolen_remediator_role.py -m "not long" $(LABELLED); \
 	else echo "skipped: the tests against a real control plane, which could not be built"; test "$$REQUIRE_CONTROL_PLANE" != 1; fi
 
 .PHONY: coverage

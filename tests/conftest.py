@@ -15,6 +15,8 @@ SHARE_A_STAGE: Final = frozenset(
     f"tests/sandbox/test_{name}.py" for name in ("bad_input", "cli", "contract", "digest", "drill", "installed", "verify")
 )
 """Files whose tests share one environment, because its set-up takes seconds."""
+SCENARIOS_ON_REAL_CLUSTER: Final = "tests/e2e/test_scenarios.py"
+"""The only file of its folder whose tests are distributed one by one: they take most of the time, and each empties its cluster."""
 
 
 class StagesTogether(LoadScopeScheduling):
@@ -26,7 +28,8 @@ class StagesTogether(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        return file if file in SHARE_A_STAGE else nodeid
+        is_whole = file in SHARE_A_STAGE or (file.startswith("tests/e2e/") and file != SCENARIOS_ON_REAL_CLUSTER)
+        return file if is_whole else nodeid
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> StagesTogether | None:

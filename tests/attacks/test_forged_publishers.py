@@ -11,7 +11,7 @@ import pytest
 from aws_cdk.assertions import Annotations, Match
 
 from tests.attacks.threat import Threat
-from tests.infra.templates import ACCOUNT, MINIMAL, Template, app_of, of_type, one_of_type, resolved, synthesize
+from tests.infra.templates import ACCOUNT, Template, app_of, of_type, one_of_type, resolved
 
 THREAT = Threat(
     name="forged publishers",
@@ -44,8 +44,8 @@ def assert_closed_to_others(template: Template) -> None:
     assert closed == topics
 
 
-def test_a_principal_of_another_account_cannot_publish_to_any_topic(maximal: dict[str, Template]) -> None:
-    for template in (*maximal.values(), *synthesize(MINIMAL).values()):
+def test_a_principal_of_another_account_cannot_publish_to_any_topic(minimal: Template, maximal: dict[str, Template]) -> None:
+    for template in (*maximal.values(), minimal):
         if of_type(template, "AWS::SNS::Topic"):
             assert_closed_to_others(template)
 
@@ -66,9 +66,8 @@ def test_with_a_bus_policy_only_the_functions_and_named_roles_send_our_events(pr
     assert len(allowed) == 4
 
 
-def test_without_the_key_there_is_no_bus_policy() -> None:
-    (template,) = synthesize(MINIMAL).values()
-    assert not of_type(template, "AWS::Events::EventBusPolicy")
+def test_without_the_key_there_is_no_bus_policy(minimal: Template) -> None:
+    assert not of_type(minimal, "AWS::Events::EventBusPolicy")
 
 
 NOTIFY: dict[str, tuple[dict[str, Any], str]] = {
@@ -78,6 +77,7 @@ NOTIFY: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
+@pytest.mark.synthesis
 @pytest.mark.parametrize(("notify", "warning"), NOTIFY.values(), ids=NOTIFY)
 def test_a_stack_without_subscribers_warns_at_synthesis(notify: dict[str, Any], warning: str) -> None:
     with tempfile.TemporaryDirectory() as folder:

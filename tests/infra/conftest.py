@@ -1,9 +1,17 @@
 """Session fixtures with synthesized templates."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.infra import templates
 from tests.infra.templates import MAXIMAL, MINIMAL, Template
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.synthesis)
 
 
 @pytest.fixture(scope="session")

@@ -393,6 +393,7 @@ def clearances(summary: AssessmentSummary, *others: NotificationKind) -> list[st
     return said + (["is_role_cleared"] if summary.is_role_cleared else [])
 
 
+@pytest.mark.exhaustive
 def test_nothing_clears_a_role_while_one_call_or_one_link_is_broken_or_unread() -> None:
     count = 0
     wrong = []

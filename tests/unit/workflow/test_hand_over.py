@@ -159,6 +159,7 @@ def _metered(meters: list[Meter]) -> Callable[[ScenarioRun], MeteredSteps]:
     return steps
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("days", [9, pytest.param(365, marks=[pytest.mark.long, pytest.mark.timeout(7200)])], ids=["nine days", "a year"])
 def test_an_incident_that_nobody_repairs_stays_within_the_quotas(days: int) -> None:
     """Each execution reminds for four days and closes; the next sweep opens the incident again."""

@@ -96,6 +96,7 @@ def test_the_state_of_a_poll_is_small(name: str, purpose: StepPurpose) -> None:
     assert max(size for item in made for size in item.results) < MAX_CHECKPOINT_BYTES / 4
 
 
+@pytest.mark.exhaustive
 def test_a_watch_to_its_end_is_metered_poll_by_poll() -> None:
     meter = Meter()
 
