@@ -11,7 +11,7 @@ from cli.queries.admission_policies import PolicyCommand, apply_policies
 from cli.queries.targets import TargetSelection, clusters, split_service_account
 from lambdas.contract import admission, guard
 from lambdas.contract.guard import PolicyKind
-from lambdas.contract.names import ANY_CLUSTER, ROLE_ANNOTATION
+from lambdas.contract.names import ANY_CLUSTER, LEFT_OUT_BY, ROLE_ANNOTATION
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.domain.errors import AccessDenied, Denial, NotFound, RemediatorError
 from lambdas.domain.snapshot.bindings import bound_targets, wants_association
@@ -323,7 +323,7 @@ def prove(status: GuardStatus, scope: GuardScope, dependencies: Dependencies, *,
         except RemediatorError as error:
             return replace(status, proof=Proof.NOT_KNOWN, detail=str(error))
         if after == status.role_arn:
-            return replace(status, proof=Proof.KEPT, left_out_by=_annotations(stored).get(guard.LEFT_OUT_BY, ""))
+            return replace(status, proof=Proof.KEPT, left_out_by=_annotations(stored).get(LEFT_OUT_BY, ""))
     return replace(
         status,
         proof=Proof.REMOVED,

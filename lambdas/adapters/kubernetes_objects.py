@@ -8,8 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from lambdas.contract.call_needs import FEATURE_VARIABLES
-from lambdas.contract.guard import LEFT_OUT_BY
-from lambdas.contract.names import AUDIENCE_ANNOTATION, RESTARTED_AT_ANNOTATION
+from lambdas.contract.names import AUDIENCE_ANNOTATION, LEFT_OUT_BY, RESTARTED_AT_ANNOTATION
 from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.diagnosis.permissions import calls_in_event
 from lambdas.domain.snapshot.snapshot import (

@@ -16,10 +16,8 @@ from enum import StrEnum
 from typing import Any, Final
 
 from lambdas.contract.admission import API_VERSION, MANAGED_BY
-from lambdas.contract.names import FIELD_MANAGER, PROJECT, ROLE_ANNOTATION
+from lambdas.contract.names import FIELD_MANAGER, LEFT_OUT_BY, PROJECT, ROLE_ANNOTATION
 
-LEFT_OUT_BY: Final = f"{PROJECT}/role-left-out-by"
-"""On a ServiceAccount: the user whose request the guard completed last. It stays until a writer replaces the annotations."""
 ROLE_KEY: Final = f"{PROJECT}/role"
 """On a policy: the role that it keeps. The spec remains what the API server evaluates."""
 ACCOUNT_KEY: Final = f"{PROJECT}/service-account"

@@ -32,6 +32,8 @@ ALARM_PREFIX: Final = f"{PROJECT}-nodes-"
 METRIC_NAMESPACE: Final = "EksIrsaRemediator"
 
 ROLE_ANNOTATION: Final = "eks.amazonaws.com/role-arn"
+LEFT_OUT_BY: Final = f"{PROJECT}/role-left-out-by"
+"""On a ServiceAccount: the user whose request the guard completed last. It stays until a writer replaces the annotations."""
 RESTARTED_AT_ANNOTATION: Final = "kubectl.kubernetes.io/restartedAt"
 """The pod template annotation that `kubectl rollout restart` sets.
 

@@ -7,9 +7,8 @@ says what was attempted and what the result was.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from lambdas.contract.access import AccessQuestion
 from lambdas.contract.metrics import Metric
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.contract.workloads import WorkloadKind
@@ -36,6 +35,9 @@ from lambdas.domain.snapshot.snapshot import (
     VersionAdvice,
     WorkloadFacts,
 )
+
+if TYPE_CHECKING:
+    from lambdas.contract.access import AccessQuestion
 
 
 class ParametersPort(Protocol):
@@ -362,7 +364,7 @@ class ClusterProbePort(Protocol):
         """The function's identity in the cluster."""
         ...
 
-    def allows(self, facts: ClusterFacts, question: AccessQuestion) -> bool:
+    def allows(self, facts: ClusterFacts, question: "AccessQuestion") -> bool:
         """Whether the API server would allow the call."""
         ...
 

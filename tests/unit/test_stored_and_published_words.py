@@ -218,7 +218,7 @@ def test_the_names_in_clusters_parameters_and_events_are() -> None:
     assert names.METRIC_NAMESPACE == "EksIrsaRemediator"
     assert names.ALARM_PREFIX == "eks-irsa-remediator-nodes-"
     assert guard.policy_name(PolicyKind.GUARD, "kube-system", "aws-node") == "kube-system.aws-node.guard.eks-irsa-remediator"
-    assert guard.LEFT_OUT_BY == "eks-irsa-remediator/role-left-out-by"
+    assert names.LEFT_OUT_BY == "eks-irsa-remediator/role-left-out-by"
     assert (guard.ROLE_KEY, guard.ACCOUNT_KEY) == ("eks-irsa-remediator/role", "eks-irsa-remediator/service-account")
     assert SCHEMA_VERSION == "1"
     assert (SELF_TEST, SELF_TEST_SCHEMA_VERSION) == ("selfTest", "1")

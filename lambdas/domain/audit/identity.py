@@ -8,8 +8,8 @@ from functools import lru_cache
 from typing import Final
 
 from lambdas.contract.access import BoundWorkload
-from lambdas.contract.guard import AUDIT_ANNOTATION, LEFT_OUT_BY, ROLE_CHANGED, ROLE_KEPT, PolicyKind
-from lambdas.contract.names import CHECKER_GROUP, PROJECT, REMEDIATOR_GROUP, ROLE_ANNOTATION
+from lambdas.contract.guard import AUDIT_ANNOTATION, ROLE_CHANGED, ROLE_KEPT, PolicyKind
+from lambdas.contract.names import CHECKER_GROUP, LEFT_OUT_BY, PROJECT, REMEDIATOR_GROUP, ROLE_ANNOTATION
 from lambdas.contract.workloads import KNOWN, WorkloadKind
 from lambdas.domain.audit.record import Write
 from lambdas.domain.requests.request import Actor

@@ -17,7 +17,7 @@ from lambdas.contract.access import GROUPS, BoundWorkload, manifests
 from lambdas.contract.admission import limit_policies
 from lambdas.contract.environment import Function
 from lambdas.contract.guard import PolicyKind
-from lambdas.contract.names import POD_IDENTITY_AGENT_ADDON, ROLE_ANNOTATION
+from lambdas.contract.names import LEFT_OUT_BY, POD_IDENTITY_AGENT_ADDON, ROLE_ANNOTATION
 from lambdas.contract.parameters import ServiceAccountRef, binding_path
 from lambdas.contract.self_test import Answer
 from lambdas.contract.settings import settings_path
@@ -344,7 +344,7 @@ def _guard_for(fakes: Fakes, namespace: str, name: str, role: str) -> None:
 def _role_left_out(fakes: Fakes) -> None:
     _guard_for(fakes, NAMESPACE, NAME, role_arn("demo-vpc-cni"))
     user = "arn:aws:sts::111122223333:assumed-role/ci-deploy/1698"
-    _add_service_account(fakes, {ROLE_ANNOTATION: role_arn("demo-vpc-cni"), guard.LEFT_OUT_BY: user})
+    _add_service_account(fakes, {ROLE_ANNOTATION: role_arn("demo-vpc-cni"), LEFT_OUT_BY: user})
 
 
 def _stale_guard(fakes: Fakes) -> None:

@@ -10,8 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lambdas.contract.access import BoundWorkload
-from lambdas.contract.guard import LEFT_OUT_BY
-from lambdas.contract.names import REMEDIATOR_GROUP, ROLE_ANNOTATION
+from lambdas.contract.names import LEFT_OUT_BY, REMEDIATOR_GROUP, ROLE_ANNOTATION
 from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.audit import Findings, NodeCause, findings
 from lambdas.domain.audit.identity import watched

@@ -6,8 +6,7 @@ from datetime import datetime
 from itertools import filterfalse
 from typing import Final
 
-from lambdas.contract.guard import LEFT_OUT_BY
-from lambdas.contract.names import FIELD_MANAGER, IDENTITY_WEBHOOK, ROLE_ANNOTATION
+from lambdas.contract.names import FIELD_MANAGER, IDENTITY_WEBHOOK, LEFT_OUT_BY, ROLE_ANNOTATION
 from lambdas.contract.settings import Claim, Severity
 from lambdas.domain.diagnosis.finding import Evidence, Finding, Link, Remedy, broken, not_applicable, ok, unknown
 from lambdas.domain.diagnosis.links.pod_health import no_pod, not_created, role_in_template, stuck, too_few
