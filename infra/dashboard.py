@@ -10,7 +10,7 @@ from constructs import Construct
 from infra.functions import Functions
 from infra.metrics import durable_metric, metric_by_dimension, product_metric
 from lambdas.contract.environment import Function
-from lambdas.contract.metrics import GAUGES, PANELS, Metric, Panel, gauge_title
+from lambdas.contract.metrics import GAUGES, PANELS, Panel, gauges_over_time, latest_gauges
 from lambdas.contract.names import PROJECT, RUNBOOK_ROOT
 
 _PERIOD: Final = Duration.minutes(5)
@@ -18,7 +18,7 @@ _ROW: Final = 24
 _IN_A_ROW: Final = 3
 _WIDTH: Final = _ROW // _IN_A_ROW
 _HEIGHT: Final = 6
-_GAUGE_HEIGHT: Final = 3
+_STATES_HEIGHT: Final = 4
 
 _ABOUT: Final = f"""# {PROJECT}
 The first row is the result of the latest sweep over the clusters with a binding. \
@@ -40,22 +40,30 @@ class Dashboard(Construct):
             "Dashboard",
             default_interval=Duration.hours(12),
             widgets=[
-                [_gauge(metric) for metric in GAUGES],
+                _states(functions.logs[Function.CHECKER].log_group_name),
                 [cloudwatch.TextWidget(markdown=_ABOUT, width=24, height=3)],
                 *(graphs[start : start + _IN_A_ROW] for start in range(0, len(graphs), _IN_A_ROW)),
             ],
         )
 
 
-def _gauge(metric: Metric) -> cloudwatch.SingleValueWidget:
-    """The value of the latest sweep, not a sum over the time range of the dashboard."""
-    return cloudwatch.SingleValueWidget(
-        title=gauge_title(metric),
-        metrics=[product_metric(metric, period=_PERIOD)],
-        width=_ROW // len(GAUGES),
-        height=_GAUGE_HEIGHT,
-        set_period_to_time_range=False,
-    )
+def _states(log: str) -> list[cloudwatch.IWidget]:
+    """The states of the fleet: at the latest sweep, and over time. A query costs by the data that it reads, which is little here."""
+    title = f"Latest sweep: {', '.join(gauge.title.lower() for gauge in GAUGES)}"
+    half, logs = _ROW // 2, [log]
+    return [
+        cloudwatch.LogQueryWidget(
+            title=title, log_group_names=logs, query_lines=list(latest_gauges(*GAUGES)), width=half, height=_STATES_HEIGHT
+        ),
+        cloudwatch.LogQueryWidget(
+            title="States of the clusters",
+            log_group_names=logs,
+            query_lines=list(gauges_over_time()),
+            view=cloudwatch.LogQueryVisualizationType.LINE,
+            width=half,
+            height=_STATES_HEIGHT,
+        ),
+    ]
 
 
 def _graph(title: str, *metrics: cloudwatch.IMetric, stacked: bool = False) -> cloudwatch.GraphWidget:

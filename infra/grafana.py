@@ -11,7 +11,7 @@ import json
 import sys
 from typing import Any, Final
 
-from lambdas.contract.metrics import GAUGES, PANELS, Metric, Panel, Unit, gauge_title, search_expression
+from lambdas.contract.metrics import GAUGES, PANELS, Gauge, Metric, Panel, Unit, latest_gauges, search_expression
 from lambdas.contract.names import METRIC_NAMESPACE, PROJECT
 
 Json = dict[str, Any]
@@ -28,7 +28,7 @@ _BUILDER, _CODE = 0, 1
 def dashboard() -> Json:
     """Return the dashboard as Grafana imports it. Account and region follow from the data source and a variable."""
     gauge_width, width = _ROW // len(GAUGES), _ROW // _IN_A_ROW
-    gauges = [_stat(metric, _position(index, gauge_width, _GAUGE_HEIGHT, 0)) for index, metric in enumerate(GAUGES)]
+    gauges = [_stat(gauge, _position(index, gauge_width, _GAUGE_HEIGHT, 0)) for index, gauge in enumerate(GAUGES)]
     graphs = [_graph(panel, _position(index, width, _HEIGHT, _GAUGE_HEIGHT)) for index, panel in enumerate(PANELS)]
     panels = [{"id": number, **panel} for number, panel in enumerate([*gauges, *graphs], 1)]
     return {
@@ -43,6 +43,7 @@ def dashboard() -> Json:
             "list": [
                 {"name": "datasource", "type": "datasource", "query": "cloudwatch", "label": "Data source"},
                 {"name": "region", "type": "query", "query": "regions()", "datasource": _SOURCE, "label": "Region", "refresh": 1},
+                {"name": "log_group", "type": "textbox", "query": "", "label": "Log group of the checker (output CheckerLog of the stack)"},
             ]
         },
         "panels": panels,
@@ -53,15 +54,24 @@ def _position(index: int, width: int, height: int, below: int) -> Json:
     return {"x": index * width % _ROW, "y": below + index * width // _ROW * height, "w": width, "h": height}
 
 
-def _stat(metric: Metric, position: Json) -> Json:
+def _stat(gauge: Gauge, position: Json) -> Json:
     return {
         "type": "stat",
-        "title": gauge_title(metric),
-        "description": metric.what,
+        "title": gauge.title,
+        "description": f"{gauge.what}, at the latest sweep",
         "gridPos": position,
         "datasource": _SOURCE,
-        "options": {"reduceOptions": {"calcs": ["lastNotNull"]}},
-        "targets": [_query("A", metric, metric.statistic)],
+        "options": {"reduceOptions": {"calcs": ["lastNotNull"], "fields": f"/^{gauge.field}$/"}},
+        "targets": [
+            {
+                "refId": "A",
+                "datasource": _SOURCE,
+                "queryMode": "Logs",
+                "region": "$region",
+                "logGroupNames": ["$log_group"],
+                "expression": " | ".join(latest_gauges(gauge)),
+            }
+        ],
     }
 
 

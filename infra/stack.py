@@ -76,6 +76,8 @@ class RemediatorStack(Stack):
         self._add_notes(environment)
 
     def _outputs(self, environment: Environment) -> None:
+        checker_log = self.functions.logs[Function.CHECKER].log_group_name
+        CfnOutput(self, "CheckerLog", value=checker_log, description="Log group of the checker, for the dashboard of Grafana")
         CfnOutput(self, "ChatTopicArn", value=self.topics.chat.topic_arn, description="For an existing chat configuration")
         CfnOutput(self, "FallbackTopicArn", value=self.topics.fallback.topic_arn, description="Alarms about failed notifications")
         CfnOutput(self, "PeopleTopicArn", value=self.topics.people.topic_arn, description="Subscribe mail, pagers and tickets here")

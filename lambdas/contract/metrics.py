@@ -1,4 +1,4 @@
-"""Metrics that the functions emit in the embedded metric format and that the dashboard shows."""
+"""Metrics that the functions emit in the embedded metric format, gauges that they log, and the panels that show both."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,18 +14,17 @@ class Unit(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Metric:
-    """One metric with its set of dimensions and its description. A gauge is a state at one time: its values must not be added up."""
+    """One metric with its set of dimensions and its description."""
 
     name: str
     unit: Unit
     dimensions: tuple[str, ...]
     what: str
-    is_gauge: bool = False
 
     @property
     def statistic(self) -> str:
-        """The CloudWatch statistic: the sum of counts, the maximum of durations and gauges."""
-        return "Sum" if self.unit is Unit.COUNT and not self.is_gauge else "Maximum"
+        """The CloudWatch statistic: the sum of counts, the maximum of durations."""
+        return "Sum" if self.unit is Unit.COUNT else "Maximum"
 
 
 CHECKS: Final = Metric(name="Checks", unit=Unit.COUNT, dimensions=("trigger",), what="checks by trigger, except those of sweeps")
@@ -49,36 +48,44 @@ NOTIFICATION_FAILURES: Final = Metric(
     what="notifications and events that were not sent, by channel: topics or bus; zero is not emitted",
 )
 
-CLUSTERS_BROKEN: Final = Metric(
-    name="ClustersBroken", unit=Unit.COUNT, dimensions=(), what="bound clusters with an open incident, at each sweep", is_gauge=True
-)
-CLUSTERS_UNKNOWN: Final = Metric(
-    name="ClustersUnknown",
-    unit=Unit.COUNT,
-    dimensions=(),
-    what="bound clusters without an incident that no recent check found sound, at each sweep",
-    is_gauge=True,
-)
-CLUSTERS_SOUND: Final = Metric(
-    name="ClustersSound",
-    unit=Unit.COUNT,
-    dimensions=(),
-    what="bound clusters that a recent check found sound, at each sweep",
-    is_gauge=True,
-)
-INCIDENTS_OPEN: Final = Metric(name="IncidentsOpen", unit=Unit.COUNT, dimensions=(), what="open incidents, at each sweep", is_gauge=True)
 
-GAUGES: Final = (CLUSTERS_BROKEN, CLUSTERS_UNKNOWN, CLUSTERS_SOUND, INCIDENTS_OPEN)
-"""The first row of each dashboard, in this order."""
+@dataclass(frozen=True, kw_only=True)
+class Gauge:
+    """A state at one time, as a field of a line in the checker's log. As metrics, the gauges would cost more than all else that is kept.
+
+    Source: https://aws.amazon.com/cloudwatch/pricing/ (a custom metric costs 0.30 USD for each month with data in every hour)
+    """
+
+    field: str
+    title: str
+    what: str
 
 
-def gauge_title(metric: Metric) -> str:
-    """The title of a gauge: `Clusters broken` for `ClustersBroken`."""
-    return "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in metric.name).strip().capitalize()
+GAUGES: Final = (
+    Gauge(field="clustersBroken", title="Clusters broken", what="bound clusters with an open incident"),
+    Gauge(field="clustersUnknown", title="Clusters unknown", what="bound clusters without an incident that no recent check found sound"),
+    Gauge(field="clustersSound", title="Clusters sound", what="bound clusters that a recent check found sound"),
+    Gauge(field="incidentsOpen", title="Incidents open", what="open incidents"),
+)
+"""The states of the fleet that each sweep logs in one line, in the order of the first row of each dashboard."""
+
+
+def latest_gauges(*gauges: Gauge) -> tuple[str, ...]:
+    """The lines of a Logs Insights query for the values of the latest sweep.
+
+    Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CWL_QuerySyntax.html
+    """
+    fields = [gauge.field for gauge in gauges]
+    return f"filter ispresent({fields[0]})", f"fields {', '.join(fields)}", "sort @timestamp desc", "limit 1"
+
+
+def gauges_over_time() -> tuple[str, ...]:
+    """The lines of a Logs Insights query for the values of each sweep."""
+    stats = ", ".join(f"max({gauge.field}) as {gauge.field}" for gauge in GAUGES)
+    return f"filter ispresent({GAUGES[0].field})", f"stats {stats} by bin(5m)"
 
 
 ALL: Final = (
-    *GAUGES,
     CHECKS,
     DRIFT,
     VERDICTS,

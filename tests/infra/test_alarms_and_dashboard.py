@@ -175,21 +175,23 @@ def drawn(template: Template) -> list[tuple[str, tuple[str, ...], str]]:
 
 def test_the_dashboard_shows_exactly_the_metrics_of_the_contract(minimal: Template) -> None:
     assert {item[:2] for item in drawn(minimal)} == {(item.name, item.dimensions) for item in ALL}
-    added_up = {item.name for item in ALL if item.unit is Unit.COUNT and not item.is_gauge}
+    added_up = {item.name for item in ALL if item.unit is Unit.COUNT}
     for name, _, statistic in drawn(minimal):
         assert (statistic == "Sum") == (name in added_up), name
 
 
-def test_the_first_row_of_the_dashboard_is_the_latest_sweep_as_single_values(minimal: Template) -> None:
-    first = [widget for widget in widgets(minimal) if widget["y"] == 0]
-    assert [widget["properties"]["view"] for widget in first] == ["singleValue"] * len(GAUGES)
-    assert [widget["properties"]["metrics"][0][1] for widget in first] == [metric.name for metric in GAUGES]
-    assert [widget["properties"]["title"] for widget in first] == [
-        "Clusters broken",
-        "Clusters unknown",
-        "Clusters sound",
-        "Incidents open",
+def test_the_first_row_of_the_dashboard_has_the_states_at_the_latest_sweep_and_over_time(minimal: Template) -> None:
+    latest, over_time = (widget["properties"] for widget in widgets(minimal) if widget["y"] == 0)
+    assert latest["title"] == "Latest sweep: clusters broken, clusters unknown, clusters sound, incidents open"
+    assert [line.strip() for line in latest["query"].split("|")[1:]] == [
+        "filter ispresent(clustersBroken)",
+        "fields clustersBroken, clustersUnknown, clustersSound, incidentsOpen",
+        "sort @timestamp desc",
+        "limit 1",
     ]
+    assert over_time["view"] == "timeSeries"
+    assert over_time["query"].endswith(" by bin(5m)")
+    assert all(f"max({gauge.field}) as {gauge.field}" in over_time["query"] for gauge in GAUGES)
 
 
 def test_the_dashboard_of_grafana_shows_the_same_panels_with_the_same_metrics(minimal: Template) -> None:
@@ -197,9 +199,12 @@ def test_the_dashboard_of_grafana_shows_the_same_panels_with_the_same_metrics(mi
     text = (ROOT / "docs" / "grafana.json").read_text(encoding="utf-8")
     assert text == dashboard_text()
     panels = json.loads(text)["panels"]
+    states, graphs = panels[: len(GAUGES)], panels[len(GAUGES) :]
+    assert [panel["title"] for panel in states] == ["Clusters broken", "Clusters unknown", "Clusters sound", "Incidents open"]
+    assert [panel["targets"][0]["expression"].split(" | ")[1] for panel in states] == [f"fields {gauge.field}" for gauge in GAUGES]
     titles = [widget["properties"].get("title") for widget in widgets(minimal)]
-    assert [panel["title"] for panel in panels] == [title for title in titles if title in {panel["title"] for panel in panels}]
-    queries = [query for panel in panels for query in panel["targets"]]
+    assert [panel["title"] for panel in graphs] == [title for title in titles if title in {panel["title"] for panel in graphs}]
+    queries = [query for panel in graphs for query in panel["targets"]]
     assert all({"metricQueryType", "metricEditorMode", "region"} <= set(query) for query in queries)
     shown = {query.get("metricName") or query["expression"].split('"')[1] for query in queries}
     assert shown == {item.name for item in ALL}

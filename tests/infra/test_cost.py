@@ -5,7 +5,6 @@ import re
 from lambdas.application.remediation import watch
 from lambdas.application.workflow_steps import Meter
 from lambdas.contract.events import SWEEP_RATE_MINUTES
-from lambdas.contract.metrics import GAUGES
 from lambdas.domain.fleet import KNOWN_GOOD_MAX_AGE
 from tests.infra.templates import ROOT, Template, of_type
 from tests.unit.workflow.workflow_run import run_workflow
@@ -44,7 +43,7 @@ def test_counted_figures_follow_from_contract_and_template(minimal: Template) ->
     assert counted["EventBridge custom events"] == sweeps * CLUSTERS
     of_check, of_gauges = 1, 0.5  # a consistent and an eventually consistent read
     assert counted["DynamoDB read units"] == sweeps * CLUSTERS * (of_check + of_gauges)
-    assert counted["permanent metrics"] == 1 + len(GAUGES)
+    assert counted["permanent metrics"] == 1
     assert counted["DynamoDB write units"] == sweeps * CLUSTERS * SWEEP_RATE_MINUTES * 60 / KNOWN_GOOD_MAX_AGE.total_seconds()
     assert counted["Lambda requests"] == sweeps * (CLUSTERS + 1)
     assert counted["alarms on the remediator"] == len(of_type(minimal, "AWS::CloudWatch::Alarm"))

@@ -136,9 +136,10 @@ WORDS: dict[str, tuple[object, str]] = {
     # CloudWatch metrics in the namespace `EksIrsaRemediator`.
     "metrics": (
         [metric.name for metric in metrics.ALL],
-        "Checks DriftFound Verdicts Repairs TimeToRecover LoginFailures Sweeps ClustersWithoutBinding MalformedEvents NotificationFailures "
-        "ClustersBroken ClustersUnknown ClustersSound IncidentsOpen",
+        "Checks DriftFound Verdicts Repairs TimeToRecover LoginFailures Sweeps ClustersWithoutBinding MalformedEvents NotificationFailures",
     ),
+    # Fields of the line that the checker logs at each sweep; the dashboards query them.
+    "gauges": ([gauge.field for gauge in metrics.GAUGES], "clustersBroken clustersUnknown clustersSound incidentsOpen"),
 }
 
 

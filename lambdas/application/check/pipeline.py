@@ -139,9 +139,9 @@ def _report_bindings(found: Fleet, dependencies: CheckDependencies) -> None:
 
 
 def _report_states(clusters: Sequence[str], dependencies: CheckDependencies) -> None:
-    """Emit how many clusters are broken, unknown and sound, as the checks before this sweep left the table.
+    """Log how many clusters are broken, unknown and sound, as the checks before this sweep left the table.
 
-    Without an answer nothing is emitted, so that a gap shows in the gauges; the sweep has done its work already.
+    Without an answer nothing is logged, so that a gap shows in the gauges; the sweep has done its work already.
     """
     try:
         targets = bound_targets(dependencies.readers.parameters.load(), clusters)
@@ -150,8 +150,8 @@ def _report_states(clusters: Sequence[str], dependencies: CheckDependencies) -> 
         dependencies.log("request", f"the states of the clusters are not reported: {error}", error=error)
         return
     values = (counts.broken, counts.unknown, counts.sound, counts.incidents)
-    for metric, value in zip(metrics.GAUGES, values, strict=True):
-        dependencies.metrics(metric, value)
+    gauges = {gauge.field: value for gauge, value in zip(metrics.GAUGES, values, strict=True)}
+    dependencies.log("request", "states of the bound clusters", **gauges)
 
 
 def _check_cluster(request: CheckRequest, dependencies: CheckDependencies) -> EventIgnored | ClusterChecked:

@@ -32,18 +32,22 @@ def test_a_sweep_requests_one_check_of_each_bound_cluster() -> None:
     assert run(SWEEP, simulation.ports) == ChecksRequested(clusters=("demo", "green"), unbound=(), missing=("green",))
     assert [detail["cluster"] for _, detail in simulation.bus.sent] == ["demo", "green"]
     assert {detail["trigger"] for _, detail in simulation.bus.sent} == {"sweep"}
-    assert [name for name, _, _ in simulation.metrics.counted] == [metrics.SWEEPS.name, *(metric.name for metric in metrics.GAUGES)]
+    assert [name for name, _, _ in simulation.metrics.counted] == [metrics.SWEEPS.name]
 
 
 def gauges(simulation: ScenarioRun) -> tuple[float, ...]:
-    """Clusters broken, unknown and sound, and open incidents, as the next sweep emits them. Zeros are emitted too."""
-    simulation.metrics.counted.clear()
+    """Clusters broken, unknown and sound, and open incidents, as the next sweep logs them. Zeros are logged too."""
+    simulation.log.lines.clear()
     run(SWEEP, simulation.ports)
-    values = {name: value for name, value, _ in simulation.metrics.counted}
-    return tuple(values[metric.name] for metric in metrics.GAUGES)
+    (fields,) = logged_gauges(simulation)
+    return tuple(fields[gauge.field] for gauge in metrics.GAUGES)
 
 
-def test_each_sweep_emits_the_states_of_the_bound_clusters() -> None:
+def logged_gauges(simulation: ScenarioRun) -> list[dict[str, Any]]:
+    return [fields for _, _, fields in simulation.log.lines if metrics.GAUGES[0].field in fields]
+
+
+def test_each_sweep_logs_the_states_of_the_bound_clusters() -> None:
     simulation = simulate()
     assert gauges(simulation) == (0, 1, 0, 0)  # never checked
     check(simulation)
@@ -64,6 +68,7 @@ def test_states_that_cannot_be_read_leave_a_gap_and_the_sweep_succeeds() -> None
     simulation.world.fail("incidents.states", TransientError("read the rows: throttled"), times=None)
     assert run(SWEEP, simulation.ports) == ChecksRequested(clusters=("demo",), unbound=(), missing=())
     assert [name for name, _, _ in simulation.metrics.counted] == [metrics.SWEEPS.name]
+    assert logged_gauges(simulation) == []
 
 
 def sweep_check(simulation: ScenarioRun) -> dict[str, Any]:
