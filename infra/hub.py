@@ -33,6 +33,41 @@ _LATEST: Final = (
     "by account, region, cluster, incident",
 )
 """The latest event of each incident."""
+_OPEN: Final = (
+    *_LATEST,
+    "filter current in ['Remediation Started', 'Remediation Needs Action', 'Remediation Blocked']",
+    "sort since desc",
+    "limit 100",
+)
+_ALL: Final = (*_LATEST, "sort since desc", "limit 200")
+_BY_CLUSTER: Final = "by account, region, detail.cluster as cluster"
+QUERIES: Final = {
+    "incidents that are not verified": _OPEN,
+    "all incidents": _ALL,
+    "incidents by account and fault": (
+        "stats count_distinct(detail.incident) as incidents by account, detail.verdict as fault",
+        "sort incidents desc",
+    ),
+    "clusters with several incidents": (
+        f"stats count_distinct(detail.incident) as incidents, latest(detail.verdict) as fault {_BY_CLUSTER}",
+        "filter incidents > 1",
+        "sort incidents desc",
+    ),
+    "first and last event of each incident": (
+        "fields `detail-type` as state",
+        f"stats min(@timestamp) as first, max(@timestamp) as last, latest(state) as current {_BY_CLUSTER}, detail.incident as incident",
+        "sort first desc",
+    ),
+    "events of one cluster": (
+        "fields @timestamp, account, region, `detail-type`, detail.verdict, detail.summary, detail.incident",
+        "filter detail.cluster = 'CLUSTER'",
+        "sort @timestamp",
+    ),
+}
+"""Saved queries of the log, by name. The dashboard shows the first two.
+
+Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CWL_QuerySyntax.html
+"""
 
 
 def bus_arn(hub: Hub) -> str:
@@ -89,6 +124,7 @@ class HubStack(Stack):
         if isinstance(resource, events.CfnRule):
             resource.add_property_override("Targets.1", {"Id": "Log", "Arn": self._log_arn()})
             resource.node.add_dependency(log, policy)
+        self._queries(log)
         self._dashboard(log)
         CfnOutput(self, "BusArn", value=self._bus.event_bus_arn, description="The bus that takes the events of all stacks")
         CfnOutput(self, "TopicArn", value=topic.topic_arn, description="One topic for the incidents of all accounts")
@@ -150,22 +186,25 @@ class HubStack(Stack):
     def _log_arn(self) -> str:
         return f"arn:{self.partition}:logs:{self.region}:{self.account}:log-group:{_LOG_GROUP}"
 
+    def _queries(self, log: logs.LogGroup) -> None:
+        """Save the queries in a folder of Logs Insights.
+
+        Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-logs-querydefinition.html
+        """
+        for number, (name, lines) in enumerate(QUERIES.items(), 1):
+            logs.CfnQueryDefinition(
+                self, f"Query{number}", name=f"{PROJECT}/{name}", query_string="\n| ".join(lines), log_group_names=[log.log_group_name]
+            )
+
     def _dashboard(self, log: logs.LogGroup) -> None:
-        open_states = "filter current in ['Remediation Started', 'Remediation Needs Action', 'Remediation Blocked']"
         cloudwatch.Dashboard(
             self,
             "Overview",
             default_interval=Duration.days(7),
             widgets=[
                 [self._count(log, kind) for kind in OUTGOING],
-                [
-                    _list(
-                        log,
-                        "Incidents that are not verified, by their latest event",
-                        (*_LATEST, open_states, "sort since desc", "limit 100"),
-                    )
-                ],
-                [_list(log, "All incidents, by their latest event", (*_LATEST, "sort since desc", "limit 200"))],
+                [_list(log, "Incidents that are not verified, by their latest event", _OPEN)],
+                [_list(log, "All incidents, by their latest event", _ALL)],
             ],
         )
 

@@ -1,6 +1,7 @@
 """The central view: who may send events, what it keeps, and how the stacks of other accounts reach it."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from cfnlint.core import ManualArgs  # isort: skip
 
 from infra.configuration_file import parse
 from infra.configuration_schema import InvalidConfiguration
-from infra.hub import BUS, STACK
+from infra.hub import BUS, QUERIES, STACK
 from lambdas.contract.events import OUTGOING
 from lambdas.contract.names import EVENT_SOURCE
 from tests.infra import templates
@@ -22,6 +23,7 @@ from tests.infra.test_template_lint import ignored
 
 HUB: dict[str, Any] = {"account": "444455556666", "region": REGION, "mail": ["ops@example.com"]}
 BUS_ARN = f"arn:aws:events:{REGION}:444455556666:event-bus/{BUS}"
+SCHEMA = Path(__file__).parents[2] / "docs" / "events" / "remediation.schema.json"
 PATTERN = {"source": [EVENT_SOURCE], "detail-type": [str(kind) for kind in OUTGOING]}
 
 
@@ -80,6 +82,18 @@ def test_the_dashboard_of_the_central_view_queries_its_log(stacks: dict[str, Tem
     queries = " ".join(widget["properties"]["query"] for widget in body["widgets"])
     for field in ("account", "region", "detail.cluster", "detail.incident", "detail.verdict", "detail.summary"):
         assert field in queries
+
+
+def test_the_queries_of_the_central_view_are_saved_for_its_log_and_read_only_fields_of_the_events(stacks: dict[str, Template]) -> None:
+    saved = [query["Properties"] for query in of_type(stacks[STACK], "AWS::Logs::QueryDefinition").values()]
+    assert {query["Name"] for query in saved} == {f"eks-irsa-remediator/{name}" for name in QUERIES}
+    (log,) = of_type(stacks[STACK], "AWS::Logs::LogGroup")
+    assert [query["LogGroupNames"] for query in saved] == [[{"Ref": log}]] * len(QUERIES)
+    schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
+    published = {f"detail.{name}" for name in schema["properties"]}
+    for query in saved:
+        assert set(re.findall(r"detail\.\w+", query["QueryString"])) <= published, query["Name"]
+        assert query["QueryString"].count("\n| ") == query["QueryString"].count("\n"), "each line is a command of its own"
 
 
 def test_packages_come_from_the_bucket_of_the_region_without_a_bootstrap(stacks: dict[str, Template]) -> None:
