@@ -50,9 +50,9 @@ side-by-side: $(VENV)/ready ## run every lane except lint, two at a time
 	@$(MAKE) --no-print-directory --jobs=2 PARALLEL=1 waiting-lanes computing-lanes
 
 .PHONY: waiting-lanes computing-lanes
-waiting-lanes:
+waiting-lanes: ## run the lanes that mostly wait
 	@$(MAKE) --no-print-directory --jobs=1 sandbox && $(MAKE) --no-print-directory --jobs=1 e2e
-computing-lanes:
+computing-lanes: ## run the lanes that mostly compute, at low priority
 	@nice $(MAKE) --no-print-directory --jobs=1 unit integration infra lambda-python
 
 .PHONY: check

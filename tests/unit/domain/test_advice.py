@@ -138,7 +138,7 @@ def test_a_half_finished_migration_to_pod_identity_is_named() -> None:
     assert found.verdict is Verdict.TRUST_CONDITION_WRONG
     assert "a migration to Pod Identity is not finished" in found.sentence
     first, second = found.remedies
-    assert "create-pod-identity-association --cluster-name prod-blue --namespace kube-system --service-account aws-node" in first.command
+    assert "create-pod-identity-association --region eu-west-1 --cluster-name prod-blue --namespace kube-system --service-account aws-node" in first.command
     assert "update-assume-role-policy" in second.command
 
 
@@ -171,4 +171,4 @@ def test_a_message_does_not_say_that_the_role_works_where_a_pod_with_it_is_refus
 
 def test_a_failed_update_without_a_reason_names_the_command_that_shows_it() -> None:
     found = diagnose(snapshot_with(addon=addon(status="UPDATE_FAILED")))[Link.ADDON_RECORD]
-    assert "aws eks list-updates --name prod-blue --addon-name vpc-cni" in texts(found)
+    assert "aws eks list-updates --region eu-west-1 --name prod-blue --addon-name vpc-cni" in texts(found)

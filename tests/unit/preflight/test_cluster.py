@@ -45,7 +45,7 @@ ROWS: dict[str, tuple[dict[str, Any], list[str], int]] = {
                 }
             },
         },
-        ["chain-broken", "pod-identity"],  # the agent is not installed
+        ["chain-broken", "chain-degraded", "pod-identity"],  # the agent is not installed, and the pods use IRSA, which the role refuses
         1,
     ),
     "no-addon": ({"addon": None}, ["no-record"], 2),

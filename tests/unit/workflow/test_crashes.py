@@ -34,6 +34,9 @@ KILLED_ANYWHERE = (
 UNSTABLE_PODS = {"webhook-down", "webhook-lags", "repair-clock", "update-waited-for"}
 """Scenarios that admit pods without the role during the repair. The number of replaced pods depends on the time of assessment."""
 
+NO_IRSA = "pod-identity-only"
+"""The trust of a role that pods cannot use by IRSA: a pod that was admitted with the role by IRSA is rightly replaced."""
+
 
 @dataclass
 class RunResult:
@@ -69,13 +72,14 @@ def _run(name: str, kill: Callable[[Point], bool] = lambda _: False) -> RunResul
                 self.remediator.waiting.update(waiting)
                 self.run_executions()
 
-    run = run_scenario(load(name), steps, Resumed)
+    scenario = load(name)
+    run = run_scenario(scenario, steps, Resumed)
     world = run.world
     deleted = [write.rsplit("/", 1)[-1] for write in world.writes if write.startswith("delete pod")]
     return RunResult(
         outcome=run.outcome().outcome,
         writes=Counter(_kind(write) for write in world.writes),
-        needless=[pod for pod in deleted if world.replaced[pod] == BOUND_ROLE],
+        needless=[pod for pod in deleted if world.replaced[pod] == BOUND_ROLE and scenario.world.trust != NO_IRSA],
         told=[message["metadata"]["additionalContext"]["outcome"] for message in run.outcome().messages],
         annotations=run.world.cluster.annotations,
         roles=Counter(run.world.cluster.pod_roles),
