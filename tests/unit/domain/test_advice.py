@@ -138,7 +138,10 @@ def test_a_half_finished_migration_to_pod_identity_is_named() -> None:
     assert found.verdict is Verdict.TRUST_CONDITION_WRONG
     assert "a migration to Pod Identity is not finished" in found.sentence
     first, second = found.remedies
-    assert "create-pod-identity-association --region eu-west-1 --cluster-name prod-blue --namespace kube-system --service-account aws-node" in first.command
+    assert (
+        "create-pod-identity-association --region eu-west-1 --cluster-name prod-blue --namespace kube-system --service-account aws-node"
+        in first.command
+    )
     assert "update-assume-role-policy" in second.command
 
 
