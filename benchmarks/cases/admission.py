@@ -9,8 +9,8 @@ from benchmarks.harness.row import Goal, Row, compare
 from benchmarks.harness.run import Run
 from lambdas.contract import guard
 from lambdas.contract.admission import path_of
-from lambdas.contract.guard import PolicyKind
 from lambdas.contract.names import ROLE_ANNOTATION
+from lambdas.contract.policy_kinds import PolicyKind
 from sandbox.control_plane import binaries
 from sandbox.control_plane.api_client import ApiClient
 from sandbox.control_plane.control_plane import ControlPlane

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from cli.clients.ports import GroupBinding
 from lambdas.adapters.aws_errors import translated
 from lambdas.contract import admission
+from lambdas.contract.names import ADMISSION_API, MANAGED_BY
 from lambdas.domain.errors import NotFound
 from lambdas.domain.snapshot.snapshot import ClusterFacts
 
@@ -95,9 +96,9 @@ class UserClusterAccess:
         """Return the admission policies of this kind, or their bindings, that have the product's label."""
 
         def parse_page(page: Any) -> Iterable[Mapping[str, Any]]:
-            return [{"apiVersion": admission.API_VERSION, "kind": kind, **item} for item in page["items"]]
+            return [{"apiVersion": ADMISSION_API, "kind": kind, **item} for item in page["items"]]
 
-        selector = ",".join(f"{key}={value}" for key, value in admission.MANAGED_BY.items())
+        selector = ",".join(f"{key}={value}" for key, value in MANAGED_BY.items())
         return self._api(cluster).list_facts(f"list {kind}", admission.collection_of(kind), parse_page, {"labelSelector": selector})
 
     def delete(self, cluster: str, manifest: Mapping[str, Any]) -> None:
@@ -158,7 +159,7 @@ def _group_bindings(item: Any, groups: frozenset[str]) -> Iterable[GroupBinding]
 
 def path_of(manifest: Mapping[str, Any]) -> str:
     """Return the API path of an object of a kind that has a regular plural, or of an admission policy or a binding of one."""
-    if manifest["apiVersion"] == admission.API_VERSION:
+    if manifest["apiVersion"] == ADMISSION_API:
         return admission.path_of(manifest)
     metadata, version = manifest["metadata"], manifest["apiVersion"]
     root = f"/apis/{version}" if "/" in version else f"/api/{version}"

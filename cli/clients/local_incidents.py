@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from lambdas.domain.errors import Conflict
 from lambdas.domain.incidents import check_lease
-from lambdas.domain.incidents.incident import FORGEABLE_INTERVAL, IdleState, Incident, NodesState, PastIncident, Signal, SignalResult
+from lambdas.domain.incidents.incident import (
+    FORGEABLE_INTERVAL,
+    KEPT_INTERVAL,
+    IdleState,
+    Incident,
+    NodesState,
+    PastIncident,
+    Signal,
+    SignalResult,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,6 +43,7 @@ class LocalIncidents:
         self.rows: dict[str, Row] = {}
         self._marks: dict[tuple[str, str], datetime] = {}
         self._claimed_at: dict[str, datetime] = {}
+        self._kept_notices: dict[ServiceAccountRef, tuple[datetime, str]] = {}
         self.deliveries: dict[str, datetime] = {}
 
     def signal(self, target: ServiceAccountRef, signal: Signal) -> SignalResult:
@@ -66,6 +76,13 @@ class LocalIncidents:
         if former and abs(at - former) < FORGEABLE_INTERVAL:
             return False
         self._claimed_at[cluster] = at
+        return True
+
+    def claim_kept_notice(self, target: ServiceAccountRef, event: str, at: datetime) -> bool:
+        former = self._kept_notices.get(target)
+        if former and event != former[1] and abs(at - former[0]) < KEPT_INTERVAL:
+            return False
+        self._kept_notices[target] = (at, event)
         return True
 
     def claim(self, incident: Incident) -> Incident:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from cli.commands.check import AllClusters, Clusters, ServiceAccount
-from cli.errors import CommandError, ExitCode
+from cli.errors import CommandError, ExitCode, worst
 from cli.options import GlobalOptions
 from cli.output import Format, console, is_interactive, progress, write
 from lambdas.contract.parameters import Mechanism, ServiceAccountRef, binding_path
@@ -33,7 +33,7 @@ def adopt(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the proposals and write nothing.")] = False,
 ) -> int:
-    """Write bindings from the associations, annotations and add-on records of today.
+    """Write bindings from the associations, annotations and add-on records of today, and bring installed guards up to date.
 
     Each role is checked as before a repair. A role that fails the check is refused. Shows the proposals and asks for confirmation.
     Exit code 1 where a proposal is refused.
@@ -44,6 +44,7 @@ def adopt(
 
     from cli.clients import connection
     from cli.queries.targets import TargetSelection
+    from cli.views.guard_table import follow_bindings
 
     dependencies = connection.connect(options)
     selection = TargetSelection(clusters=tuple(cluster), all_clusters=all_clusters, service_account=service_account)
@@ -54,6 +55,9 @@ def adopt(
     if options.output is Format.TABLE:
         console().print(_table(proposals))
     written = _write(new, dependencies, yes=yes) if new and not dry_run else []
+    if written:
+        accounts = frozenset(f"{proposal.target.namespace}/{proposal.target.name}" for proposal in written)
+        code = worst([code, follow_bindings([proposal.target.cluster for proposal in written], dependencies, accounts)])
     document = {
         "command": "adopt",
         "exitCode": code,

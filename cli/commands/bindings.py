@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path  # typer reads the annotation at run time
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from cli.options import GlobalOptions
-
-if TYPE_CHECKING:
-    from cli.clients.dependencies import Dependencies
 
 ClusterArgument = Annotated[
     str, typer.Argument(metavar="CLUSTER", help="Cluster name, or _default for every cluster without its own value.", show_default=False)
@@ -77,7 +74,7 @@ def set_(
     session_tags: SessionTagsOption = None,
     policy: PolicyOption = None,
 ) -> int:
-    """Set a binding, which permits repairs of this ServiceAccount.
+    """Set a binding, which permits repairs of this ServiceAccount, and bring an installed guard or warning up to date.
 
     The role is validated first. With a mechanism, the value is a JSON object instead of the role alone.
 
@@ -86,6 +83,7 @@ def set_(
     from cli.clients import connection
     from cli.queries.parameters import binding_text, set_binding
     from cli.queries.targets import split_service_account
+    from cli.views.guard_table import follow_bindings
     from cli.views.parameter_table import write_change
 
     dependencies = connection.connect(options)
@@ -93,39 +91,29 @@ def set_(
     document = policy.read_text(encoding="utf-8", errors="replace") if policy else ""
     value = binding_text(role, mechanism, target_role, session_tags=session_tags, policy=document)
     binding = set_binding(cluster, split_service_account(service_account), value, dependencies)
-    code = write_change(options, binding, former, "bindings set")
-    _remind_of_guard(cluster, service_account, dependencies)
-    return code
+    code = follow_bindings([cluster], dependencies, frozenset({service_account}))
+    return write_change(options, binding, former, "bindings set", code)
 
 
 def unset(options: GlobalOptions, *, cluster: ClusterArgument, service_account: ServiceAccountArgument) -> int:
-    """Delete a binding, which ends repairs of this ServiceAccount.
+    """Delete a binding, which ends repairs of this ServiceAccount, and remove its guard and warning.
 
-    Exit code 1 where the binding does not exist.
+    Exit code 1 where the binding does not exist, or where you may not remove the guard.
 
     Example: irsa-remediator bindings unset prod-blue kube-system/aws-node
     """
     from cli.clients import connection
     from cli.queries.parameters import cluster_segment
     from cli.queries.targets import split_service_account
+    from cli.views.guard_table import follow_bindings
     from cli.views.parameter_table import delete_and_write
     from lambdas.contract.parameters import binding_path
 
     path = binding_path(cluster_segment(cluster), *split_service_account(service_account))
     dependencies = connection.connect(options)
-    code = delete_and_write(options, path, dependencies, "bindings unset")
-    _remind_of_guard(cluster, service_account, dependencies)
-    return code
-
-
-def _remind_of_guard(cluster: str, service_account: str, dependencies: Dependencies) -> None:
-    """Say on standard error that an installed guard or warning still holds the former binding."""
-    from cli.output import error_console
-    from cli.queries.guards import guard_advice
-    from cli.queries.targets import split_service_account
-
-    if advice := guard_advice(cluster, *split_service_account(service_account), dependencies):
-        error_console().print(advice, soft_wrap=True)
+    return delete_and_write(
+        options, path, dependencies, "bindings unset", lambda: follow_bindings([cluster], dependencies, frozenset({service_account}))
+    )
 
 
 COMMANDS = {"list": list_, "set": set_, "unset": unset, "validate": validate}

@@ -50,18 +50,24 @@ def apply(
     warn_only: Annotated[
         bool, typer.Option("--warn-only", help="Install only the warning, which refuses and changes nothing (Kubernetes 1.30 and later).")
     ] = False,
+    all_clusters: Annotated[
+        bool, typer.Option("--all", help="Let every cluster of the region follow its bindings and the setting guard.")
+    ] = False,
 ) -> int:
     """Install the guard, which keeps the role annotation at admission, and the warning, which names who removes it.
 
     They need Kubernetes 1.36, and your own rights in the cluster; the functions cannot install them. The policies hold the role of the
-    binding: run the command again when a binding changes. Policies whose binding was deleted are removed.
+    binding, and commands that change a binding update them. Policies whose binding was deleted are removed. With --all, the setting guard
+    says where absent policies are installed.
 
     Example: irsa-remediator guard apply --cluster prod-blue
     """
     from cli.errors import CommandError
     from cli.queries.guards import apply_guards, remove_guards
-    from lambdas.contract.guard import PolicyKind
+    from lambdas.contract.policy_kinds import PolicyKind
 
+    if all_clusters:
+        return _apply_everywhere(options, is_limited=bool(cluster or service_account or warn_only))
     dependencies, scope = _scope(options, cluster, service_account)
     if scope.guarded:
         with progress(f"installing policies in {scope.cluster}"):
@@ -74,6 +80,25 @@ def apply(
             f"cluster {scope.cluster} has nothing to guard: {reasons}", next_step="irsa-remediator adopt writes bindings; docs/adopt.md"
         )
     return _write("guard apply", options, scope, [*removed, *_proved(scope, dependencies, wait=True)])
+
+
+def _apply_everywhere(options: GlobalOptions, *, is_limited: bool) -> int:
+    from cli.clients import connection
+    from cli.errors import CommandError, worst
+    from cli.queries.guard_updates import update_guards
+    from cli.views.guard_table import updates_view
+    from lambdas.contract.names import ANY_CLUSTER
+
+    if is_limited:
+        raise CommandError(
+            "--all excludes --cluster, --service-account and --warn-only",
+            next_step="irsa-remediator settings set _default guard warn-only asks for the warning alone",
+        )
+    updates = update_guards([ANY_CLUSTER], connection.connect(options), with_proof=True)
+    code = worst(update.exit_code for update in updates)
+    document = {"command": "guard apply", "exitCode": code, "clusters": [update.document for update in updates]}
+    write(options.output, document, *updates_view(updates))
+    return code
 
 
 def remove(options: GlobalOptions, *, cluster: ClusterOption = "", service_account: ServiceAccountOption = "") -> int:

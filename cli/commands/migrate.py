@@ -95,7 +95,9 @@ def migrate(
     if len(selected) == 1 and ended[0].state is MigrationState.STOPPED:
         raise CommandError(ended[0].reason, next_step=ended[0].next_step)
     done = {result.target: result for result in ended}
-    return _write(options, [done.get(item.target) or standing(item) for item in planned], unread)
+    accounts = frozenset(f"{result.target.namespace}/{result.target.name}" for result in ended)
+    guard_code = follow_bindings([result.target.cluster for result in ended], dependencies, accounts)
+    return _write(options, [done.get(item.target) or standing(item) for item in planned], unread, guard_code)
 
 
 def _blocked(migration: Migration, *, apply_trust: bool) -> bool:
@@ -104,13 +106,15 @@ def _blocked(migration: Migration, *, apply_trust: bool) -> bool:
     return bool(migration.obstacles) and not can_apply
 
 
-def _write(options: GlobalOptions, results: Sequence[MigrationResult], unread: Sequence[str]) -> ExitCode:
+def _write(
+    options: GlobalOptions, results: Sequence[MigrationResult], unread: Sequence[str], guard_code: ExitCode = ExitCode.OK
+) -> ExitCode:
     from rich.text import Text
 
     from cli.views.migration import migration_document, result_lines
     from lambdas.notifications.escape import plain
 
-    code = worst([*(result.exit_code for result in results), *[ExitCode.UNKNOWN] * bool(unread)])
+    code = worst([*(result.exit_code for result in results), *[ExitCode.UNKNOWN] * bool(unread), guard_code])
     document: dict[str, Any] = {
         "command": "migrate",
         "exitCode": code,

@@ -6,7 +6,7 @@ import typer
 
 from cli.commands.bindings import ClusterArgument, ClusterFilter
 from cli.options import GlobalOptions
-from lambdas.contract.settings import NAMES
+from lambdas.contract.settings import GUARD, NAMES
 
 
 def _complete_name(incomplete: str) -> list[str]:
@@ -41,17 +41,21 @@ def validate(options: GlobalOptions, *, cluster: ClusterFilter = "") -> int:
 def set_(
     options: GlobalOptions, *, cluster: ClusterArgument, name: NameArgument, value: Annotated[str, typer.Argument(help="New value.")]
 ) -> int:
-    """Set a setting, after validation.
+    """Set a setting, after validation. The setting guard also installs the policies that it asks for, with your rights in the clusters.
 
     Example: irsa-remediator settings set _default mode approve
     """
     from cli.clients import connection
+    from cli.errors import ExitCode
     from cli.queries.parameters import set_setting
+    from cli.views.guard_table import follow_bindings
     from cli.views.parameter_table import write_change
 
     dependencies = connection.connect(options)
     former = dependencies.readers.parameters.load()
-    return write_change(options, set_setting(cluster, name, value, dependencies), former, "settings set")
+    written = set_setting(cluster, name, value, dependencies)
+    code = follow_bindings([cluster], dependencies) if name == GUARD else ExitCode.OK
+    return write_change(options, written, former, "settings set", code)
 
 
 def unset(options: GlobalOptions, *, cluster: ClusterArgument, name: NameArgument) -> int:

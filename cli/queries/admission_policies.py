@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cli.errors import CommandError
 from lambdas.contract import admission
+from lambdas.contract.names import ADMISSION_API
 from lambdas.domain.errors import AccessDenied, RemediatorError
 from lambdas.domain.snapshot.bindings import ROLE_ARN
 
@@ -54,10 +55,10 @@ def reason_to_omit(cluster: str, version: str, access: ClusterAccess) -> str:
     if numbers < admission.MINIMUM_VERSION:
         return f"Kubernetes {version} has no ValidatingAdmissionPolicy; {needed} is the first version that has it"
     try:
-        is_served = access.serves(cluster, admission.API_VERSION, _RESOURCE)
+        is_served = access.serves(cluster, ADMISSION_API, _RESOURCE)
     except RemediatorError:
         return ""
-    return "" if is_served else f"the API server does not serve {_RESOURCE} of {admission.API_VERSION}"
+    return "" if is_served else f"the API server does not serve {_RESOURCE} of {ADMISSION_API}"
 
 
 def without_patch(cluster: str) -> str:

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any, Final
 from cli.errors import CommandError, ExitCode
 from cli.queries.admission_policies import PolicyCommand, apply_policies
 from cli.queries.targets import TargetSelection, clusters, split_service_account
-from lambdas.contract import admission, guard
-from lambdas.contract.guard import PolicyKind
-from lambdas.contract.names import ANY_CLUSTER, LEFT_OUT_BY, ROLE_ANNOTATION
+from lambdas.contract import guard
+from lambdas.contract.names import ADMISSION_API, LEFT_OUT_BY, ROLE_ANNOTATION
 from lambdas.contract.parameters import ServiceAccountRef
+from lambdas.contract.policy_kinds import PolicyKind, policy_name
 from lambdas.domain.errors import AccessDenied, Denial, NotFound, RemediatorError
 from lambdas.domain.snapshot.bindings import bound_targets, wants_association
+from lambdas.domain.snapshot.guard import GuardState, compare, installed_policy
 from lambdas.domain.snapshot.snapshot import Binding, ClusterFacts
 
 if TYPE_CHECKING:
@@ -32,19 +33,6 @@ _PAUSE_S: Final = 0.5
 """A policy takes effect about a second after its creation: measured on kube-apiserver v1.36.3."""
 
 
-class GuardState(StrEnum):
-    """The state of one policy of a ServiceAccount."""
-
-    INSTALLED = "installed"
-    ABSENT = "absent"
-    STALE = "stale"
-    DIFFERS = "differs"
-    FOREIGN = "foreign"
-    UNBOUND = "unbound"
-    NOT_SERVED = "not-served"
-    UNKNOWN = "unknown"
-
-
 class Proof(StrEnum):
     """Whether the API server kept the role when its removal was tried without being stored."""
 
@@ -55,11 +43,10 @@ class Proof(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Guarded:
-    """A bound ServiceAccount with the role and the path of its binding."""
+    """A bound ServiceAccount with its binding."""
 
     target: ServiceAccountRef
-    role_arn: str
-    path: str
+    binding: Binding
 
     @property
     def account(self) -> str:
@@ -68,7 +55,7 @@ class Guarded:
 
     def manifests(self, kind: PolicyKind) -> list[Json]:
         """The policy of this kind and its binding."""
-        return guard.manifests(kind, self.target.namespace, self.target.name, self.role_arn, self.path)
+        return guard.manifests(kind, self.target.namespace, self.target.name, self.binding.role_arn, self.binding.path)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,10 +128,10 @@ def guard_scope(cluster: str, service_account: str, dependencies: Dependencies) 
             excluded[account] = getattr(found, "reason", "") or "it has no binding"
         elif wants_association(found):
             excluded[account] = "its binding names Pod Identity, which needs no annotation"
-        elif any(len(guard.policy_name(kind, target.namespace, target.name)) > guard.LONGEST_NAME for kind in PolicyKind):
+        elif any(len(policy_name(kind, target.namespace, target.name)) > guard.LONGEST_NAME for kind in PolicyKind):
             excluded[account] = f"its name is too long for the name of a policy ({guard.LONGEST_NAME} characters)"
         else:
-            guarded.append(Guarded(target=target, role_arn=found.role_arn, path=found.path))
+            guarded.append(Guarded(target=target, binding=found))
     return GuardScope(cluster=name, version=facts.version, guarded=tuple(guarded), excluded=excluded, service_account=service_account)
 
 
@@ -154,10 +141,10 @@ def not_served(scope: GuardScope, kind: PolicyKind, access: ClusterAccess) -> st
     Raises:
         RemediatorError: the API server did not answer.
     """
-    if access.serves(scope.cluster, admission.API_VERSION, kind.resource):
+    if access.serves(scope.cluster, ADMISSION_API, kind.resource):
         return ""
     needed = ".".join(map(str, kind.minimum_version))
-    return f"Kubernetes {scope.version} does not serve {kind.resource} of {admission.API_VERSION}; {needed} is the first version that does"
+    return f"Kubernetes {scope.version} does not serve {kind.resource} of {ADMISSION_API}; {needed} is the first version that does"
 
 
 def read_guards(scope: GuardScope, dependencies: Dependencies) -> Iterator[GuardStatus]:
@@ -196,36 +183,30 @@ def _installed(cluster: str, kind: PolicyKind, access: ClusterAccess) -> Iterato
     """The installed policies of this kind. Other policies of the product declare no ServiceAccount."""
     for policy in access.managed_policies(cluster, kind.policy):
         namespace, _, name = guard.declared_account(policy).partition("/")
-        if name and policy["metadata"]["name"] == guard.policy_name(kind, namespace, name):
+        if name and policy["metadata"]["name"] == policy_name(kind, namespace, name):
             yield dict(policy)
 
 
 def _status(kind: PolicyKind, item: Guarded, access: ClusterAccess) -> GuardStatus:
-    cluster = item.target.cluster
-    status = GuardStatus(kind=kind, account=item.account, state=GuardState.INSTALLED, role_arn=item.role_arn)
-    expected = item.manifests(kind)
-    found = [access.read(cluster, manifest) for manifest in expected]
-    policy, binding = found
-    if any(object_ is not None and not admission.is_managed(object_) for object_ in found):
-        return replace(
-            status,
-            state=GuardState.FOREIGN,
-            detail=f"a policy or binding named {expected[0]['metadata']['name']} belongs to another owner",
-            next_step="find out who created it and delete it",
-        )
-    if policy is None and binding is None:
-        return replace(status, state=GuardState.ABSENT)
-    apply = f"irsa-remediator guard apply --cluster {cluster} --service-account {item.account}"
-    kept = guard.declared_role(policy) if policy else ""
-    if kept and kept != item.role_arn:
-        detail = f"it keeps {kept}, and the binding names {item.role_arn}"
-        return replace(status, state=GuardState.STALE, role_arn=kept, detail=detail, next_step=apply)
-    if policy is None or binding is None:
-        detail = "its policy does not exist" if policy is None else "its policy binding does not exist, so it has no effect"
-        return replace(status, state=GuardState.DIFFERS, detail=detail, next_step=apply)
-    if not all(admission.is_installed(manifest, object_) for manifest, object_ in zip(expected, (policy, binding), strict=True)):
-        return replace(status, state=GuardState.DIFFERS, detail="its spec is not that of this version", next_step=apply)
-    return status
+    cluster, account = item.target.cluster, (item.target.namespace, item.target.name)
+    policy, policy_binding = (access.read(cluster, manifest) for manifest in item.manifests(kind))
+    found = compare(kind, account, item.binding, installed_policy(kind, policy, policy_binding))
+    steps = {
+        GuardState.FOREIGN: "find out who created it and delete it",
+        **dict.fromkeys(OUTDATED, f"irsa-remediator guard apply --cluster {cluster} --service-account {item.account}"),
+    }
+    return GuardStatus(
+        kind=kind,
+        account=item.account,
+        state=found.state,
+        role_arn=(guard.declared_role(policy) if policy and found.state is GuardState.STALE else "") or item.binding.role_arn,
+        detail=found.detail,
+        next_step=steps.get(found.state, ""),
+    )
+
+
+OUTDATED: Final = frozenset({GuardState.STALE, GuardState.DIFFERS})
+"""States of a policy that `guard apply` corrects."""
 
 
 def apply_guards(scope: GuardScope, kinds: Sequence[PolicyKind], dependencies: Dependencies) -> None:
@@ -285,7 +266,7 @@ def remove_guards(scope: GuardScope, dependencies: Dependencies, *, unbound_only
             account = guard.declared_account(policy)
             if not scope.selects(account) or (unbound_only and account in bound):
                 continue
-            name = {"metadata": {"name": policy["metadata"]["name"]}, "apiVersion": admission.API_VERSION}
+            name = {"metadata": {"name": policy["metadata"]["name"]}, "apiVersion": ADMISSION_API}
             doomed = [kind.policy_binding] if policy["metadata"]["name"] in bindings else []
             try:
                 for object_kind in (*doomed, kind.policy):
@@ -336,28 +317,6 @@ def _annotations(item: Any) -> dict[str, str]:
     return dict((item or {}).get("metadata", {}).get("annotations") or {})
 
 
-def guard_advice(cluster: str, namespace: str, service_account: str, dependencies: Dependencies) -> str:
-    """Return what to do about a guard or warning after its binding changed; empty where none is installed or the cluster does not answer.
-
-    A default binding applies to every cluster, whose guards are not read.
-    """
-    access, parameters = dependencies.cluster_access, dependencies.readers.parameters.load(cluster)
-    target = ServiceAccountRef(cluster, namespace, service_account)
-    binding = dependencies.readers.binding(parameters, target)
-    role = binding.role_arn if isinstance(binding, Binding) else ""
-    try:
-        for kind in PolicyKind if cluster != ANY_CLUSTER else ():
-            policy = access.read(cluster, guard.manifests(kind, namespace, service_account, role, "")[0])
-            if policy and admission.is_managed(policy) and guard.declared_role(policy) != role:
-                return (
-                    f"The {kind} in {cluster} still names {guard.declared_role(policy)}. "
-                    f"Update it: irsa-remediator guard apply --cluster {cluster}"
-                )
-    except RemediatorError:
-        return ""
-    return ""
-
-
 def exit_code(statuses: Sequence[GuardStatus]) -> ExitCode:
     """Return 1 where a policy does not do what it is installed for, 2 where that is not known. A policy that is absent is no fault."""
     states = {status.state for status in statuses}
@@ -366,4 +325,4 @@ def exit_code(statuses: Sequence[GuardStatus]) -> ExitCode:
     return ExitCode.UNKNOWN if GuardState.UNKNOWN in states else ExitCode.OK
 
 
-_WRONG: Final = frozenset({GuardState.STALE, GuardState.DIFFERS, GuardState.FOREIGN, GuardState.UNBOUND})
+_WRONG: Final = OUTDATED | {GuardState.FOREIGN, GuardState.UNBOUND}

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.clients import connection
-from cli.errors import ExitCode
+from cli.errors import ExitCode, worst
 from cli.output import progress, write
 from cli.queries.parameters import DeployedFloor, SettingInForce, bindings, compare_clusters, deployed_floor, settings, settings_in_force
 from cli.views.fleet_table import unbound_hint
@@ -18,7 +18,7 @@ from lambdas.domain.errors import RemediatorError
 from lambdas.notifications.escape import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from rich.console import RenderableType
 
@@ -118,23 +118,25 @@ def _overruled(entry: ParameterEntry) -> str:
     return f"has no effect: the floor {plain(entry.raised_to)} of the deployment is stricter" if entry.raised_to else ""
 
 
-def write_change(options: GlobalOptions, entry: ParameterEntry, former: Mapping[str, Parameter], command: str) -> ExitCode:
-    """Write which value was set, and the former one."""
+def write_change(options: GlobalOptions, entry: ParameterEntry, former: Mapping[str, Parameter], command: str, code: ExitCode) -> ExitCode:
+    """Write which value was set, and the former one. `code` is the result of what follows from the change."""
     old = former[entry.path].value if entry.path in former else ""
     note = f" (was {plain(old)})" if old and old != entry.value else " (unchanged)" if old else ""
     write(
         options.output,
-        {"command": command, "exitCode": ExitCode.OK, "written": entry.document | {"former": old or None}},
+        {"command": command, "exitCode": code, "written": entry.document | {"former": old or None}},
         Text(f"{entry.path}\n  = {entry.value}{note}"),
         *(Text(f"note: {note}", style="yellow") for note in (entry.problem, _overruled(entry)) if note),
     )
-    return ExitCode.OK
+    return code
 
 
-def delete_and_write(options: GlobalOptions, path: str, dependencies: Dependencies, command: str) -> ExitCode:
-    """Delete one parameter and write the result. The exit code is 1 where the parameter did not exist."""
+def delete_and_write(
+    options: GlobalOptions, path: str, dependencies: Dependencies, command: str, follow: Callable[[], ExitCode] = lambda: ExitCode.OK
+) -> ExitCode:
+    """Delete one parameter, do what follows from it, and write the result. The exit code is 1 where the parameter did not exist."""
     is_deleted = dependencies.parameters.delete(path)
-    code = ExitCode.OK if is_deleted else ExitCode.BROKEN
+    code = worst([ExitCode.OK if is_deleted else ExitCode.BROKEN, follow()])
     document = {"command": command, "exitCode": code, "path": path, "removed": is_deleted}
     write(options.output, document, Text(f"{path} {'removed' if is_deleted else 'does not exist'}"))
     return code

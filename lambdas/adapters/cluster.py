@@ -11,9 +11,19 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lambdas.adapters import kubernetes_objects
 from lambdas.adapters.kubernetes_api import PAGE, PAGE_OF_UNKNOWN_SIZE, TABLE, KubernetesApi, segment
-from lambdas.contract.names import AGENT_LABEL, AGENT_NAMES, AGENT_NAMESPACE, IDENTITY_WEBHOOK, RESTARTED_AT_ANNOTATION, ROLE_ANNOTATION
+from lambdas.contract.names import (
+    ADMISSION_API,
+    AGENT_LABEL,
+    AGENT_NAMES,
+    AGENT_NAMESPACE,
+    IDENTITY_WEBHOOK,
+    RESTARTED_AT_ANNOTATION,
+    ROLE_ANNOTATION,
+)
+from lambdas.contract.policy_kinds import PolicyKind, policy_name
 from lambdas.contract.workloads import WorkloadKind, known
 from lambdas.domain.errors import Conflict, NotFound, PermanentError
+from lambdas.domain.snapshot.guard import installed_policy
 from lambdas.domain.snapshot.snapshot import ComputeType, Missing
 
 if TYPE_CHECKING:
@@ -23,6 +33,7 @@ if TYPE_CHECKING:
     from lambdas.domain.snapshot.snapshot import (
         ClusterFacts,
         ControllerError,
+        InstalledPolicy,
         NodeFacts,
         PluginError,
         PodFacts,
@@ -151,6 +162,24 @@ class Cluster:
         except NotFound:
             return False
         return True
+
+    def guards(self, namespace: str, name: str) -> tuple[InstalledPolicy, ...]:
+        """Two requests where nothing is installed, and one more for each policy. An API server that serves no such policy has none."""
+        found = (self._guard(kind, policy_name(kind, namespace, name)) for kind in PolicyKind)
+        return tuple(policy for policy in found if policy is not None)
+
+    def _guard(self, kind: PolicyKind, name: str) -> InstalledPolicy | None:
+        policy = self._admission_object(kind.policy, kind.resource, name)
+        if policy is None:
+            return None
+        return installed_policy(kind, policy, self._admission_object(kind.policy_binding, kind.binding_resource, name))
+
+    def _admission_object(self, kind: str, resource: str, name: str) -> Mapping[str, Any] | None:
+        path = f"/apis/{ADMISSION_API}/{resource}/{segment(name)}"
+        try:
+            return self._api.get(f"read {kind}", path, kubernetes_objects.admission_object)
+        except NotFound:
+            return None
 
     def apply_annotation(self, namespace: str, name: str, role_arn: str, resource_version: str) -> None:
         attempt, path = f"annotate ServiceAccount {namespace}/{name}", _service_account(namespace, name)

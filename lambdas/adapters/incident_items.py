@@ -6,6 +6,7 @@
 | `sa#<cluster>/<namespace>/<name>` | `carried#<incident id>` | state that an execution hands to the next one, removed after 90 days |
 | `sa#<cluster>/<namespace>/<name>` | `past#<closed at>#<incident id>` | history, removed after 90 days |
 | `request#<cluster>` | `now` | when an event that anyone may send last requested an unanswerable check; removed after a day |
+| `kept#<cluster>/<namespace>/<name>` | `now` | when an event last led to a message that the guard kept the role; removed after two days |
 | `binding#<parameter path>` | `<cluster>` | when an incident of this cluster was last opened for this binding, removed after 90 days |
 """
 
@@ -77,6 +78,11 @@ def row_key(target: ServiceAccountRef) -> Row:
 def request_key(cluster: str) -> Row:
     """The key of the row that records the last claimed request about a cluster. The empty name means all clusters."""
     return {PARTITION_KEY: {"S": f"request#{cluster}"}, SORT_KEY: {"S": "now"}}
+
+
+def kept_key(target: ServiceAccountRef) -> Row:
+    """The key of the row that records the last message that the guard kept the role of a ServiceAccount."""
+    return {PARTITION_KEY: {"S": f"kept#{target.key}"}, SORT_KEY: {"S": "now"}}
 
 
 def delivery_key(nonce: str) -> Row:

@@ -19,6 +19,7 @@ from lambdas.domain.incidents.check_lease import (
 )
 from lambdas.domain.incidents.incident import (
     FORGEABLE_INTERVAL,
+    KEPT_INTERVAL,
     AlreadyAnswered,
     IdleState,
     Incident,
@@ -96,6 +97,15 @@ class Incidents:
         _, claimed = self._table.update(
             "claim a request", items.request_key(cluster), f"SET requested_at = :at, {EXPIRES_AT} = :expires", condition, bounds
         )
+        return claimed
+
+    def claim_kept_notice(self, target: ServiceAccountRef, event: str, at: datetime) -> bool:
+        """One conditional write on a row of its own, which expires."""
+        bounds = {":at": items.time(at), ":earliest": items.time(at - KEPT_INTERVAL), ":latest": items.time(at + KEPT_INTERVAL)}
+        bounds |= {":event": {"S": event}, ":expires": {"N": str(int((at + KEPT_INTERVAL + IDLE_STATE_RETENTION).timestamp()))}}
+        free = "attribute_not_exists(claimed_at) OR claimed_at <= :earliest OR claimed_at > :latest OR claimed_by = :event"
+        change = f"SET claimed_at = :at, claimed_by = :event, {EXPIRES_AT} = :expires"
+        _, claimed = self._table.update("claim a message about a kept role", items.kept_key(target), change, free, bounds)
         return claimed
 
     def record_delivery(self, nonce: str, at: datetime) -> None:

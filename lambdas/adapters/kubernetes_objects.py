@@ -158,6 +158,12 @@ def uid(item: Json) -> str:
     return _required(_object(item["metadata"], "metadata"), "uid")
 
 
+def admission_object(item: Json) -> Json:
+    """An admission policy or a binding of one: its labels, annotations and spec."""
+    metadata = _object(item["metadata"], "metadata")
+    return {"metadata": {"labels": _child(metadata, "labels"), "annotations": _annotations(metadata)}, "spec": _child(item, "spec")}
+
+
 def namespaced_name(item: Json) -> tuple[str, str]:
     """Namespace and name of a namespaced object."""
     metadata = _object(item["metadata"], "metadata")

@@ -7,6 +7,7 @@ from typing import Final
 from lambdas.application.readers import Hints, Readers
 from lambdas.application.snapshot_collection import (
     add_advice,
+    add_guards,
     add_identity_webhook,
     add_recorded_refusals,
     add_symptoms,
@@ -14,7 +15,7 @@ from lambdas.application.snapshot_collection import (
     needs_event_history,
 )
 from lambdas.contract.parameters import ServiceAccountRef
-from lambdas.contract.settings import Severity
+from lambdas.contract.settings import GuardSetting, Severity
 from lambdas.domain.diagnosis.finding import Link, State
 from lambdas.domain.diagnosis.identity_chain import Diagnosis, diagnose
 from lambdas.domain.diagnosis.links.annotation import needs_identity_webhook
@@ -52,14 +53,26 @@ class PolicySources:
 def collect_and_diagnose(
     target: ServiceAccountRef, readers: Readers, now: datetime, hints: Hints, *, symptoms: bool
 ) -> tuple[Snapshot, Diagnosis]:
-    """The snapshot and its diagnosis. Nodes and events are read if `symptoms` is set, or if the other facts show a fault."""
+    """The snapshot and its diagnosis. Nodes and events are read if `symptoms` is set, or if the other facts show a fault.
+
+    The guard explains no fault, so it is read where there is none.
+    """
     snapshot = collect_snapshot(target, readers, now, hints)
     if not symptoms:
         diagnosis = diagnose(snapshot)
         if diagnosis.is_healthy and diagnosis[Link.WORKLOAD].state is State.OK and not _has_failing_pods(snapshot):
-            return snapshot, diagnosis
+            return _add_guards(snapshot, diagnosis, readers)
     snapshot = add_symptoms(snapshot, readers)
-    return snapshot, diagnose(snapshot)
+    return _add_guards(snapshot, diagnose(snapshot), readers)
+
+
+def _add_guards(snapshot: Snapshot, diagnosis: Diagnosis, readers: Readers) -> tuple[Snapshot, Diagnosis]:
+    """The snapshot with the guard and the warning, and its diagnosis; unchanged where another fault comes first."""
+    if not diagnosis.is_healthy and diagnosis.verdict is not Verdict.ROLE_KEPT:
+        return snapshot, diagnosis
+    snapshot = add_guards(snapshot, readers)
+    is_silent = snapshot.guards == () and snapshot.settings.guard is GuardSetting.OPTIONAL
+    return snapshot, diagnosis if is_silent else diagnose(snapshot)
 
 
 def _has_failing_pods(snapshot: Snapshot) -> bool:

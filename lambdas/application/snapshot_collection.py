@@ -129,6 +129,14 @@ def add_identity_webhook(snapshot: Snapshot, readers: Readers) -> Snapshot:
     return replace(snapshot, has_identity_webhook=registered)
 
 
+def add_guards(snapshot: Snapshot, readers: Readers) -> Snapshot:
+    """The same snapshot with the guard and the warning of the ServiceAccount."""
+    facts, target = snapshot.cluster, snapshot.target
+    if not _has_api_server(facts):
+        return snapshot
+    return replace(snapshot, guards=read_optional(lambda: readers.clusters.login(facts).guards(target.namespace, target.name)))
+
+
 def add_symptoms(snapshot: Snapshot, readers: Readers) -> Snapshot:
     """The same snapshot with nodes and permission errors."""
     facts, target = snapshot.cluster, snapshot.target

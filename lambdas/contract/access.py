@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from lambdas.contract.environment import Function
 from lambdas.contract.names import AGENT_NAMESPACE, CHECKER_GROUP, EVENT_SOURCE, IDENTITY_WEBHOOK, PROJECT, REMEDIATOR_GROUP
+from lambdas.contract.policy_kinds import PolicyKind, policy_name
 from lambdas.contract.workloads import AWS_NODE, WorkloadKind, known
 
 
@@ -308,6 +309,18 @@ def rbac_rules(namespace: str, service_account: str, kind: WorkloadKind, workloa
             by=_REMEDIATOR,
             cluster_wide=True,
             why="read whether the identity webhook is registered, where pods lack the role of a correct annotation",
+        ),
+        *(
+            RbacRule(
+                group="admissionregistration.k8s.io",
+                resource=resource,
+                names=(policy_name(policy, namespace, service_account),),
+                verbs=("get",),
+                cluster_wide=True,
+                why=f"compare the {policy} with the binding; a person installs it, and nothing else may be read",
+            )
+            for policy in PolicyKind
+            for resource in (policy.resource, policy.binding_resource)
         ),
     )
 

@@ -10,17 +10,23 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from lambdas.contract.access import BoundWorkload
-from lambdas.contract.names import CHECKER_GROUP, PROJECT, REMEDIATOR_GROUP, RESTARTED_AT_ANNOTATION, ROLE_ANNOTATION
+from lambdas.contract.names import (
+    ADMISSION_API,
+    CHECKER_GROUP,
+    MANAGED_BY,
+    PROJECT,
+    REMEDIATOR_GROUP,
+    RESTARTED_AT_ANNOTATION,
+    ROLE_ANNOTATION,
+)
 from lambdas.contract.workloads import WorkloadKind
 
 MINIMUM_VERSION: Final = (1, 30)
 """The first Kubernetes version that serves `admissionregistration.k8s.io/v1` ValidatingAdmissionPolicy."""
-API_VERSION: Final = "admissionregistration.k8s.io/v1"
-POLICIES_PATH: Final = f"/apis/{API_VERSION}/validatingadmissionpolicies"
-BINDINGS_PATH: Final = f"/apis/{API_VERSION}/validatingadmissionpolicybindings"
+POLICIES_PATH: Final = f"/apis/{ADMISSION_API}/validatingadmissionpolicies"
+BINDINGS_PATH: Final = f"/apis/{ADMISSION_API}/validatingadmissionpolicybindings"
 ROLES_ANNOTATION: Final = f"{PROJECT}/allowed-roles"
 """On the policy of ServiceAccounts: JSON, `namespace/name` -> the roles that it allows. The spec remains what the API server evaluates."""
-MANAGED_BY: Final = {"app.kubernetes.io/managed-by": PROJECT}
 
 _TEMPLATE_GENERATION: Final = "deprecated.daemonset.template.generation"
 """The API server increases this annotation of a DaemonSet itself when its template changes."""
@@ -115,7 +121,7 @@ def path_of(manifest: Mapping[str, Any]) -> str:
 def collection_of(kind: str) -> str:
     """The API path of the policies of this kind, or of their bindings."""
     lower = kind.lower()
-    return f"/apis/{API_VERSION}/{lower + 's' if lower.endswith('binding') else lower.removesuffix('y') + 'ies'}"
+    return f"/apis/{ADMISSION_API}/{lower + 's' if lower.endswith('binding') else lower.removesuffix('y') + 'ies'}"
 
 
 def _service_accounts(bound: Mapping[BoundWorkload, Sequence[str]]) -> dict[str, Any]:
@@ -215,7 +221,7 @@ def _policy(
 ) -> dict[str, Any]:
     ours = " || ".join(f"{_text(limited)} in request.userInfo.groups" for limited in groups)
     return {
-        "apiVersion": API_VERSION,
+        "apiVersion": ADMISSION_API,
         "kind": "ValidatingAdmissionPolicy",
         "metadata": {"name": f"{name}.limits.{PROJECT}", "labels": dict(MANAGED_BY)},
         "spec": {
@@ -235,7 +241,7 @@ def _policy(
 
 def _binding(policy: str) -> dict[str, Any]:
     return {
-        "apiVersion": API_VERSION,
+        "apiVersion": ADMISSION_API,
         "kind": "ValidatingAdmissionPolicyBinding",
         "metadata": {"name": policy, "labels": dict(MANAGED_BY)},
         "spec": {"policyName": policy, "validationActions": ["Deny"]},

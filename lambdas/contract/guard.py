@@ -12,11 +12,10 @@ https://github.com/kubernetes/kubernetes/issues/133827 (parameters)
 
 import json
 from collections.abc import Mapping
-from enum import StrEnum
 from typing import Any, Final
 
-from lambdas.contract.admission import API_VERSION, MANAGED_BY
-from lambdas.contract.names import FIELD_MANAGER, LEFT_OUT_BY, PROJECT, ROLE_ANNOTATION
+from lambdas.contract.names import ADMISSION_API, FIELD_MANAGER, LEFT_OUT_BY, MANAGED_BY, PROJECT, ROLE_ANNOTATION
+from lambdas.contract.policy_kinds import PolicyKind, policy_name
 
 ROLE_KEY: Final = f"{PROJECT}/role"
 """On a policy: the role that it keeps. The spec remains what the API server evaluates."""
@@ -36,38 +35,6 @@ ROLE_CHANGED, ROLE_KEPT = 0, 1
 """Positions of the validations of the warning: the role was removed or replaced, or the guard kept it."""
 
 
-class PolicyKind(StrEnum):
-    """The two policies of a ServiceAccount."""
-
-    GUARD = "guard"
-    WARNING = "warning"
-
-    @property
-    def resource(self) -> str:
-        """The resource that the API server must serve."""
-        return "mutatingadmissionpolicies" if self is PolicyKind.GUARD else "validatingadmissionpolicies"
-
-    @property
-    def policy(self) -> str:
-        """The kind of the policy object."""
-        return "MutatingAdmissionPolicy" if self is PolicyKind.GUARD else "ValidatingAdmissionPolicy"
-
-    @property
-    def policy_binding(self) -> str:
-        """The kind of the object that puts the policy in force."""
-        return f"{self.policy}Binding"
-
-    @property
-    def minimum_version(self) -> tuple[int, int]:
-        """The first Kubernetes version that serves the resource in `admissionregistration.k8s.io/v1` by default."""
-        return (1, 36) if self is PolicyKind.GUARD else (1, 30)
-
-
-def policy_name(kind: PolicyKind, namespace: str, service_account: str) -> str:
-    """The name of a policy and of its binding."""
-    return f"{namespace}.{service_account}.{kind}.{PROJECT}"
-
-
 def manifests(kind: PolicyKind, namespace: str, service_account: str, role_arn: str, path: str) -> list[dict[str, Any]]:
     """The policy and its binding, ready to apply in this order.
 
@@ -84,14 +51,14 @@ def manifests(kind: PolicyKind, namespace: str, service_account: str, role_arn: 
     declared = {ROLE_KEY: role_arn, ACCOUNT_KEY: f"{namespace}/{service_account}"}
     spec["matchConstraints"]["namespaceSelector"] = {"matchLabels": {"kubernetes.io/metadata.name": namespace}}
     policy = {
-        "apiVersion": API_VERSION,
+        "apiVersion": ADMISSION_API,
         "kind": kind.policy,
         "metadata": {"name": name, "labels": labels, "annotations": declared},
         "spec": spec,
     }
     actions = {} if kind is PolicyKind.GUARD else {"validationActions": ["Warn", "Audit"]}
     binding = {
-        "apiVersion": API_VERSION,
+        "apiVersion": ADMISSION_API,
         "kind": kind.policy_binding,
         "metadata": {"name": name, "labels": labels},
         "spec": {"policyName": name, **actions},

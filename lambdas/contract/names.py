@@ -6,6 +6,11 @@ from lambdas.contract.version import VERSION
 
 PROJECT: Final = "eks-irsa-remediator"
 
+MANAGED_BY: Final = {"app.kubernetes.io/managed-by": PROJECT}
+"""The label of the objects that the command line creates in clusters."""
+ADMISSION_API: Final = "admissionregistration.k8s.io/v1"
+"""The API version of admission policies and their bindings."""
+
 PARAMETER_ROOT: Final = f"/{PROJECT}"
 ANY_CLUSTER: Final = "_default"
 """The cluster segment of a parameter that applies to every cluster without a parameter of its own."""

@@ -48,6 +48,14 @@ class Claim(StrEnum):
     ALWAYS = "always"
 
 
+class GuardSetting(StrEnum):
+    """Which admission policies a person is asked to install. The functions install none."""
+
+    OPTIONAL = "optional"
+    WARN_ONLY = "warn-only"
+    WANTED = "wanted"
+
+
 class Severity(StrEnum):
     """The urgency of a finding: information, a latent fault, or a fault that causes failures now."""
 
@@ -204,6 +212,12 @@ class Settings:
         "on-repair: own the annotation together with its other owners after a repair"
         " · always: also apply a correct annotation that the remediator does not own, so that an update without a role keeps it",
     )
+    guard: GuardSetting = setting(
+        "optional",
+        _one_of(GuardSetting),
+        "wanted: report a bound ServiceAccount without the guard (Kubernetes 1.36 and later) or the warning"
+        " · warn-only: report one without the warning · optional: report neither",
+    )
     cooldown_s: int = setting("300", _seconds(0, 86_400), "minimum time between two repairs of one ServiceAccount (seconds)", stricter=max)
     max_repairs_per_hour: int = setting(
         "4", _whole_number(1, 60), "maximum number of repairs of one ServiceAccount within an hour (count)", stricter=min
@@ -230,6 +244,8 @@ class Settings:
     )
 
 
+GUARD: Final = "guard"
+"""The name of the setting that the command line acts on when it is set."""
 NAMES: Final = tuple(f.name for f in fields(Settings))
 FLOOR_NAMES: Final = tuple(f.name for f in fields(Settings) if f.metadata["stricter"])
 """The settings that the deployment can limit."""

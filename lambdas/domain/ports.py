@@ -23,6 +23,7 @@ from lambdas.domain.snapshot.snapshot import (
     ClusterFacts,
     ComputeType,
     ControllerError,
+    InstalledPolicy,
     Missing,
     NodeFacts,
     NodeRepair,
@@ -183,6 +184,10 @@ class ClusterPort(Protocol):
         """Whether the identity webhook is registered with the API server."""
         ...
 
+    def guards(self, namespace: str, name: str) -> tuple[InstalledPolicy, ...]:
+        """The guard and the warning of a ServiceAccount, as far as they are installed."""
+        ...
+
     def apply_annotation(self, namespace: str, name: str, role_arn: str, resource_version: str) -> None:
         """Set only the role annotation and own it, so that another manager that stops applying it does not remove it.
 
@@ -250,6 +255,14 @@ class IncidentsPort(Protocol):
         """Claim this minute for one request that any principal can send. Returns False where the minute is already claimed.
 
         The limit applies to each cluster. The empty name means a request for all clusters. A stored time in the future blocks nothing.
+        """
+        ...
+
+    def claim_kept_notice(self, target: ServiceAccountRef, event: str, at: datetime) -> bool:
+        """Claim this day for one message that the guard kept the role. Returns False where another event has claimed it.
+
+        The event that claimed it may claim it again, since Lambda delivers an event again after a failure. A stored time in the future
+        blocks nothing.
         """
         ...
 

@@ -87,7 +87,7 @@ def _manual_steps(context: MessageContext) -> Iterator[Phrase]:
         yield _bind(context)
     elif reason in _REPAIR_BY_HAND:
         yield _command("To repair it manually:", _fix(context))
-    if verdict is Verdict.FLAPPING or reason in LEFT_TO_OWNER:
+    if verdict in (Verdict.FLAPPING, Verdict.ROLE_KEPT) or reason in LEFT_TO_OWNER:
         yield from _prevention(context)
     if verdict is Verdict.UPDATE_IN_PROGRESS:
         yield _command("See what the update waits for:", _list_updates(context))
@@ -212,10 +212,14 @@ def _bind(context: MessageContext) -> Phrase:
 def _prevention(context: MessageContext) -> Iterator[Phrase]:
     role, target = context.fault.desired_role, context.incident.target
     addon = context.fault.addon.name if context.fault.addon else ""
-    if not role or context.fault.verdict is Verdict.ANNOTATION_UNCLAIMED:
+    if not role or context.fault.verdict in (Verdict.ANNOTATION_UNCLAIMED, Verdict.GUARD_DIFFERS):
         return
     if context.current.verdict is Verdict.FLAPPING:
         yield _command("To restore the role now, until the other writer removes it again:", f"{_fix(context)} --override")
+    if context.fault.verdict is Verdict.ROLE_KEPT:
+        caller, is_addon = _caller(context), _caller(context) in (None, recognize(manager="eks"))
+        yield record_advice(caller, target, addon, role) if addon and is_addon else annotation_advice(caller, target, addon, role)
+        return
     if _ASSOCIATION_KINDS & set(context.changes):
         yield association_advice(_caller(context), target, addon, role)
         return

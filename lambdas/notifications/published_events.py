@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from lambdas.contract.events import OUTGOING, SCHEMA_VERSION, OwnEvent
 from lambdas.contract.parameters import ServiceAccountRef
-from lambdas.domain.requests.request import Actor, CheckRequest
+from lambdas.domain.requests.request import Actor, CheckRequest, RoleEffect
 
 PublishedEvent = tuple[str, Mapping[str, Any]]
 
@@ -139,6 +139,7 @@ def _actor(actor: Actor | None) -> dict[str, str] | None:
         "agent": actor.agent,
         "address": actor.address,
         "addonVersion": actor.addon_version,
+        "effect": "" if actor.effect is RoleEffect.NOT_KNOWN else actor.effect.value,
     }
     return {key: value for key, value in fields.items() if value} | ({"at": _time(actor.at)} if actor.at else {})
 

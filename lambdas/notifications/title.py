@@ -12,6 +12,7 @@ from lambdas.domain.planning.plan import BlockReason
 from lambdas.domain.plurals import pluralize
 from lambdas.notifications.kind import NotificationKind
 from lambdas.notifications.message_context import MessageContext
+from lambdas.notifications.owners import short_name
 from lambdas.notifications.time_text import clock, duration, moment, seconds_between
 from lambdas.notifications.verdict_texts import (
     ROLE_LOST_ON_RESTART,
@@ -106,6 +107,7 @@ def values(context: MessageContext) -> dict[str, object]:
     return {
         "workload": context.workload,
         "addon": context.fault.addon.name if context.fault.addon else "EKS",
+        "who": short_name(context.fault.actor.who) if context.fault.actor else "someone",
         "impact": phrase(impact.failing if context.is_failing else impact.latent),
         "status": impact.latent_status,
         "some": without,

@@ -138,6 +138,14 @@ VERDICT_TEXTS: Final[Mapping[Verdict, VerdictText]] = {
         title="an update without a role would remove the annotation of {workload}",
         sentence="Nothing fails. The annotation is correct, and the remediator does not own it yet.",
     ),
+    Verdict.GUARD_DIFFERS: VerdictText(
+        title="an admission policy of {workload} does not follow its binding",
+        sentence="Nothing fails now. Only an administrator of the cluster can change the admission policies.",
+    ),
+    Verdict.ROLE_KEPT: VerdictText(
+        title="the guard kept the role of {workload}, which {who} left out",
+        sentence="Nothing fails. A change left out the role, and the API server set it again.",
+    ),
     Verdict.WEBHOOK_MISSED: WITHOUT_ROLE,
     Verdict.ANNOTATION_DIFFERS: VerdictText(
         title="{workload} has a wrong role and fails",

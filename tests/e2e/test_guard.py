@@ -12,17 +12,21 @@ from typing import Any
 import pytest
 
 from cli.clients.cluster_access import UserClusterAccess
+from lambdas.adapters.cluster import Cluster
 from lambdas.contract import admission, guard
-from lambdas.contract.guard import PolicyKind
 from lambdas.contract.parameters import binding_path
+from lambdas.contract.policy_kinds import PolicyKind
 from lambdas.domain.errors import TransientError
 from lambdas.domain.snapshot.bindings import Parameter
+from lambdas.domain.snapshot.guard import GuardState, compare
+from lambdas.domain.snapshot.snapshot import Binding
 from sandbox.control_plane.api_client import ApiClient, Stream
 from sandbox.control_plane.control_plane import ControlPlane
 from sandbox.webhook.identity_webhook import IdentityWebhook
 from tests.e2e import aws_node
-from tests.e2e.admin_access import clients_of
+from tests.e2e.admin_access import TokenLogin, clients_of
 from tests.e2e.conftest import NOBODY_TOKEN
+from tests.e2e.product import facts
 from tests.unit.cli.sessions import NEWEST, Session
 from tests.unit.cli.terminal import fakes_of, run
 from tests.waiting import eventually
@@ -115,6 +119,31 @@ def test_the_policies_are_installed_proved_and_removed(terminal: Terminal, admin
     statuses = [item.get("status", {}) for item in admin.get(admission.collection_of("ValidatingAdmissionPolicy"))["items"]]
     assert [status.get("typeChecking") for status in statuses] == [{}]
     terminal("guard remove")
+    assert names(admin) == []
+
+
+def test_the_functions_see_an_installed_guard_as_following_its_binding_and_a_stale_one_as_stale(
+    terminal: Terminal, control_plane: ControlPlane
+) -> None:
+    port = Cluster(TokenLogin(control_plane).open(facts(control_plane)))
+    assert port.guards(*AWS_NODE) == ()
+    terminal("guard apply")
+    binding = Binding(path=binding_path("demo", *AWS_NODE), role_arn=aws_node.ROLE)
+    found = {policy.kind: compare(policy.kind, AWS_NODE, binding, policy).state for policy in port.guards(*AWS_NODE)}
+    assert found == dict.fromkeys(PolicyKind, GuardState.INSTALLED)
+    other = replace(binding, role_arn=f"{aws_node.ROLE}-other")
+    assert {compare(policy.kind, AWS_NODE, other, policy).state for policy in port.guards(*AWS_NODE)} == {GuardState.STALE}
+
+
+def test_a_command_that_changes_the_binding_updates_the_guard_in_the_same_run(terminal: Terminal, admin: ApiClient) -> None:
+    other = "arn:aws:iam::111122223333:role/other"
+    terminal("guard apply")
+    terminal.fakes.world.roles[other] = terminal.fakes.world.roles[aws_node.ROLE]
+    assert f"The guard of kube-system/aws-node in demo is up to date: {other}" in terminal(
+        f"bindings set demo kube-system/aws-node {other}"
+    )
+    assert other in str(admin.get(admission.collection_of("MutatingAdmissionPolicy")))
+    assert "was removed: it has no binding" in terminal("bindings unset demo kube-system/aws-node")
     assert names(admin) == []
 
 

@@ -73,6 +73,7 @@ def _calls(function: Function, admin: ApiClient) -> Iterator[Call]:
         yield lambda port, namespace=namespace, kind=kind, name=name: port.workload(namespace, kind, name)  # type: ignore[misc]
         yield lambda port, namespace=namespace, name=name: port.pods(namespace, name)  # type: ignore[misc]
         yield lambda port, namespace=namespace: port.plugin_errors(namespace)  # type: ignore[misc]
+        yield lambda port, namespace=namespace, name=name: port.guards(namespace, name)  # type: ignore[misc]
         if function is Function.REMEDIATOR:
             yield lambda port, namespace=namespace, name=name: port.apply_annotation(  # type: ignore[misc]
                 namespace, name, f"{aws_node.ROLE}-{next(_moments)}", _version(port, namespace, name)

@@ -11,8 +11,8 @@ import pytest
 
 from lambdas.adapters.cluster import Cluster
 from lambdas.contract import admission, guard
-from lambdas.contract.guard import PolicyKind
 from lambdas.contract.parameters import binding_path
+from lambdas.contract.policy_kinds import PolicyKind
 from lambdas.domain.audit import findings
 from lambdas.domain.audit.identity import watched
 from sandbox.control_plane.api_client import APPLY_PATCH, ApiClient

@@ -13,6 +13,7 @@ from lambdas.domain.snapshot.snapshot import (
     ClusterFacts,
     ComputeType,
     ControllerError,
+    InstalledPolicy,
     Missing,
     NodeFacts,
     PluginError,
@@ -76,6 +77,9 @@ class FakeCluster:
 
     def has_identity_webhook(self) -> bool:
         return self.here.webhook.is_registered
+
+    def guards(self, namespace: str, name: str) -> tuple[InstalledPolicy, ...]:
+        return self.here.guards.get((namespace, name), ())
 
     def apply_annotation(self, namespace: str, name: str, role_arn: str, resource_version: str) -> None:
         self._annotate(namespace, name, role_arn, resource_version, is_apply=True)

@@ -44,7 +44,7 @@ STOOD_FOR = timedelta(minutes=5)
 """Age of the world when the scenario begins: older than a node's grace period, and young for a cluster."""
 
 _DENIALS = {"no-entry": Denial.UNAUTHENTICATED, "no-rbac": Denial.FORBIDDEN}
-_BEHIND_THE_DOOR = ("service_account", "workload", "pods", "nodes", "plugin_errors", "has_identity_webhook")
+_BEHIND_THE_DOOR = ("service_account", "workload", "pods", "nodes", "plugin_errors", "has_identity_webhook", "guards")
 
 
 @dataclass

@@ -9,18 +9,18 @@ from datetime import UTC, datetime
 import pytest
 
 from cli.errors import ExitCode
-from cli.queries.guards import GuardState, Proof
+from cli.queries.guards import Proof
 from lambdas.adapters import incident_items
 from lambdas.application import self_test
 from lambdas.application.remediation.results import ActionState, CanaryState, DeliveryState, ReplacementState
 from lambdas.contract import approval, guard, metrics, names
 from lambdas.contract.environment import VARIABLES, Function
 from lambdas.contract.events import SCHEMA_VERSION, SUBSCRIPTIONS, OwnEvent
-from lambdas.contract.guard import PolicyKind
 from lambdas.contract.incidents import EXPIRES_AT, PARTITION_KEY, SORT_KEY
 from lambdas.contract.parameters import Mechanism, ServiceAccountRef
+from lambdas.contract.policy_kinds import PolicyKind, policy_name
 from lambdas.contract.self_test import SELF_TEST, SELF_TEST_SCHEMA_VERSION, Answer
-from lambdas.contract.settings import AddonRecord, Claim, Digest, Mode, RestartBy, Settings, Severity, WhenUnverified
+from lambdas.contract.settings import AddonRecord, Claim, Digest, GuardSetting, Mode, RestartBy, Settings, Severity, WhenUnverified
 from lambdas.contract.stack_checks import CheckId
 from lambdas.domain.assessment import summary
 from lambdas.domain.diagnosis.finding import Link, Remedy, State
@@ -29,7 +29,8 @@ from lambdas.domain.incidents.details import IncidentDetails, TimelineEntry, Tim
 from lambdas.domain.incidents.incident import REMEDIATOR, CheckRequirement, Outcome, PastIncident
 from lambdas.domain.planning.actions import DONE
 from lambdas.domain.planning.plan import BlockReason
-from lambdas.domain.requests.request import Trigger
+from lambdas.domain.requests.request import RoleEffect, Trigger
+from lambdas.domain.snapshot.guard import GuardState
 from lambdas.domain.verification import VerificationState
 from lambdas.notifications.kind import NotificationKind
 
@@ -41,7 +42,8 @@ WORDS: dict[str, tuple[object, str]] = {
         "pod-identity-agent-not-on-node pod-identity-not-trusted no-access cluster-gone cluster-initializing addon-not-installed "
         "service-account-mismatch binding-invalid oidc-provider-missing trust-other-issuer trust-condition-wrong permissions-missing "
         "update-in-progress addon-degraded addon-role-missing annotation-missing annotation-wiped annotation-differs "
-        "annotation-key-misspelt annotation-unclaimed pods-stale role-in-pod-template pods-not-created pods-without-credentials pods-stuck "
+        "annotation-key-misspelt annotation-unclaimed guard-differs role-kept "
+        "pods-stale role-in-pod-template pods-not-created pods-without-credentials pods-stuck "
         "pods-not-ready "
         "webhook-missed sts-unreachable sts-error nodes-waiting-for-cni nodes-not-ready flapping",
     ),
@@ -89,9 +91,12 @@ WORDS: dict[str, tuple[object, str]] = {
     "values of when_unverified": (WhenUnverified, "restore restore-own refuse"),
     "values of restart_by": (RestartBy, "restart deletion"),
     "values of claim": (Claim, "on-repair always"),
+    "values of guard": (GuardSetting, "optional warn-only wanted"),
     # Names of admission policies in clusters, and `guard -o json`.
     "policies of a ServiceAccount": (PolicyKind, "guard warning"),
     "guard states": (GuardState, "installed absent stale differs foreign unbound not-served unknown"),
+    # Published events and stored requests (`effect` of the actor).
+    "effects on the role": (RoleEffect, "changed kept none-after not-known"),
     "guard proofs": (Proof, "kept removed not-known"),
     # Names of functions, log groups and grants.
     "functions": (Function, "checker remediator node_watcher"),
@@ -120,7 +125,7 @@ WORDS: dict[str, tuple[object, str]] = {
     # Parameter names below `/eks-irsa-remediator/settings/<cluster>/`.
     "settings": (
         [field.name for field in fields(Settings)],
-        "mode addon_record when_unverified restart_by claim "
+        "mode addon_record when_unverified restart_by claim guard "
         "cooldown_s max_repairs_per_hour approval_timeout_s verification_timeout_s update_timeout_s "
         "node_grace_s maintenance_window circuit_breaker_clusters notify_from digest",
     ),
@@ -218,7 +223,7 @@ def test_the_names_in_clusters_parameters_and_events_are() -> None:
     assert names.EVENT_SOURCE == "eks-irsa-remediator"
     assert names.METRIC_NAMESPACE == "EksIrsaRemediator"
     assert names.ALARM_PREFIX == "eks-irsa-remediator-nodes-"
-    assert guard.policy_name(PolicyKind.GUARD, "kube-system", "aws-node") == "kube-system.aws-node.guard.eks-irsa-remediator"
+    assert policy_name(PolicyKind.GUARD, "kube-system", "aws-node") == "kube-system.aws-node.guard.eks-irsa-remediator"
     assert names.LEFT_OUT_BY == "eks-irsa-remediator/role-left-out-by"
     assert (guard.ROLE_KEY, guard.ACCOUNT_KEY) == ("eks-irsa-remediator/role", "eks-irsa-remediator/service-account")
     assert SCHEMA_VERSION == "1"

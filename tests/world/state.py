@@ -15,6 +15,7 @@ from lambdas.domain.snapshot.snapshot import (
     ComputeType,
     ControllerError,
     FieldWriter,
+    InstalledPolicy,
     NodeFacts,
     OidcProvider,
     PluginError,
@@ -121,6 +122,7 @@ class InCluster:
     controller_errors: list[ControllerError] = field(default_factory=list)
     repaired_nodegroups: tuple[str, ...] = ()
     webhook: Webhook = field(default_factory=Webhook)
+    guards: dict[tuple[str, str], tuple[InstalledPolicy, ...]] = field(default_factory=dict)
     pace: int = 0
     update_reads: int = 1
     working_roles: frozenset[str] | None = None

@@ -15,7 +15,8 @@ from lambdas.contract import metrics
 from lambdas.contract.parameters import ServiceAccountRef, binding_path
 from lambdas.contract.timeouts import CHECKER_TIMEOUT_S
 from lambdas.domain.diagnosis.finding import Link, State
-from lambdas.domain.diagnosis.identity_chain import Diagnosis
+from lambdas.domain.diagnosis.identity_chain import Diagnosis, diagnose
+from lambdas.domain.diagnosis.links.guard import without_effect
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.errors import RemediatorError
 from lambdas.domain.fleet import KNOWN_GOOD_MAX_AGE
@@ -76,6 +77,12 @@ def _assess(
     hints = Hints(known_good_at=state.known_good_at, actor=actor_of(recorded), refusals=refusals_of(recorded))
     symptoms = CheckRequirement.NODES in state.requirements or state.nodes_unsettled
     snapshot, diagnosis = collect_and_diagnose(target, readers, dependencies.now(), hints, symptoms=symptoms)
+    if diagnosis.verdict is Verdict.ROLE_KEPT and not dependencies.incidents.claim_kept_notice(
+        target, request.event_id, dependencies.now()
+    ):
+        dependencies.log("diagnosis", "the guard kept the role again, less than a day after the last message", target=target.key)
+        snapshot = without_effect(snapshot)
+        diagnosis = diagnose(snapshot)
     unread = [finding.link.title for finding in diagnosis.unread]
     dependencies.log(
         "diagnosis",
@@ -121,7 +128,10 @@ def _handle_fault(
     planned = plan(snapshot, diagnosis, RepairHistory())
     actions = [action.kind for action in planned.actions]
     dependencies.log("plan", planned.wait or diagnosis.broken_findings[0].sentence, target=snapshot.target.key, actions=actions)
-    opened = open_incident(snapshot, request, _recorded_request(request, state), dependencies, is_signal_counted=bool(state.lease_holder))
+    recorded = _recorded_request(request, state)
+    if diagnosis.verdict is not Verdict.ROLE_KEPT:  # after the repair of another fault, it would look like one more
+        recorded["actor"] = {key: value for key, value in recorded.get("actor", {}).items() if key != "effect"}
+    opened = open_incident(snapshot, request, recorded, dependencies, is_signal_counted=bool(state.lease_holder))
     return IncidentOpened(verdict=diagnosis.verdict, incident_id=opened.id)
 
 

@@ -16,6 +16,8 @@ from lambdas.domain.planning.plan import BlockReason
 from lambdas.notifications.kind import NotificationKind
 
 WATCH_MOST_S: Final = 900
+ENDS_WITH_MESSAGE: Final = frozenset({Verdict.CLUSTER_GONE, Verdict.ROLE_KEPT})
+"""Verdicts under which nothing fails, so that one message is enough. The checker remembers that people were notified."""
 REMINDERS_S: Final = (3600, 4 * 3600, 24 * 3600, 3 * 24 * 3600)
 """How long to watch before each reminder (seconds). After the last one the incident is closed, and the next sweep opens a new one."""
 CONFIGURED_REASONS: Final = frozenset(
@@ -36,7 +38,7 @@ def watch(iteration: Iteration, summary: AssessmentSummary) -> bool:
     if is_news:
         _notify_reason(iteration, summary)
     notify_undelivered(iteration)
-    if summary.verdict is Verdict.CLUSTER_GONE:  # nothing fails, and the checker remembers that people were notified
+    if summary.verdict in ENDS_WITH_MESSAGE:
         return False
     check = partial(_check, iteration, Fingerprint.of(summary))
     for number, seconds in enumerate(REMINDERS_S, start=1):

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
-from lambdas.domain.audit.identity import RoleEffect, WatchedServiceAccount, actor_of, changed_by, role_effect, role_of
+from lambdas.domain.audit.identity import WatchedServiceAccount, actor_of, changed_by, role_effect, role_of
 from lambdas.domain.audit.nodes import NodeCause, NodeSignal, node_signal
 from lambdas.domain.audit.record import Write, parse_write
 from lambdas.domain.audit.webhooks import SkippedPods, owner_of, skipped_webhooks
-from lambdas.domain.requests.request import Actor
+from lambdas.domain.requests.request import Actor, RoleEffect
 
 __all__ = ["ChangedIdentity", "Findings", "NodeCause", "UnreadyNodes", "WatchedServiceAccount", "findings"]
 

@@ -3,16 +3,16 @@
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import lru_cache
 from typing import Final
 
 from lambdas.contract.access import BoundWorkload
-from lambdas.contract.guard import AUDIT_ANNOTATION, ROLE_CHANGED, ROLE_KEPT, PolicyKind
+from lambdas.contract.guard import AUDIT_ANNOTATION, ROLE_CHANGED, ROLE_KEPT
 from lambdas.contract.names import CHECKER_GROUP, LEFT_OUT_BY, PROJECT, REMEDIATOR_GROUP, ROLE_ANNOTATION
+from lambdas.contract.policy_kinds import PolicyKind
 from lambdas.contract.workloads import KNOWN, WorkloadKind
 from lambdas.domain.audit.record import Write
-from lambdas.domain.requests.request import Actor
+from lambdas.domain.requests.request import Actor, RoleEffect
 from lambdas.domain.untrusted_json import inside, label, text
 
 _KIND_OF: Final = {"serviceaccounts": "ServiceAccount", **{kind.resource: kind.value for kind in WorkloadKind}}
@@ -102,22 +102,15 @@ def actor_of(write: Write) -> Actor:
     """Who wrote, and what. It is read from the last write of a batch only."""
     kind = _KIND_OF[write.resource]
     named = f"{kind} {write.namespace}/{write.name}" if write.name else f"every {kind} in {write.namespace}"
+    effect = role_effect(write)
     return Actor(
         who=label(next(iter(write.iam_arns[-1:]), "") or write.username) or "unknown",
-        what=f"{label(write.verb)} of {label(named)}{_EFFECTS[role_effect(write)]}",
+        what=f"{label(write.verb)} of {label(named)}{_EFFECTS[effect]}",
         agent=write.agent,
         at=write.at,
         address=write.address,
+        effect=effect,
     )
-
-
-class RoleEffect(StrEnum):
-    """What is known of the effect of a write on the role annotation."""
-
-    CHANGED = "changed"  # the policy that warns reports that the role was removed or replaced
-    KEPT = "kept"  # the guard kept a role that the request left out
-    NONE_AFTER = "none-after"  # the response has no role
-    NOT_KNOWN = "not-known"
 
 
 _EFFECTS: Final[Mapping[RoleEffect, str]] = {

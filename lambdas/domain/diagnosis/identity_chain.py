@@ -10,6 +10,7 @@ from lambdas.domain.diagnosis.finding import READABLE_PRECONDITIONS, Finding, Li
 from lambdas.domain.diagnosis.links.addon_record import degraded_addon, record_link
 from lambdas.domain.diagnosis.links.annotation import annotation_link, identity_severity, pods_link, unclaimed
 from lambdas.domain.diagnosis.links.cluster import cluster_link, mechanism_link, workload_link
+from lambdas.domain.diagnosis.links.guard import UNREAD, guard_differs, role_kept
 from lambdas.domain.diagnosis.links.identity import oidc_link, role_link, trust_link
 from lambdas.domain.diagnosis.links.permissions import permissions_link
 from lambdas.domain.diagnosis.links.pod_health import not_ready
@@ -18,7 +19,7 @@ from lambdas.domain.diagnosis.links.symptoms import nodes_link, permission_error
 from lambdas.domain.diagnosis.pod_credentials import uses_pod_identity
 from lambdas.domain.diagnosis.role_clearance import unproven
 from lambdas.domain.diagnosis.verdict import REPAIRABLE, Verdict
-from lambdas.domain.snapshot.snapshot import Snapshot
+from lambdas.domain.snapshot.snapshot import Snapshot, Unknown
 
 CHAIN: Final[Mapping[Link, Callable[[Snapshot], Finding]]] = {
     Link.CLUSTER: cluster_link,
@@ -87,8 +88,8 @@ def diagnose(snapshot: Snapshot) -> Diagnosis:
         known = all(findings[link - 1].state is not State.UNKNOWN for link in READABLE_PRECONDITIONS)
         failing = not_ready(snapshot, preconditions_known=known)
         findings = tuple(failing if failing and finding.link is failing.link else finding for finding in findings)
-    if not any(finding.is_broken for finding in findings) and is_applicable:
-        sole = unclaimed(snapshot)  # last, because it explains no other fault
+    if not any(finding.is_broken for finding in findings):  # last, because these explain no other fault
+        sole = (unclaimed(snapshot) if is_applicable else None) or guard_differs(snapshot) or role_kept(snapshot)
         findings = tuple(sole if sole and finding.link is sole.link else finding for finding in findings)
     return _diagnosis(snapshot, findings)
 
@@ -102,6 +103,8 @@ def _finding(link: Link, rule: Callable[[Snapshot], Finding], snapshot: Snapshot
 def _diagnosis(snapshot: Snapshot, findings: tuple[Finding, ...]) -> Diagnosis:
     broken = tuple(finding for finding in findings if finding.is_broken)
     missing = unproven(snapshot, findings)
+    if not broken and isinstance(snapshot.guards, Unknown):
+        missing += (UNREAD,)
     verdict = _first_verdict(broken) or _verdict_without_fault(snapshot, findings, missing)
     severities = (identity_severity(snapshot) if finding.verdict in REPAIRABLE else finding.severity for finding in broken)
     severity = max(severities, key=lambda severity: severity.rank, default=Severity.INFO)

@@ -35,6 +35,8 @@ class Verdict(StrEnum):
     ANNOTATION_KEY_MISSPELT = "annotation-key-misspelt"
     PODS_STALE = "pods-stale"
     ANNOTATION_UNCLAIMED = "annotation-unclaimed"
+    GUARD_DIFFERS = "guard-differs"
+    ROLE_KEPT = "role-kept"
     ROLE_IN_POD_TEMPLATE = "role-in-pod-template"
     PODS_NOT_CREATED = "pods-not-created"
     PODS_WITHOUT_CREDENTIALS = "pods-without-credentials"

@@ -202,6 +202,8 @@ EVENT_TIME_GRAIN: Final = timedelta(seconds=1)
 """EventBridge cuts the time of an event to whole seconds, so the event may have happened up to one second later."""
 
 
+KEPT_INTERVAL: Final = timedelta(days=1)
+"""Minimum time between two messages that the guard kept the role of one ServiceAccount. A tool may leave the role out every few minutes."""
 FORGEABLE_INTERVAL: Final = timedelta(minutes=1)
 """Minimum time between two requests that cost a check each, by events that any principal of the account may send."""
 CLOCK_SKEW: Final = timedelta(minutes=10)

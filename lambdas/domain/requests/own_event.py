@@ -15,7 +15,7 @@ from lambdas.contract.events import OUTGOING, SCHEMA_VERSION, OwnEvent
 from lambdas.contract.self_test import NONCE
 from lambdas.domain.errors import MalformedEvent
 from lambdas.domain.requests.envelope import Envelope
-from lambdas.domain.requests.request import Actor, CheckRequest, DeliveryTest, DigestDue, Ignored, Sweep, Trigger
+from lambdas.domain.requests.request import Actor, CheckRequest, DeliveryTest, DigestDue, Ignored, RoleEffect, Sweep, Trigger
 from lambdas.domain.untrusted_json import cluster_name, event_id, inside, kind_of, label, moment, node_name, service_account, text
 
 _FIXED_TRIGGERS: Final = {OwnEvent.NODE_NOT_READY: Trigger.NODE_NOT_READY, OwnEvent.IDENTITY_CHANGED: Trigger.IDENTITY_CHANGED}
@@ -89,4 +89,5 @@ def _actor(value: Any) -> Actor | None:
         at=moment(text(value, "at")),
         address=label(text(value, "address")),
         addon_version=label(text(value, "addonVersion")),
+        effect=RoleEffect.parse(text(value, "effect")),
     )

@@ -21,13 +21,27 @@ class Trigger(StrEnum):
     PERSON = "person"
 
 
+class RoleEffect(StrEnum):
+    """What is known of the effect of a write on the role annotation. Published as `effect` of the actor."""
+
+    CHANGED = "changed"  # the policy that warns reports that the role was removed or replaced
+    KEPT = "kept"  # the guard kept a role that the request left out
+    NONE_AFTER = "none-after"  # the response has no role
+    NOT_KNOWN = "not-known"
+
+    @classmethod
+    def parse(cls, value: object) -> "RoleEffect":
+        """The effect of this name; not known for any other value."""
+        return next((effect for effect in cls if effect == value), cls.NOT_KNOWN)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Actor:
     """The author of a change, as far as the event shows.
 
     `who` is an ARN or a Kubernetes user name, `agent` the user agent or field manager, `what` a short text such as
     `UpdateAddon without a role`, and `address` the IP address or the AWS service that called. `addon_version` is the version that a call
-    requested for an add-on, which an update that fails may leave out of the record.
+    requested for an add-on, which an update that fails may leave out of the record. `effect` is the effect of a write of a ServiceAccount.
     """
 
     who: str
@@ -36,6 +50,7 @@ class Actor:
     at: datetime | None = None
     address: str = ""
     addon_version: str = ""
+    effect: RoleEffect = RoleEffect.NOT_KNOWN
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,6 +143,7 @@ def actor_of(request: Mapping[str, Any]) -> Actor | None:
         agent=str(as_json.get("agent", "")),
         at=at,
         addon_version=str(as_json.get("addonVersion", "")),
+        effect=RoleEffect.parse(as_json.get("effect")),
     )
 
 

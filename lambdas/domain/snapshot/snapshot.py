@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from lambdas.contract.parameters import Mechanism, ServiceAccountRef
+from lambdas.contract.policy_kinds import PolicyKind
 from lambdas.contract.settings import Settings
 from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.errors import Denial
@@ -219,6 +220,21 @@ class ServiceAccountFacts:
 
 
 @dataclass(frozen=True, kw_only=True)
+class InstalledPolicy:
+    """A guard or warning that is installed for a ServiceAccount.
+
+    `role_arn` is the role that it declares. `spec` and `binding_spec` are those of the policy and of the object that puts it in force, as
+    the API server returned them; None where that object does not exist. `is_ours` is False where another owner made one of them.
+    """
+
+    kind: PolicyKind
+    is_ours: bool
+    role_arn: str
+    spec: Mapping[str, Any] | None
+    binding_spec: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class ContainerFacts:
     """A container of a pod template. `environment` holds only the variables that decide which AWS calls the container makes."""
 
@@ -384,6 +400,7 @@ class Snapshot:
     `refusals` are calls that AWS refused, of which an event led to this check or reached its incident; `recorded_refusals` were
     looked up in CloudTrail's event history. `has_identity_webhook` tells whether the webhook is registered with the API server.
     `target_role` is the role that the association chains to, and `target_simulated` whether the first role may assume it.
+    `guards` are the installed guard and warning; read where nothing else is broken.
     `bound_roles` are ARN patterns of the roles that may be written: empty text where none was configured, `*` where that is not known.
     """
 
@@ -419,6 +436,7 @@ class Snapshot:
     refusals: tuple[Refusal, ...] = ()
     recorded_refusals: tuple[Refusal, ...] | Unknown | NotRead = NOT_READ
     has_identity_webhook: bool | Unknown | NotRead = NOT_READ
+    guards: tuple[InstalledPolicy, ...] | Unknown | NotRead = NOT_READ
     bound_roles: tuple[str, ...] = ("*",)
 
     @property

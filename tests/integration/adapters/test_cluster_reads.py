@@ -235,3 +235,7 @@ def test_the_identity_webhook_is_found_by_its_name(cluster: EmbeddedCluster) -> 
     assert not login(cluster).has_identity_webhook()
     cluster.store.create(MUTATING_WEBHOOKS, {"metadata": {"name": "pod-identity-webhook"}, "webhooks": []})
     assert login(cluster).has_identity_webhook()
+
+
+def test_an_api_server_without_admission_policies_has_no_guard(cluster: EmbeddedCluster) -> None:
+    assert login(cluster).guards(NAMESPACE, NAME) == ()

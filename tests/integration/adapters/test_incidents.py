@@ -315,6 +315,22 @@ def test_a_claim_of_the_future_blocks_nothing(incidents: IncidentsPort, target: 
     assert incidents.claim_minute(target.cluster, NOW)
 
 
+def test_one_message_a_day_about_a_kept_role_is_claimed_and_its_own_event_may_claim_again(
+    incidents: IncidentsPort, target: ServiceAccountRef
+) -> None:
+    other = replace(target, name=f"{target.name}-other")
+    hour = timedelta(hours=1)
+    claims = [(target, "a", 0), (target, "a", 1), (target, "b", 2), (other, "b", 2), (target, "b", 26), (target, "c", 27)]
+    found = [incidents.claim_kept_notice(one, event, NOW + hours * hour) for one, event, hours in claims]
+    assert found == [True, True, False, True, True, False]
+    assert incidents.get(target) is None
+
+
+def test_a_claimed_message_of_the_future_blocks_nothing(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
+    assert incidents.claim_kept_notice(target, "a", NOW + timedelta(days=2))
+    assert incidents.claim_kept_notice(target, "b", NOW)
+
+
 def test_the_states_of_many_targets_are_read_at_once(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
     others = [replace(target, cluster=f"{target.cluster}-{number}") for number in range(120)]
     incidents.claim(incident(target))

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from cli.clients.dependencies import Dependencies
 from cli.clients.ports import AuditLog, GroupBinding
-from lambdas.contract.admission import API_VERSION, is_managed, with_defaults
-from lambdas.contract.guard import PolicyKind, policy_name
-from lambdas.contract.names import ROLE_ANNOTATION
+from lambdas.contract.admission import is_managed, with_defaults
+from lambdas.contract.names import ADMISSION_API, ROLE_ANNOTATION
+from lambdas.contract.policy_kinds import PolicyKind, policy_name
 from lambdas.contract.settings import UNKNOWN_FLOOR, parse_floor
 from lambdas.domain.errors import Conflict, NotFound, RemediatorError, TransientError
 from lambdas.domain.snapshot.bindings import Parameter
@@ -109,7 +109,7 @@ class FakeClusterAccess:
             raise self.write_error
         if self.failing_apply == manifest["kind"]:
             raise TransientError(f"apply {manifest['kind']}: no answer")
-        spec = {"spec": with_defaults(manifest["spec"])} if manifest["apiVersion"] == API_VERSION else {}
+        spec = {"spec": with_defaults(manifest["spec"])} if manifest["apiVersion"] == ADMISSION_API else {}
         self.objects[_key(manifest)] = {**manifest, **spec}
 
     def create(self, cluster: str, manifest: Mapping[str, Any], manager: str) -> None:

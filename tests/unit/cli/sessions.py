@@ -16,9 +16,9 @@ from lambdas.contract import guard
 from lambdas.contract.access import GROUPS, BoundWorkload, manifests
 from lambdas.contract.admission import limit_policies
 from lambdas.contract.environment import Function
-from lambdas.contract.guard import PolicyKind
 from lambdas.contract.names import LEFT_OUT_BY, POD_IDENTITY_AGENT_ADDON, ROLE_ANNOTATION
 from lambdas.contract.parameters import ServiceAccountRef, binding_path
+from lambdas.contract.policy_kinds import PolicyKind, policy_name
 from lambdas.contract.self_test import Answer
 from lambdas.contract.settings import settings_path
 from lambdas.contract.stack_checks import CheckId
@@ -358,8 +358,8 @@ def _damaged_guard(fakes: Fakes) -> None:
     _annotated(fakes)
     _guard_for(fakes, NAMESPACE, NAME, role_arn("demo-vpc-cni"))
     objects = fakes.cluster_access.objects
-    del objects["MutatingAdmissionPolicyBinding", "", guard.policy_name(PolicyKind.GUARD, NAMESPACE, NAME)]
-    key = ("ValidatingAdmissionPolicy", "", guard.policy_name(PolicyKind.WARNING, NAMESPACE, NAME))
+    del objects["MutatingAdmissionPolicyBinding", "", policy_name(PolicyKind.GUARD, NAMESPACE, NAME)]
+    key = ("ValidatingAdmissionPolicy", "", policy_name(PolicyKind.WARNING, NAMESPACE, NAME))
     objects[key] = {**objects[key], "spec": {**objects[key]["spec"], "failurePolicy": "Fail"}}
 
 
@@ -387,6 +387,26 @@ def _may_not_write_policies(fakes: Fakes) -> None:
         "apply MutatingAdmissionPolicy kube-system.aws-node.guard.eks-irsa-remediator: 403 cannot patch resource; an advice for functions",
         denial=Denial.FORBIDDEN,
     )
+
+
+def _guarded_with_another_role(fakes: Fakes) -> None:
+    _role_left_out(fakes)
+    fakes.world.roles[role_arn("other")] = replace(fakes.world.roles[role_arn("demo-vpc-cni")], arn=role_arn("other"))
+
+
+def _guarded_by_another_person(fakes: Fakes) -> None:
+    _guarded_with_another_role(fakes)
+    _may_not_write_policies(fakes)
+
+
+def _stale_guard_of_another_person(fakes: Fakes) -> None:
+    _stale_guard(fakes)
+    _may_not_write_policies(fakes)
+
+
+def _cluster_does_not_answer(fakes: Fakes) -> None:
+    _guarded_with_another_role(fakes)
+    fakes.cluster_access.read_error = TransientError("read MutatingAdmissionPolicy: no answer from the API server of demo within 5 s")
 
 
 def _guard_is_interrupted(fakes: Fakes) -> None:
@@ -695,14 +715,39 @@ SESSIONS: Final[Mapping[str, Session]] = {
     "guard-and-binding": Session(
         (
             f"bindings set demo kube-system/aws-node {role_arn('other')}",
-            "guard apply -o json",
+            "guard status",
             "bindings unset demo kube-system/aws-node -o json",
             "guard apply",
             f"bindings set demo kube-system/aws-node {role_arn('demo-vpc-cni')}",
         ),
         NEWEST,
-        prepare=_role_left_out,
+        prepare=_guarded_with_another_role,
     ),
+    "guard-follows-forbidden": Session(
+        (f"bindings set demo kube-system/aws-node {role_arn('other')}", "bindings unset demo kube-system/aws-node", "guard status"),
+        NEWEST,
+        prepare=_guarded_by_another_person,
+    ),
+    "guard-follows-unreachable": Session(
+        (f"bindings set demo kube-system/aws-node {role_arn('other')}",), NEWEST, prepare=_cluster_does_not_answer
+    ),
+    "guard-wanted": Session(
+        (
+            "settings set demo guard wanted",
+            "guard status",
+            "guard apply --all",
+            "guard apply --all -o json",
+            "guard apply --all --warn-only",
+        ),
+        NEWEST,
+        prepare=_annotated,
+    ),
+    "guard-wanted-on-an-older-cluster": Session(
+        ("settings set _default guard wanted", "guard status"), NEWER, prepare=_without_mutating_policies
+    ),
+    "guard-all": Session(("guard apply --all", "guard apply --all"), NEWEST, prepare=_stale_guard),
+    "guard-all-forbidden": Session(("guard apply --all",), NEWEST, prepare=_stale_guard_of_another_person),
+    "guard-all-foreign": Session(("guard apply --all",), NEWEST, prepare=_foreign_guard),
     "guard-damaged": Session(("guard status", "guard apply"), NEWEST, prepare=_damaged_guard),
     "guard-not-applied": Session(("guard status",), NEWEST, prepare=_ignored_guard),
     "guard-before-the-account": Session(("guard apply",), NEWEST),

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from lambdas.contract.parameters import Mechanism, ServiceAccountRef, binding_path
+from lambdas.contract.policy_kinds import PolicyKind
 from lambdas.contract.settings import AddonRecord, Claim, Mode, Window
 from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.assessment.summary import AssessmentSummary
@@ -18,7 +19,7 @@ from lambdas.domain.errors import Denial
 from lambdas.domain.incidents.incident import Outcome, PastIncident
 from lambdas.domain.planning.planner import plan
 from lambdas.domain.planning.policies import RepairHistory
-from lambdas.domain.requests.request import Actor, Refusal
+from lambdas.domain.requests.request import Actor, Refusal, RoleEffect
 from lambdas.domain.snapshot.simulation import ALLOWED
 from lambdas.domain.snapshot.snapshot import (
     NOT_READ,
@@ -51,6 +52,7 @@ from tests.unit.notifications.snapshots import (
     SHOP,
     agent,
     healthy_snapshot,
+    installed_policy,
     nodes,
     pods,
     refusals,
@@ -238,6 +240,26 @@ FAULT_CASES: Final[Mapping[str, FaultCase]] = {
     ),
     "annotation-unclaimed": FaultCase(
         verdict=Verdict.ANNOTATION_UNCLAIMED, build=lambda: _settings(healthy_snapshot(), claim=Claim.ALWAYS)
+    ),
+    "guard-differs": FaultCase(
+        verdict=Verdict.GUARD_DIFFERS, build=lambda: _snapshot(guards=(installed_policy(PolicyKind.GUARD, f"{ROLE}-former"),))
+    ),
+    "guard-unbound": FaultCase(
+        verdict=Verdict.GUARD_DIFFERS,
+        build=lambda: _snapshot(binding=Missing("its parameter"), guards=(installed_policy(PolicyKind.WARNING, ROLE),)),
+    ),
+    "role-kept": FaultCase(
+        verdict=Verdict.ROLE_KEPT,
+        build=lambda: _snapshot(
+            service_account=replace(service_account(), left_out_by="system:serviceaccount:argocd:argocd-application-controller"),
+            actor=Actor(
+                who="system:serviceaccount:argocd:argocd-application-controller",
+                what="patch of ServiceAccount kube-system/aws-node, which left out its role; the guard kept it",
+                agent="argocd-application-controller/v3.1",
+                at=NOW - timedelta(seconds=20),
+                effect=RoleEffect.KEPT,
+            ),
+        ),
     ),
     "pods-stale": FaultCase(
         verdict=Verdict.PODS_STALE,

@@ -4,8 +4,11 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from lambdas.contract import guard
+from lambdas.contract.admission import with_defaults
 from lambdas.contract.names import ROLE_ANNOTATION
 from lambdas.contract.parameters import ServiceAccountRef, binding_path
+from lambdas.contract.policy_kinds import PolicyKind
 from lambdas.contract.settings import Settings
 from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.incidents.incident import Incident
@@ -18,6 +21,7 @@ from lambdas.domain.snapshot.snapshot import (
     Binding,
     ClusterFacts,
     FieldWriter,
+    InstalledPolicy,
     Missing,
     NodeFacts,
     NodeRepair,
@@ -128,6 +132,15 @@ def service_account(
         resource_version="4711",
         role_annotations={} if role is None else {key: role},
         writers=(FieldWriter(manager=manager, at=written_at, owns_annotation=role is not None),),
+    )
+
+
+def installed_policy(kind: PolicyKind, role: str, target: ServiceAccountRef = CNI) -> InstalledPolicy:
+    """The guard or warning of a ServiceAccount as `guard apply` installs it for a binding of this role."""
+    path = binding_path(target.cluster, target.namespace, target.name)
+    policy, binding = guard.manifests(kind, target.namespace, target.name, role, path)
+    return InstalledPolicy(
+        kind=kind, is_ours=True, role_arn=role, spec=with_defaults(policy["spec"]), binding_spec=with_defaults(binding["spec"])
     )
 
 

@@ -17,6 +17,7 @@ SUBCOMMANDS = {
     "check",
     "explain-log",
     "fix",
+    "guard",
     "history",
     "plan",
     "preflight",
