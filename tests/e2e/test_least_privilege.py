@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from lambdas.adapters.cluster import Cluster
-from lambdas.contract import access
+from lambdas.contract import access, admission, guard
 from lambdas.contract.environment import Function
+from lambdas.contract.guard import PolicyKind
+from lambdas.contract.parameters import binding_path
 from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.errors import AccessDenied, Denial
 from lambdas.domain.snapshot.snapshot import Missing
@@ -21,6 +23,12 @@ from tests.waiting import eventually
 SESSIONS = {Function.CHECKER: CHECKER, Function.REMEDIATOR: REMEDIATOR}
 READER = access.BoundWorkload("apps", "reader", WorkloadKind.DEPLOYMENT, "reader")
 MANIFESTS = access.manifests([access.BoundWorkload("kube-system", "aws-node", WorkloadKind.DAEMON_SET, "aws-node"), READER])
+POLICIES = [
+    manifest
+    for namespace, name in (("kube-system", "aws-node"), ("apps", "reader"))
+    for kind in PolicyKind
+    for manifest in guard.manifests(kind, namespace, name, aws_node.ROLE, binding_path("demo", namespace, name))
+]
 ROLES = [manifest for manifest in MANIFESTS if "rules" in manifest]
 DEPLOYMENT = {
     "metadata": {"name": "reader"},
@@ -46,9 +54,13 @@ def world(control_plane: ControlPlane) -> Iterator[ControlPlane]:
     admin.create(aws_node.DAEMON_SETS, aws_node.daemon_set())
     aws_node.add_nodes(admin, ["only-node"])
     rbac.put(admin, MANIFESTS)
+    for manifest in POLICIES:
+        admin.apply(admission.path_of(manifest), manifest, manager="administrator")
     eventually(lambda: aws_node.pods(admin), lambda pods: len(pods) == 1)
     eventually(lambda: admin.get("/apis/apps/v1/namespaces/apps/replicasets")["items"], lambda found: len(found) == 1)
     yield control_plane
+    for manifest in reversed(POLICIES):
+        admin.delete(admission.path_of(manifest))
     rbac.remove(admin, MANIFESTS)
     for path in (aws_node.DAEMON_SET, aws_node.SERVICE_ACCOUNT, "/api/v1/namespaces/apps"):
         admin.delete(path)
@@ -151,6 +163,11 @@ FORBIDDEN: dict[str, tuple[str, str, object]] = {
     "list pods everywhere": ("GET", "/api/v1/pods", None),
     "read another webhook": ("GET", "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/another", None),
     "change the webhook": ("PATCH", "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/pod-identity-webhook", {}),
+    "read another admission policy": ("GET", admission.collection_of("MutatingAdmissionPolicy") + "/another", None),
+    "list admission policies": ("GET", admission.collection_of("ValidatingAdmissionPolicy"), None),
+    "change the guard": ("PATCH", admission.path_of(POLICIES[0]), {}),
+    "delete the guard": ("DELETE", admission.path_of(POLICIES[0]), None),
+    "create a policy": ("POST", admission.collection_of("MutatingAdmissionPolicy"), POLICIES[0]),
     "change a node": ("PATCH", "/api/v1/nodes/only-node", {"spec": {"unschedulable": True}}),
     "delete a node": ("DELETE", "/api/v1/nodes/only-node", None),
     "create a node": ("POST", "/api/v1/nodes", {"metadata": {"name": "mine"}}),

@@ -20,11 +20,11 @@ from tests.over_fakes.scenario_world import CLUSTER
 from tests.unit.checker.simulated_checker import KEY, NO_FAULT_FOUND, TARGET, check, result_of, simulate, verdict_of
 
 
-def test_a_healthy_cluster_costs_three_kubernetes_requests_and_no_write_message_or_execution() -> None:
+def test_a_healthy_cluster_costs_four_kubernetes_reads_and_no_write_message_or_execution() -> None:
     simulation = simulate()
     assert check(simulation) == NO_FAULT_FOUND
     inside = sorted(read for read in simulation.world.reads if read.startswith("cluster."))
-    assert inside == ["cluster.pods", "cluster.service_account", "cluster.workload"]
+    assert inside == ["cluster.guards", "cluster.pods", "cluster.service_account", "cluster.workload"]
     assert (simulation.world.writes, simulation.notifier.sent, simulation.remediator.executions) == ([], [], {})
     assert simulation.incidents.rows[TARGET.key].idle.known_good_at == simulation.world.now
 

@@ -44,9 +44,11 @@ def snapshot_with(world: World, target: ServiceAccountRef = TARGET, **changes: A
 
 
 QUICK = [
+    "cluster.guards",
     "cluster.pods",
     "cluster.service_account",
     "cluster.workload",
+    "clusters.login",
     "clusters.login",
     "eks.addon",
     "eks.associations",
@@ -56,15 +58,16 @@ QUICK = [
     "iam.simulate",
     "parameters.load",
 ]
-"""What a healthy check reads: three requests to the cluster, plus pages."""
+"""What a healthy check reads: three requests to the cluster, plus pages, and two for guard and warning."""
 SYMPTOMS = ["cluster.nodes", "cluster.plugin_errors"]
 
 
-def test_a_healthy_check_makes_three_kubernetes_requests_and_reads_no_symptoms() -> None:
+def test_a_healthy_check_reads_the_guards_last_and_no_symptoms() -> None:
     world = described()
     _, found = collect_and_diagnose(TARGET, readers(world), world.now, Hints(), symptoms=False)
     assert found.is_healthy
     assert sorted(world.reads) == QUICK
+    assert world.reads[-1] == "cluster.guards"
 
 
 @pytest.mark.parametrize(
