@@ -53,6 +53,7 @@ def migrate(
     from cli.interactive.migration_fleet import MigrationState, migrate_all, standing
     from cli.queries.migration import opposite, read_migration
     from cli.queries.targets import TargetSelection, targets
+    from cli.views.guard_table import follow_bindings
     from cli.views.migration import migration_view
     from lambdas.notifications.escape import plain
 

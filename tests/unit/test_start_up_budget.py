@@ -30,6 +30,8 @@ HEAVY: Final = frozenset({"asyncio", "multiprocessing", "sqlite3", "unittest", "
 KUBERNETES: Final = [
     "/api/v1/namespaces/kube-system/pods",
     "/api/v1/namespaces/kube-system/serviceaccounts/aws-node",
+    "/apis/admissionregistration.k8s.io/v1/mutatingadmissionpolicies/kube-system.aws-node.guard.eks-irsa-remediator",
+    "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies/kube-system.aws-node.warning.eks-irsa-remediator",
     "/apis/apps/v1/namespaces/kube-system/daemonsets/aws-node",
 ]
 READS: Final = ["dynamodb:GetItem", "eks:DescribeAddon", "eks:ListPodIdentityAssociations"]
