@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from lambdas.adapters import kubernetes_objects
 from lambdas.adapters.aws_errors import translated
+from lambdas.adapters.event_history import records_in
 from lambdas.adapters.kubernetes_api import PAGE
 from lambdas.contract.names import ROLE_ANNOTATION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from datetime import datetime
 
     from cli.clients.cluster_login import UserClusters
     from lambdas.adapters.aws_session import AwsSession
     from lambdas.domain.snapshot.snapshot import ClusterFacts
+
+MAX_RECORDS: Final = 500
+"""Records of CloudTrail that are read about a role: ten pages, which take five seconds at the limit of the account."""
 
 
 class AwsIdentityInventory:
@@ -49,6 +54,17 @@ class AwsIdentityInventory:
         with translated(f"read the Pod Identity configuration of add-on {addon} {version}"):
             answer = self._session.client("eks").describe_addon_configuration(addonName=addon, addonVersion=version)
         return frozenset(found["serviceAccount"] for found in answer.get("podIdentityConfiguration", ()) if "serviceAccount" in found)
+
+    def role_sessions(self, role_arn: str, since: datetime) -> Sequence[Mapping[str, Any]]:
+        """Return CloudTrail's newest records about a role since this time: at most `MAX_RECORDS`, two pages a second.
+
+        Source: https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_LookupEvents.html
+        """
+        named = [{"AttributeKey": "ResourceName", "AttributeValue": role_arn}]
+        with translated(f"look up the sessions of {role_arn} in CloudTrail's event history"):
+            pages = self._session.client("cloudtrail").get_paginator("lookup_events")
+            found = pages.paginate(LookupAttributes=named, StartTime=since, PaginationConfig={"MaxItems": MAX_RECORDS})
+            return [record for page in found for record in records_in(page)]
 
 
 def _annotated(page: Any) -> Iterator[tuple[tuple[str, str], str]]:

@@ -216,3 +216,7 @@ class IdentityInventory(Protocol):
     def associable(self, addon: str, version: str) -> frozenset[str]:
         """Return the names of the ServiceAccounts for which this version of the add-on takes associations."""
         ...
+
+    def role_sessions(self, role_arn: str, since: datetime) -> Sequence[Mapping[str, Any]]:
+        """Return CloudTrail's newest records about a role since this time."""
+        ...

@@ -50,7 +50,7 @@ def migrate(
     from rich.text import Text
 
     from cli.clients import connection
-    from cli.interactive.migration_fleet import MigrationState, migrate_all, standing
+    from cli.interactive.migration_fleet import MigrationState, migrate_all, standing, with_issued
     from cli.queries.migration import opposite, read_migration
     from cli.queries.targets import TargetSelection, targets
     from cli.views.guard_table import follow_bindings
@@ -80,7 +80,7 @@ def migrate(
         prompt.print(*(migration_view(item) for item in planned), sep="\n")
     may_start = [item for item in planned if not _blocked(item, apply_trust=apply_trust) and (item.remaining or retire_trust)]
     if dry_run or not may_start:
-        return _write(options, [standing(item) for item in planned], unread)
+        return _write(options, [with_issued(standing(item), dependencies) for item in planned], unread)
     if not yes and not is_interactive():
         raise CommandError("standard input is not a terminal, so no one can answer", next_step="give --yes, or --dry-run to see the steps")
     names = ", ".join(item.target.key for item in may_start)
@@ -98,7 +98,8 @@ def migrate(
     done = {result.target: result for result in ended}
     accounts = frozenset(f"{result.target.namespace}/{result.target.name}" for result in ended)
     guard_code = follow_bindings([result.target.cluster for result in ended], dependencies, accounts)
-    return _write(options, [done.get(item.target) or standing(item) for item in planned], unread, guard_code)
+    results = [with_issued(done.get(item.target) or standing(item), dependencies) for item in planned]
+    return _write(options, results, unread, guard_code)
 
 
 def _blocked(migration: Migration, *, apply_trust: bool) -> bool:

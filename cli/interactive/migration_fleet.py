@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from cli.errors import ExitCode, describe_error
 from cli.interactive.incident_lease import IncidentLease, claim
 from cli.interactive.migration import MigrationRun, close_incident
+from cli.queries.issued_credentials import read_issued
 from cli.queries.migration import read_migration
 from lambdas.domain.errors import RemediatorError
 from lambdas.domain.incidents.incident import Outcome
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from cli.clients.dependencies import Dependencies
+    from cli.queries.issued_credentials import IssuedCredentials
     from cli.queries.migration import Migration
     from lambdas.contract.parameters import ServiceAccountRef
 
@@ -40,7 +42,10 @@ class MigrationState(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class MigrationResult:
-    """One migration at its end, with the reason where it stopped or was held back. `replaced_pods`: it stopped after it replaced pods."""
+    """One migration at its end, with the reason where it stopped or was held back.
+
+    `replaced_pods`: it stopped after it replaced pods. `issued` is what CloudTrail shows about the pods of a finished migration.
+    """
 
     migration: Migration
     state: MigrationState
@@ -48,6 +53,7 @@ class MigrationResult:
     next_step: str = ""
     notes: tuple[str, ...] = ()
     replaced_pods: bool = False
+    issued: IssuedCredentials | None = None
 
     @property
     def target(self) -> ServiceAccountRef:
@@ -154,6 +160,11 @@ def _read_again(planned: Migration, dependencies: Dependencies) -> Migration:
         return read_migration(planned.target, planned.to, dependencies)
     except RemediatorError:
         return planned
+
+
+def with_issued(result: MigrationResult, dependencies: Dependencies) -> MigrationResult:
+    """The result with what CloudTrail shows about its pods, where it is done: one lookup."""
+    return replace(result, issued=read_issued(result.migration, dependencies)) if result.state is MigrationState.DONE else result
 
 
 def summary(results: Sequence[MigrationResult]) -> dict[MigrationState, int]:

@@ -57,6 +57,8 @@ def result_lines(results: Sequence[MigrationResult]) -> Iterator[str]:
         match result.state:
             case MigrationState.DONE:
                 yield f"{result.target.key} uses {result.migration.to}."
+                if result.issued:
+                    yield result.issued.sentence
             case MigrationState.STOPPED:
                 yield f"{result.target.key} stopped: {result.reason}" + (f" ({result.next_step})" if result.next_step else "")
             case MigrationState.BLOCKED if len(results) > 1:
@@ -72,7 +74,7 @@ def result_lines(results: Sequence[MigrationResult]) -> Iterator[str]:
 
 def migration_document(result: MigrationResult) -> dict[str, Any]:
     """Return one migration as JSON."""
-    migration, trust = result.migration, result.migration.trust
+    migration, trust, issued = result.migration, result.migration.trust, result.issued
     return {
         **target_document(migration.target),
         "to": str(migration.to),
@@ -83,6 +85,7 @@ def migration_document(result: MigrationResult) -> dict[str, Any]:
             for step in migration.steps
         ],
         "obstacles": list(migration.obstacles),
+        "credentials": {"pods": issued.pods, "seen": issued.seen, "unknown": issued.unknown or None} if issued else None,
         "podsMoved": len(migration.moved_pods),
         "pods": len(migration.pods),
         "trust": {"role": trust.role_arn, "policy": trust.after, "terraform": as_terraform(trust.after)} if trust else None,

@@ -47,11 +47,11 @@ class EventHistory:
                 EndTime=until,
                 MaxResults=MAX_RECORDS,
             )
-        found = (refusal_in(record, until) for record in _records(page))
+        found = (refusal_in(record, until) for record in records_in(page))
         return tuple(refusal for refusal in found if refusal and refusal.principal == subject and since <= refusal.at)
 
 
-def _records(page: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+def records_in(page: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     """The records of a page. One that is no JSON object is left out."""
     for event in page.get("Events", ()):
         text = str(event.get("CloudTrailEvent", ""))

@@ -30,6 +30,7 @@ from tests.waiting import eventually
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from sandbox.simulation.cluster_backend import ClusterBackend
 
 pytestmark = pytest.mark.sandbox
 
@@ -91,11 +92,16 @@ def make_ready_for_people(env: SandboxEnvironment) -> None:
 def let_in(env: SandboxEnvironment, principal: str, group: str) -> None:
     """An administrator of the cluster, as an access entry and RBAC make one."""
     env.aws.roles.create(principal)
-    env.aws.client("eks").create_access_entry(clusterName=CLUSTER, principalArn=role_arn(principal), kubernetesGroups=[group])
+    grant_all(env, CLUSTER, env.backend, principal, group)
+
+
+def grant_all(env: SandboxEnvironment, cluster: str, backend: ClusterBackend, principal: str, group: str) -> None:
+    """Make an existing principal an administrator of a cluster."""
+    env.aws.client("eks").create_access_entry(clusterName=cluster, principalArn=role_arn(principal), kubernetesGroups=[group])
     everything = {"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}
     rbac = "rbac.authorization.k8s.io"
-    env.backend.apply({"apiVersion": f"{rbac}/v1", "kind": "ClusterRole", "metadata": {"name": group}, "rules": [everything]}, "test")
-    env.backend.apply(
+    backend.apply({"apiVersion": f"{rbac}/v1", "kind": "ClusterRole", "metadata": {"name": group}, "rules": [everything]}, "test")
+    backend.apply(
         {
             "apiVersion": f"{rbac}/v1",
             "kind": "ClusterRoleBinding",

@@ -1,40 +1,58 @@
-"""A migration by the command line against the sandbox, there and back: real requests to EKS, IAM, Parameter Store and the API server."""
+"""A migration by the command line against the sandbox, there and back, and of a fleet: real requests to EKS, IAM, Parameter Store and
+the API server."""
 
 from __future__ import annotations
 
+import json
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from typer.testing import CliRunner
 
-from lambdas.contract.names import ROLE_ANNOTATION
+from cli.main import app
+from lambdas.contract.names import POD_IDENTITY_AGENT_ADDON, ROLE_ANNOTATION
+from lambdas.contract.parameters import binding_path
+from sandbox.aws.eks_clusters import ClusterSpec
 from sandbox.cluster import aws_node
 from sandbox.cluster.resources import PODS, SERVICE_ACCOUNTS
+from sandbox.controllers.kubelet import any_role
+from sandbox.simulation import seed_data
 from sandbox.simulation.aws_account import CLUSTER, NAMESPACE, ROLE, role_arn
+from sandbox.simulation.cluster_backend import EmbeddedBackend
 from sandbox.simulation.environment import SandboxEnvironment
-from sandbox.simulation.scenario import World
-from tests.sandbox.test_cli import ADMINS, LONGEST_S, ONCALL, Terminal, let_in
+from sandbox.simulation.scenario import TrustPolicyKind, World
+from tests.sandbox.test_cli import ADMINS, LONGEST_S, ONCALL, Terminal, grant_all, let_in
 from tests.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from sandbox.simulation.cluster_backend import ClusterBackend
+
 pytestmark = pytest.mark.sandbox
 
 NODES = 3
-WORLD = World(nodes=NODES, addon_version="v1.20.3-eksbuild.1", binding_mechanism="pod-identity", settings={"mode": "observe"})
+WORLD = World(
+    nodes=NODES,
+    addon_version="v1.20.3-eksbuild.1",
+    binding_mechanism="pod-identity",
+    trust=TrustPolicyKind.POD_IDENTITY_ONLY,
+    settings={"mode": "observe"},
+)
 
 
 @pytest.fixture(scope="module")
 def env() -> Iterator[SandboxEnvironment]:
     with SandboxEnvironment(WORLD) as standing:
         let_in(standing, ONCALL, ADMINS)
-        eventually(lambda: pods(standing), lambda seen: len(seen) == NODES, LONGEST_S)
+        eventually(lambda: pods(standing.backend), lambda seen: len(seen) == NODES, LONGEST_S)
         yield standing
 
 
-def pods(env: SandboxEnvironment) -> list[dict[str, str]]:
+def pods(backend: ClusterBackend) -> list[dict[str, str]]:
     """The variables of each ready pod of aws-node."""
-    found = env.backend.all_of(PODS, NAMESPACE)
+    found = backend.all_of(PODS, NAMESPACE)
     return [_variables(item) for item in found if item["spec"].get("serviceAccountName") == aws_node.NAME and _is_ready(item)]
 
 
@@ -58,17 +76,107 @@ def record_role(env: SandboxEnvironment) -> str | None:
     return found
 
 
+def uses_association(backend: ClusterBackend) -> bool:
+    """Whether every pod has the credentials of the association, and no role of IRSA."""
+    return all("AWS_CONTAINER_CREDENTIALS_FULL_URI" in item and "AWS_ROLE_ARN" not in item for item in pods(backend))
+
+
+@pytest.fixture
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For commands in this process."""
+    monkeypatch.setattr("cli.interactive.migration.SETTLE_S", 0.5)
+    monkeypatch.setattr("cli.interactive.migration.POLL_S", 0.3)
+
+
+def migrate(env: SandboxEnvironment, *options: str, code: int = 0) -> list[dict[str, Any]]:
+    """Run the command in this process, where its pauses are short, and return its migrations."""
+    environment = {**env.function_variables(), **env.aws.environment(ONCALL), "AWS_EC2_METADATA_DISABLED": "true"}
+    arguments = ["migrate", "--to", "pod-identity", "--yes", "-o", "json", *options]
+    done = CliRunner().invoke(app, arguments, env=environment)
+    assert done.exit_code == code, done.output
+    migrations: list[dict[str, Any]] = json.loads(done.stdout)["migrations"]
+    return migrations
+
+
+@pytest.mark.usefixtures("short_pauses")
 def test_a_cluster_moves_to_pod_identity_and_back(env: SandboxEnvironment) -> None:
-    """The role of the sandbox trusts EKS Pod Identity alone, so the way back changes the trust policy."""
+    """There in a process of its own, back in this one. The role trusts EKS Pod Identity alone, so the way back changes its trust policy."""
     terminal, bound = Terminal(env, ONCALL), role_arn(ROLE)
     done = terminal.document("migrate", "--to", "pod-identity", "--yes")["migrations"][0]
     assert (done["podsMoved"], done["pods"], [step["done"] for step in done["steps"]]) == (NODES, NODES, [True] * 5)
-    assert all("AWS_CONTAINER_CREDENTIALS_FULL_URI" in item and "AWS_ROLE_ARN" not in item for item in pods(env))
+    assert uses_association(env.backend)
     assert (annotation(env), record_role(env)) == (None, None)
     assert [item["roleArn"] for item in env.aws.eks.state.cluster(CLUSTER).associations.values()] == [bound]
 
-    back = terminal.document("migrate", "--to", "pod-identity", "--undo", "--yes", "--apply-trust")["migrations"][0]
+    (back,) = migrate(env, "--undo", "--apply-trust")
     assert (back["to"], back["podsMoved"]) == ("irsa", NODES)
-    assert [item.get("AWS_ROLE_ARN") for item in pods(env)] == [bound] * NODES
+    assert [item.get("AWS_ROLE_ARN") for item in pods(env.backend)] == [bound] * NODES
     assert (annotation(env), record_role(env)) == (bound, bound)
     assert env.aws.eks.state.cluster(CLUSTER).associations == {}
+
+
+# --- a fleet -----------------------------------------------------------------------------------------------------------------------------
+
+FAILING, LAST = "prod-a", "prod-b"
+"""Their names come after the first cluster's, so that they move in this order."""
+
+
+def add_cluster(env: SandboxEnvironment, stack: ExitStack, name: str, role: str) -> EmbeddedBackend:
+    """Another cluster of the account, on IRSA, whose pods work with any role."""
+
+    def association(namespace: str, account: str) -> Mapping[str, Any] | None:
+        found = env.aws.eks.state.cluster(name).associations.values()
+        return next((item for item in found if (item["namespace"], item["serviceAccount"]) == (namespace, account)), None)
+
+    backend = stack.enter_context(
+        EmbeddedBackend(
+            name,
+            version=WORLD.kubernetes,
+            sts_url=env.aws.endpoint,
+            access_entries=lambda: list(env.aws.eks.state.cluster(name).access_entries.values()),
+            role_can_run_cni=any_role,
+            association_of=association,
+            associated_role=lambda *key: str(found["roleArn"]) if (found := association(*key)) else None,
+        )
+    )
+    spec = ClusterSpec(name=name, version=WORLD.kubernetes, endpoint=backend.url, ca_data=backend.ca_data, issuer=env.issuer)
+    env.aws.eks.add_cluster(spec)
+    env.aws.eks.add_addon(name, "vpc-cni", addonVersion=WORLD.addon_version, serviceAccountRoleArn=role)
+    env.aws.eks.add_addon(name, POD_IDENTITY_AGENT_ADDON)
+    env.aws.client("ssm").put_parameter(Name=binding_path(name, NAMESPACE, aws_node.NAME), Value=role, Type="String")
+    grant_all(env, name, backend, ONCALL, ADMINS)
+    backend.apply(aws_node.service_account(role_arn=role), "eks")
+    backend.apply(aws_node.daemon_set(), "eks")
+    backend.set_agents()
+    backend.join_nodes(NODES)
+    return backend
+
+
+@pytest.fixture
+def fleet(env: SandboxEnvironment) -> Iterator[dict[str, ClusterBackend]]:
+    """Three clusters on IRSA. The one in the middle has a role of its own, and its webhook is down."""
+    iam, bound, own = env.aws.client("iam"), role_arn(ROLE), role_arn("prod-a-cni")
+    policy = iam.get_role(RoleName=ROLE)["Role"]["AssumeRolePolicyDocument"]
+    iam.create_role(RoleName="prod-a-cni", AssumeRolePolicyDocument=json.dumps(policy))
+    with ExitStack() as stack:
+        added = {name: add_cluster(env, stack, name, role) for name, role in ((FAILING, own), (LAST, bound))}
+        backends: dict[str, ClusterBackend] = {CLUSTER: env.backend, **added}
+        env.aws.eks.hook(on_addon_applied=lambda cluster, *call: seed_data.apply_addon(backends[cluster], WORLD, *call))
+        for backend in backends.values():
+            eventually(lambda backend=backend: pods(backend), lambda seen: len(seen) == NODES, LONGEST_S)
+        added[FAILING].webhook_faults.outage = True
+        yield backends
+
+
+@pytest.mark.usefixtures("short_pauses")
+def test_a_fleet_moves_although_one_cluster_fails_and_the_same_command_moves_the_rest(
+    env: SandboxEnvironment, fleet: dict[str, ClusterBackend]
+) -> None:
+    first = {item["cluster"]: item for item in migrate(env, "--all", code=1)}
+    assert {name: item["state"] for name, item in first.items()} == {CLUSTER: "done", FAILING: "stopped", LAST: "done"}
+    assert "3 pods started without pod-identity" in first[FAILING]["reason"]
+    assert [uses_association(backend) for backend in fleet.values()] == [True, False, True]
+
+    fleet[FAILING].webhook_faults.outage = False
+    assert [item["state"] for item in migrate(env, "--all")] == ["done"] * len(fleet)
+    assert all(uses_association(backend) for backend in fleet.values())

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.stub import Stubber
 
 from cli.clients.cluster_login import AwsLogin, UserClusters
 from cli.clients.identity_inventory import AwsIdentityInventory
@@ -71,3 +73,13 @@ def test_annotated_service_accounts_are_those_with_the_right_key(inventory: AwsI
         cluster.apply(account("misspelt", **{"eks.amazon.com/role-arn": ROLE}), "test")
         found = inventory.annotated(facts(cluster.url, cluster.ca_pem))
     assert found == {("kube-system", "aws-node"): ROLE, ("default", "app"): ""}
+
+
+def test_the_records_about_a_role_are_read_over_all_pages(inventory: AwsIdentityInventory, session: AwsSession) -> None:
+    since, role = datetime(2026, 11, 29, 12, 0, tzinfo=UTC), "arn:aws:iam::111122223333:role/us"
+    asked = {"LookupAttributes": [{"AttributeKey": "ResourceName", "AttributeValue": role}], "StartTime": since}
+    with Stubber(session.client("cloudtrail")) as answers:
+        answers.add_response("lookup_events", {"Events": [{"CloudTrailEvent": '{"eventName": "a"}'}], "NextToken": "more"}, asked)
+        answers.add_response("lookup_events", {"Events": [{"CloudTrailEvent": "no JSON"}]}, {**asked, "NextToken": "more"})
+        assert inventory.role_sessions(role, since) == [{"eventName": "a"}]
+        answers.assert_no_pending_responses()

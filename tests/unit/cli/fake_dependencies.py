@@ -168,10 +168,11 @@ def _key(manifest: Mapping[str, Any]) -> tuple[str, str, str]:
 
 @dataclass
 class FakeIdentityInventory:
-    """`associable_accounts` are the ServiceAccounts by add-on for which it takes associations."""
+    """`associable_accounts` are the ServiceAccounts by add-on for which it takes associations; `sessions` CloudTrail's records."""
 
     world: World
     associable_accounts: dict[str, frozenset[str]] = field(default_factory=lambda: {"vpc-cni": frozenset({"aws-node"})})
+    sessions: list[tuple[datetime, dict[str, Any]]] = field(default_factory=list)
 
     def associated(self, cluster: str) -> frozenset[tuple[str, str]]:
         self.world.raise_fault("identities.associated")
@@ -188,6 +189,10 @@ class FakeIdentityInventory:
     def associable(self, addon: str, version: str) -> frozenset[str]:
         self.world.raise_fault("identities.associable")
         return self.associable_accounts.get(addon, frozenset())
+
+    def role_sessions(self, role_arn: str, since: datetime) -> list[dict[str, Any]]:
+        self.world.raise_fault("identities.role_sessions")
+        return [record for at, record in self.sessions if record["requestParameters"]["roleArn"] == role_arn and at >= since]
 
 
 @dataclass

@@ -261,6 +261,18 @@ def test_a_refusal_that_shows_a_fault_counts_before_a_later_one_that_shows_none(
     assert len(unshown_refusals(both, found.findings)) == 1, "the other one is named, too"
 
 
+def test_a_refusal_of_the_target_role_is_one_of_the_role_in_use() -> None:
+    chained = pod_identity.CASES["target role: trusts the account, and the role may assume it"][0]
+    of_target = replace(chained, refusals=symptoms.refused(minutes=1, role=pod_identity.TARGET_ROLE).refusals)
+    found = diagnose(of_target)[Link.PERMISSION_ERRORS]
+    assert found.verdict is Verdict.PERMISSIONS_MISSING
+    assert "target" in found.sentence
+    of_first = replace(chained, refusals=symptoms.refused(minutes=1, role=ROLE).refusals)
+    first = diagnose(of_first)[Link.PERMISSION_ERRORS]
+    assert first.state is UNKNOWN
+    assert "the role was prod-blue-vpc-cni, which is not the role to use" in first.sentence
+
+
 def test_a_role_that_is_no_arn_does_not_stop_the_report_of_an_sts_error() -> None:
     strange = snapshot_with(
         binding=Missing("/p"), addon=addon(role_arn=None), pods=some_pods("none", ready=False, termination_message=symptoms.STS_DENIES)
