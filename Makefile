@@ -51,9 +51,9 @@ side-by-side: $(VENV)/ready ## run every lane except lint, two at a time
 
 .PHONY: waiting-lanes computing-lanes
 waiting-lanes: ## run the lanes that mostly wait
-	@$(MAKE) --no-print-directory --jobs=1 sandbox && $(MAKE) --no-print-directory --jobs=1 e2e
+	@for lane in sandbox e2e; do $(MAKE) --no-print-directory $$lane || exit; done
 computing-lanes: ## run the lanes that mostly compute, at low priority
-	@nice $(MAKE) --no-print-directory --jobs=1 unit integration infra lambda-python
+	@for lane in unit integration infra lambda-python; do nice $(MAKE) --no-print-directory $$lane || exit; done
 
 .PHONY: check
 check: lint unit ## run lint and the unit tests, for use before a commit

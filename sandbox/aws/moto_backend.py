@@ -5,14 +5,16 @@ from __future__ import annotations
 import threading
 from contextlib import nullcontext
 from dataclasses import replace
-from functools import lru_cache
+from functools import cache, lru_cache, partial
 from typing import TYPE_CHECKING, Any, Final
 
+from cryptography.hazmat.primitives.asymmetric import rsa
 from moto import backends
 from moto.core.base_backend import BackendDict
 from moto.core.model_instances import reset_model_data
 from moto.dynamodb.parsing import expressions
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from moto.sns import models as sns_models
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from sandbox.aws.http_messages import Request, Response, scope_of
@@ -30,6 +32,10 @@ backends.list_of_moto_modules = lambda: _MODULES
 # more time than a short one, which is not so in DynamoDB.
 _PARSER: Final[Any] = vars(expressions)["UpdateExpressionParser"]
 _PARSER.make = lru_cache(maxsize=256)(_PARSER.make)
+# moto signs the messages of each subscription with a new RSA key, which takes a thirtieth of the time of a scenario. Nobody verifies them.
+_KEY: Final = cache(partial(rsa.generate_private_key, public_exponent=65537, key_size=2048))
+_SUBSCRIPTION: Final[Any] = sns_models.Subscription
+_SUBSCRIPTION.private_key = lambda _: _KEY()
 
 
 class MotoBackend:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from sandbox.simulation.scenario import Scenario
 
 POLL_S: Final = 0.05
+WATCH_S: Final = 0.1
+"""Pause between two looks at a running scenario. Its times are shown in tenths of a second."""
 SETTLE_TIMEOUT_S: Final = 120.0
 STABLE_POLLS: Final = 4
 """Equal polls after which the world is stable. Counted instead of timed, because a busy machine may not run the sandbox for a while."""
@@ -106,7 +108,7 @@ class ScenarioRun:
             self._log_reader.read_lines(lines)
             if self._has_ended():
                 return
-            time.sleep(POLL_S)
+            time.sleep(WATCH_S)
         raise ScenarioTimeout(
             f"{self.scenario.name}: expected {self.scenario.expect.outcome}; after {self._timeout_s:.0f} s the verdict is "
             f"{self.result.verdict or 'none'}, the outcome {self.result.outcome or 'none'}, the actions {self.result.actions}"
