@@ -57,13 +57,14 @@ class Evidence:
 
     `holder_was_read` says whether its latest call has read the row, and the row named the process. `binding_is_read`: it has read the
     binding in the present step. `outdated` are the pods that a rollout in progress was about to replace with the role when it read the
-    workload. `assessed_at` is when its latest assessment began.
+    workload. `calendar_is_closed` is what its latest assessment has read. `assessed_at` is when its latest assessment began.
     """
 
     role_read: str | None = None
     binding_is_read: bool = False
     addon_status: str = ""
     outdated: frozenset[str] = frozenset()
+    calendar_is_closed: bool = False
     annotation_read: str | None = None
     mode_read: str = ""
     read_at: datetime | None = None
@@ -154,6 +155,8 @@ def _check_plan(write: Write, evidence: Evidence, ledger: Ledger) -> None:
         raise InvariantViolated(f"a write though the role does not work: {write.text}, and {', '.join(broken.values())}")
     if evidence.addon_status == "UPDATING":
         raise InvariantViolated(f"a write while the add-on is updated: {write.text}")
+    if evidence.calendar_is_closed:
+        raise InvariantViolated(f"a write while the change calendar is closed: {write.text}")
     if write.incident in ledger.failed_before and not write.by_person:
         raise InvariantViolated(f"a repair was repeated that had failed before a take-over: {write.text}")
 

@@ -235,6 +235,7 @@ class Simulation:
         self.steps_taken += 1
         if method == "eks.addon":  # each assessment reads it, whether it is answered or not
             self._evidence[process.name].assessed_at = self._evidence[process.name].read_at
+            self._evidence[process.name].calendar_is_closed = False
             self._checked_at[arguments[0]] = self.scheduler.now
         incident = self._works_on.get(process.name)
         row = self._row_of(method, arguments)
@@ -289,6 +290,8 @@ class Simulation:
             self.ledger.nodes[arguments[0].id], self.world.created_by[arguments[0].id] = [], []
         elif method == "cluster.service_account" and incident:
             evidence.annotation_read = getattr(result, "role_annotations", {}).get(ROLE_ANNOTATION)
+        elif method == "calendar.opens_at":
+            evidence.calendar_is_closed = result is not None
         elif method == "cluster.workload" and incident:
             evidence.outdated = self.world.replaced_by_rollout(incident.target.cluster)
         elif method == "eks.addon":
@@ -318,7 +321,7 @@ class Simulation:
         ended = next((name for name, execution in self.executions.items() if execution.arn == before.execution_arn), "")
         is_table_well = self.scheduler.now - self._table_failed_at > TABLE_RECOVERS_WITHIN
         if ended and not self.executions[ended].is_stopped and is_table_well and not before.is_held_by_person and not row.incident.started:
-            raise InvariantViolated(f"a lost incident: {ended} has ended, nothing had failed, and its incident {before.id} was left open")
+            raise InvariantViolated(f"a lost incident: {before.id} was taken over, and {ended} was not stopped, and nothing had failed")
 
     def set_trap(self, trap: Trap) -> None:
         """Let something happen while a call is on its way."""

@@ -179,6 +179,7 @@ class Story:
         simulation.hazards.__init__()  # type: ignore[misc]
         simulation.world.call_faults.clear()
         simulation.traps.clear()
+        simulation.ports.calendar.closed_until.clear()
         simulation.world.sync()
         for name in self.clusters:
             _mend(simulation, name)
@@ -232,6 +233,7 @@ def _cluster(chance: Random, theme: Theme) -> dict[str, Any]:
         "cooldown_s": chance.choice(("0", "60", "300", "1800")),
         "approval_timeout_s": chance.choice(("600", "3600")),
         "verification_timeout_s": chance.choice(("300", "1200")),
+        "maintenance_window": chance.choice(("always", "always", "calendar:freeze")),
         "notify_from": "info",
         **{name: chance.choice(values) for name, values in theme.settings.items()},
     }
@@ -563,6 +565,11 @@ def take_down(simulation: Simulation, _name: str, chance: Random) -> None:
     simulation.scheduler.after(chance.uniform(20, 1800), lift)
 
 
+def close_calendar(simulation: Simulation, _name: str, chance: Random) -> None:
+    """The change calendar closes for a while."""
+    simulation.ports.calendar.closed_until["freeze"] = simulation.scheduler.now + timedelta(seconds=chance.uniform(300, 3600))
+
+
 def hide_iam(simulation: Simulation, _name: str, chance: Random) -> None:
     """Roles and OIDC providers cannot be read for a while."""
     error = AccessDenied("iam: forbidden", denial=Denial.FORBIDDEN)
@@ -573,6 +580,75 @@ def hide_iam(simulation: Simulation, _name: str, chance: Random) -> None:
         simulation.world.call_faults = [fault for fault in simulation.world.call_faults if fault.error is not error]
 
     simulation.scheduler.after(chance.uniform(300, 2400), lift)
+
+
+# --- faults with something that happens while they are repaired ---------------------------------------------------------------------------
+
+
+def _lose_role(simulation: Simulation, name: str) -> bool:
+    """Remove the annotation, and restart the pods a moment later. Returns whether the cluster exists."""
+    if _there(simulation, name) is None:
+        return False
+    _annotate(simulation, name, None, "Terraform")
+    simulation.scheduler.after(1, lambda: restart_pods(simulation, name, Random(0)))
+    return True
+
+
+def let_repair_fail(simulation: Simulation, name: str, chance: Random) -> None:
+    """Pods without the role work, and once a repair has begun, pods with the role do not. Often someone else sets the annotation then."""
+    if not _lose_role(simulation, name):
+        return
+    simulation.world.clusters[name].falls_back = True
+    simulation.set_trap(Trap("cluster.delete_pod", 1, 0.0, lambda: spoil_role(simulation, name, chance)))
+    if chance.random() < 0.5:
+        count = chance.randint(2, 20)
+        simulation.set_trap(Trap("cluster.pods", count, 0.0, lambda: change_annotation(simulation, name, chance)))
+
+
+def overtake_plan(simulation: Simulation, name: str, chance: Random) -> None:
+    """Between plan and write the binding, the mode or the annotation changes."""
+    change = chance.choice((change_binding, change_binding, observe_only, change_mode, change_annotation))
+    method = chance.choice(("incidents.mark_repairing", "incidents.mark_repairing", "cluster.apply_annotation", "cluster.delete_pod"))
+    if _lose_role(simulation, name):
+        simulation.set_trap(Trap(method, 1, chance.choice((0.0, 2.0)), lambda: change(simulation, name, chance)))
+
+
+def stop_repair(simulation: Simulation, name: str, chance: Random) -> None:
+    """A repair is stopped in the console while one of its calls is on its way, and a sweep follows."""
+    method = chance.choice(("cluster.delete_pod", "cluster.apply_annotation", "cluster.pods", "cluster.service_account"))
+    if _lose_role(simulation, name):
+        trap = Trap("incidents.mark_repairing", 1, 0.0, lambda: None)
+        trap.do = lambda: simulation.set_trap(Trap(method, chance.randint(1, 3), 20.0, lambda: stop_execution(simulation, name, chance)))
+        simulation.set_trap(trap)
+
+
+def undo_each_write(simulation: Simulation, name: str, chance: Random) -> None:
+    """A tool that writes at the same moment as the remediator, several times."""
+    if _lose_role(simulation, name):
+        for count in range(1, chance.randint(2, 6)):
+            simulation.set_trap(Trap("cluster.apply_annotation", count, 0.0, lambda: change_annotation(simulation, name, chance)))
+
+
+def lose_message(simulation: Simulation, name: str, chance: Random) -> None:
+    """A fault that needs a person, and the topics do not answer while it is told."""
+    error = TransientError("notifier: no answer")
+
+    def end() -> None:
+        simulation.world.call_faults = [fault for fault in simulation.world.call_faults if fault.error is not error]
+
+    if _there(simulation, name):
+        break_trust(simulation, name, chance)
+        _annotate(simulation, name, None, "Terraform")
+        simulation.world.fail("notifier.send", error, times=None)
+        simulation.scheduler.after(chance.uniform(30, 1200), end)
+
+
+def hide_fault(simulation: Simulation, name: str, chance: Random) -> None:
+    """The trust policy or the OIDC provider is wrong, and after the first message it cannot be read any more."""
+    if _there(simulation, name):
+        chance.choice((break_trust, delete_provider))(simulation, name, chance)
+        _annotate(simulation, name, None, "Terraform")
+        simulation.set_trap(Trap("notifier.send", 1, 0.0, lambda: hide_iam(simulation, name, chance)))
 
 
 # --- what goes wrong all the time ---------------------------------------------------------------------------------------------------------
@@ -648,6 +724,13 @@ _WEIGHTED: Final[Mapping[str, tuple[float, Callable[[Simulation, str, Random], N
     "calls fail": (5, fail_calls),
     "service down": (2, take_down),
     "IAM not readable": (1, hide_iam),
+    "calendar closes": (1, close_calendar),
+    "repair fails": (1, let_repair_fail),
+    "plan overtaken": (1, overtake_plan),
+    "repair stopped": (1, stop_repair),
+    "each write undone": (0.5, undo_each_write),
+    "message lost": (0.5, lose_message),
+    "fault hidden": (0.5, hide_fault),
 }
 _WRITES: Final = ("cluster.apply_annotation", "cluster.delete_pod", "cluster.restart", "eks.set_addon_role")
 _READS: Final = ("incidents.mark_repairing", "cluster.service_account", "cluster.pods", "incidents.get")
@@ -694,16 +777,30 @@ class Theme:
 THEMES: Final = (
     Theme(),
     Theme(  # other writers, and the limits over history
-        often={"annotation removed again and again": 25, "annotation removed": 3, "annotation changed": 4},
+        often={"annotation removed again and again": 25, "each write undone": 8, "annotation removed": 3, "annotation changed": 4},
         settings={"mode": ("enforce",), "cooldown_s": ("0", "60"), "max_repairs_per_hour": ("1", "2", "10", "10")},
     ),
     Theme(  # executions that end early, and holders that follow each other
-        often={"execution stopped": 20, "new version": 8, "person fixes": 6, "annotation removed": 4, "pods restarted by a person": 3},
+        often={
+            "repair stopped": 12,
+            "execution stopped": 8,
+            "new version": 8,
+            "person fixes": 6,
+            "annotation removed": 4,
+            "pods restarted by a person": 3,
+        },
         traps={"execution stopped": ("cluster.delete_pod", "cluster.apply_annotation", "cluster.pods", "notifier.send")},
         settings={"mode": ("enforce",), "cooldown_s": ("0",), "restart_by": ("deletion", "restart")},
     ),
     Theme(  # what the plan rests on changes between plan and write
-        often={"binding changed": 8, "mode changed": 6, "observe only": 6, "annotation changed": 4, "annotation removed": 6},
+        often={
+            "binding changed": 8,
+            "calendar closes": 4,
+            "mode changed": 6,
+            "observe only": 6,
+            "annotation changed": 4,
+            "annotation removed": 6,
+        },
         traps={
             "binding changed": _PLANNED,
             "mode changed": _PLANNED,
@@ -713,8 +810,8 @@ THEMES: Final = (
         settings={"mode": ("approve", "enforce", "enforce"), "cooldown_s": ("0",)},
     ),
     Theme(  # repairs that are rolled back
-        often={"role spoiled": 15, "pods crash": 4, "annotation removed": 8, "annotation changed": 6, "pods restarted by a person": 8},
-        traps={"role spoiled": _PLANNED, "pods crash": _PLANNED, "annotation changed": ("cluster.pods", "cluster.delete_pod")},
+        often={"repair fails": 20, "role spoiled": 3, "pods crash": 4, "annotation changed": 2, "pods restarted by a person": 2},
+        traps={"pods crash": _PLANNED},
         settings={"mode": ("enforce",), "cooldown_s": ("0",)},
         falls_back=True,
     ),

@@ -9,8 +9,8 @@ from tests.simulation.conftest import FIRST
 from tests.simulation.search import play, regression_seeds, replay_command, report, shrink
 from tests.simulation.story import Story
 
-STORIES = 8
-"""Stories of each test run: a few seconds."""
+STORIES = 4
+"""Random stories of each test run: a few seconds."""
 
 
 @pytest.mark.parametrize("seed", regression_seeds())
