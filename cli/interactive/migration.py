@@ -24,7 +24,7 @@ from lambdas.contract.names import ROLE_ANNOTATION
 from lambdas.contract.parameters import Mechanism, binding_path
 from lambdas.domain.assessment.summary_builder import summarize
 from lambdas.domain.diagnosis.finding import Link
-from lambdas.domain.errors import Conflict, NotFound, RemediatorError
+from lambdas.domain.errors import Conflict, NotFound, RemediatorError, TransientError
 from lambdas.domain.incidents.details import TimelineEntry, TimelineEvent
 from lambdas.domain.incidents.incident import Outcome
 from lambdas.domain.planning.plan import Plan
@@ -53,6 +53,8 @@ PODS_TIMEOUT: Final = timedelta(minutes=10)
 """Time without progress after which the replacement of pods has failed."""
 MAX_CANARIES: Final = 3
 """Pods that may start without the new mechanism before the replacement stops: the webhook learns of an association with some delay."""
+MAX_READS: Final = 5
+"""Attempts of a reading that is throttled or gets no answer, `POLL_S` apart."""
 RECORD_TIMEOUT: Final = timedelta(minutes=15)
 
 
@@ -110,6 +112,16 @@ class MigrationRun:
             self._report(step.kind, step.sentence)
 
     def _read(self) -> Migration:
+        """The present state. A read that is throttled or gets no answer is made again: it would end the run between two pods.
+
+        Raises:
+            TransientError: it failed several times in a row.
+        """
+        for _ in range(MAX_READS - 1):
+            try:
+                return read_migration(self._target, self._to, self._dependencies)
+            except TransientError:
+                self._dependencies.sleep(POLL_S)
         return read_migration(self._target, self._to, self._dependencies)
 
     def _settled(self) -> Migration:

@@ -167,6 +167,28 @@ def refused_token(subject: str, *, role_arn: str, provider_arn: str, region: str
     return made
 
 
+def role_session(role_arn: str, *, cluster_arn: str, subject: str, pod: str, uid: str, region: str) -> dict[str, Any]:
+    """The record of the call by which EKS Pod Identity gets credentials for a pod of `namespace/ServiceAccount`.
+
+    Source: https://github.com/aws-samples/amazon-eks-security-immersion-day/blob/HEAD/content/2-identity-and-access-management/3-eks-pod-identity/3.eks-pod-identity-deep-dive/index.en.md
+    """
+    namespace, _, account = subject.partition("/")
+    tags = {
+        "eks-cluster-arn": cluster_arn,
+        "eks-cluster-name": cluster_arn.rpartition("/")[2],
+        "kubernetes-namespace": namespace,
+        "kubernetes-service-account": account,
+        "kubernetes-pod-name": pod,
+        "kubernetes-pod-uid": uid,
+    }
+    caller = Caller(kind="AWSService", account=role_arn.split(":")[4], name="pods.eks.amazonaws.com")
+    request = {"roleArn": role_arn, "tags": [{"key": key, "value": value} for key, value in tags.items()]}
+    record: dict[str, Any] = event(
+        RecordedCall(service="sts", event_name="AssumeRole", caller=caller, region=region, request=request, response={})
+    )["detail"]
+    return {**record, "readOnly": True, "resources": [{"type": "AWS::IAM::Role", "ARN": role_arn}]}
+
+
 def zulu(moment: datetime) -> str:
     """Whole seconds in UTC, in the format of CloudTrail and EventBridge."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -15,6 +15,7 @@ from botocore.config import Config
 
 from sandbox.aws.call_log import Call, CallLog
 from sandbox.aws.eks_double import EksDouble
+from sandbox.aws.event_history import cloudtrail_backend
 from sandbox.aws.faults import FaultPlan
 from sandbox.aws.gateway import Gateway
 from sandbox.aws.iam import iam_backend
@@ -69,8 +70,9 @@ def _operators_client(service: str, region: str, endpoint: str) -> Any:
 class LocalAws:
     """moto, the EKS double and further backends behind one loopback endpoint.
 
-    `calls` is the log, `faults` the injected faults, `roles` the principals, `eks` the double. `allows(role ARN, action)` answers the
-    policy simulator. Only one can run per process, because moto keeps its state in module globals.
+    `calls` is the log, `faults` the injected faults, `roles` the principals, `eks` the double, `event_history` CloudTrail's records, the
+    newest last. `allows(role ARN, action)` answers the policy simulator. Only one can run per process, because moto keeps its state in
+    module globals.
     """
 
     def __init__(
@@ -90,6 +92,7 @@ class LocalAws:
         self.eks = EksDouble(account=account, region=region, caller_of=self.roles.caller_of)
         self._policy = may_pass or (lambda *_: True)
         self._allows = allows or (lambda *_: True)
+        self.event_history: list[dict[str, Any]] = []
         self._clients: dict[tuple[str, str], Any] = {}
         self._making = threading.Lock()
         fallback, backends = self._backends()
@@ -104,7 +107,12 @@ class LocalAws:
     def _backends(self) -> tuple[Backend, dict[str, Backend]]:
         """The backend of most services, and those of the services that it lacks."""
         moto = MotoBackend(self.account)
-        return moto, {"eks": self.eks, "iam": iam_backend(moto, self._allows), "sts": sts_backend(moto, self.roles.secret_of)}
+        return moto, {
+            "cloudtrail": cloudtrail_backend(moto, self.event_history),
+            "eks": self.eks,
+            "iam": iam_backend(moto, self._allows),
+            "sts": sts_backend(moto, self.roles.secret_of),
+        }
 
     def __enter__(self) -> Self:
         self.endpoint = self.gateway.start()

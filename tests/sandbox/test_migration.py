@@ -13,13 +13,15 @@ from typer.testing import CliRunner
 from cli.main import app
 from lambdas.contract.names import POD_IDENTITY_AGENT_ADDON, ROLE_ANNOTATION
 from lambdas.contract.parameters import binding_path
+from sandbox.aws.cloudtrail import role_session
 from sandbox.aws.eks_clusters import ClusterSpec
+from sandbox.aws.local_aws import REGION
 from sandbox.cluster import aws_node
 from sandbox.cluster.resources import PODS, SERVICE_ACCOUNTS
 from sandbox.controllers.kubelet import any_role
 from sandbox.simulation import seed_data
 from sandbox.simulation.aws_account import CLUSTER, NAMESPACE, ROLE, role_arn
-from sandbox.simulation.cluster_backend import EmbeddedBackend
+from sandbox.simulation.cluster_backend import EmbeddedBackend, pods_of
 from sandbox.simulation.environment import SandboxEnvironment
 from sandbox.simulation.scenario import TrustPolicyKind, World
 from tests.sandbox.test_cli import ADMINS, LONGEST_S, ONCALL, Terminal, grant_all, let_in
@@ -178,5 +180,18 @@ def test_a_fleet_moves_although_one_cluster_fails_and_the_same_command_moves_the
     assert [uses_association(backend) for backend in fleet.values()] == [True, False, True]
 
     fleet[FAILING].webhook_faults.outage = False
-    assert [item["state"] for item in migrate(env, "--all")] == ["done"] * len(fleet)
+    again = migrate(env, "--all")
+    assert [(item["state"], item["credentials"]["seen"]) for item in again] == [("done", 0)] * len(fleet)
     assert all(uses_association(backend) for backend in fleet.values())
+    record_sessions(env, LAST, fleet[LAST])
+    shown = {item["cluster"]: item["credentials"]["seen"] for item in migrate(env, "--all")}
+    assert shown == {CLUSTER: 0, FAILING: 0, LAST: NODES}
+
+
+def record_sessions(env: SandboxEnvironment, cluster: str, backend: ClusterBackend) -> None:
+    """Write CloudTrail's records of the calls by which EKS got credentials for the pods."""
+    arn = env.aws.eks.state.cluster(cluster).record["arn"]
+    for pod in (item["metadata"] for item in pods_of(backend, aws_node.NAME)):
+        subject = f"{NAMESPACE}/{aws_node.NAME}"
+        made = role_session(role_arn(ROLE), cluster_arn=arn, subject=subject, pod=pod["name"], uid=pod["uid"], region=REGION)
+        env.aws.event_history.append(made)

@@ -12,6 +12,7 @@ from cli.queries.migration import read_migration
 from lambdas.contract.parameters import Mechanism
 from lambdas.domain.errors import AccessDenied, Denial
 from lambdas.domain.snapshot.bindings import BindingValue, Parameter
+from sandbox.aws.cloudtrail import role_session
 from tests.unit.cli.test_migration import BOUND, NODES, PATH, TARGET, migrating, run
 from tests.world import NOON
 
@@ -20,26 +21,20 @@ CLUSTER_ARN = "arn:aws:eks:eu-west-1:111122223333:cluster/demo"
 
 def record(uid: str = "u-1", **changes: Any) -> dict[str, Any]:
     """The record of a call by which EKS gets credentials for a pod."""
-    tags = {
-        "eks-cluster-arn": CLUSTER_ARN,
-        "eks-cluster-name": "demo",
-        "kubernetes-namespace": TARGET.namespace,
-        "kubernetes-service-account": TARGET.name,
-        "kubernetes-pod-name": "aws-node-1",
-        "kubernetes-pod-uid": uid,
-    } | changes.pop("tags", {})
-    return {
-        "eventSource": "sts.amazonaws.com",
-        "eventName": "AssumeRole",
-        "userIdentity": {"type": "AWSService", "invokedBy": "pods.eks.amazonaws.com"},
-        "requestParameters": {"roleArn": BOUND, "tags": [{"key": key, "value": value} for key, value in tags.items()]},
-        **changes,
-    }
+    made = role_session(BOUND, cluster_arn=CLUSTER_ARN, subject="kube-system/aws-node", pod="aws-node-1", uid=uid, region="eu-west-1")
+    return {**made, **changes}
+
+
+def tagged(**values: str) -> dict[str, Any]:
+    """The same record with other values of the session tags."""
+    made = record()
+    tags = [{**tag, "value": values.get(tag["key"].replace("-", "_"), tag["value"])} for tag in made["requestParameters"]["tags"]]
+    return {**made, "requestParameters": {"roleArn": BOUND, "tags": tags}}
 
 
 OTHERS: dict[str, Any] = {
-    "another cluster": record(tags={"eks-cluster-arn": "arn:aws:eks:eu-west-1:111122223333:cluster/other"}),
-    "another ServiceAccount": record(tags={"kubernetes-service-account": "cart"}),
+    "another cluster": tagged(eks_cluster_arn="arn:aws:eks:eu-west-1:111122223333:cluster/other"),
+    "another ServiceAccount": tagged(kubernetes_service_account="cart"),
     "a refused call": record(errorCode="AccessDenied"),
     "a call of a person": record(userIdentity={"type": "AssumedRole"}),
     "a call of another kind": record(eventName="TagSession"),

@@ -17,6 +17,7 @@ from lambdas.contract.names import POD_IDENTITY_AGENT_ADDON, ROLE_ANNOTATION
 from lambdas.contract.parameters import Mechanism, ServiceAccountRef, binding_path
 from lambdas.domain.diagnosis.identity_chain import diagnose
 from lambdas.domain.diagnosis.pod_credentials import CredentialSource, credential_source
+from lambdas.domain.errors import TransientError
 from lambdas.domain.snapshot.bindings import parse_binding_value
 from lambdas.domain.snapshot.snapshot import AddonFacts, Association, Binding, ComputeType, PodFacts, RoleFacts, Snapshot, Unknown
 from tests.unit.cli.fake_dependencies import Fakes, fake_dependencies
@@ -185,6 +186,16 @@ def test_a_migration_that_is_killed_at_any_write_goes_back(to: Mechanism, phase:
         assert world.problems == [], position
         assert replaced(world) <= 2 * moved + 1
         assert world.now - began_at <= timedelta(minutes=1) + timedelta(seconds=POLL_S) * (moved + 2)
+
+
+def test_a_read_without_an_answer_is_made_again_and_in_the_end_stops_the_run() -> None:
+    world, fakes = migrating()
+    world.fail("eks.cluster", TransientError("read the cluster: timed out"), times=3)
+    run(fakes, Mechanism.POD_IDENTITY)
+    ends_with(world, Mechanism.POD_IDENTITY)
+    world.fail("eks.cluster", TransientError("read the cluster: timed out"), times=None)
+    with pytest.raises(TransientError):
+        run(fakes, Mechanism.IRSA)
 
 
 def test_a_webhook_that_learns_of_the_annotation_late_misses_no_pod() -> None:
