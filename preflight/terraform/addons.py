@@ -29,7 +29,9 @@ from preflight.terraform.clusters import (
 )
 from preflight.terraform.configuration import call_of, expression, resource_block, roles_behind
 from preflight.terraform.fix import place_of, role_lines
+from preflight.terraform.order import waits_for
 from preflight.terraform.plan import UNKNOWN_VALUE, Change, Plan, UnknownValue, fields, members, module_names, text
+from preflight.terraform.references import referred
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -361,6 +363,22 @@ def late_addons(plan: Plan) -> Iterator[Finding]:
             message = f"The add-on waits for {late[0]} by depends_on, so the nodes join without it."
             line = (f"depends_on = [{change.config_address}]",)
             yield _finding(rules.AFTER_COMPUTE, change, message, add=line, place=f"in {late[0]}, instead of the one in the add-on")
+        elif unordered := [group for group in nodes if _is_unordered(plan, group, change)]:
+            message = f"{unordered[0].config_address} does not wait for the add-on, so its nodes may join before the add-on exists."
+            line = (f"depends_on = [{change.config_address}]",)
+            yield _finding(rules.AFTER_COMPUTE, change, message, add=line, place=place_of(plan, unordered[0]))
+
+
+def _is_unordered(plan: Plan, group: Change, addon: Change) -> bool:
+    """Whether a node group of the same cluster and module is shown not to wait for the add-on."""
+    path = module_names(addon.module)
+    if module_names(group.module) != path or not resource_block(plan, group) or not resource_block(plan, addon):
+        return False
+    names = {group.after_value("cluster_name"), addon.after_value("cluster_name")}
+    is_same = len(names) == 1 and UNKNOWN_VALUE not in names
+    if not is_same and referred(plan, group, "cluster_name").isdisjoint(referred(plan, addon, "cluster_name")):
+        return False
+    return waits_for(plan, (path, group.config_address), (path, addon.config_address)) is False
 
 
 def _dependencies(plan: Plan, change: Change) -> list[str]:

@@ -25,24 +25,25 @@ def referred(plan: Plan, change: Change, *attributes: str) -> set[Address]:
     path = module_names(change.module)
     found: set[Address] = set()
     for attribute in attributes:
-        _follow(plan, path, _references(expressions.get(attribute)), found, 0)
+        follow(plan, path, all_references(expressions.get(attribute)), found, 0)
     return found
 
 
-def _references(expression: object) -> list[str]:
+def all_references(expression: object) -> list[str]:
     """Return the references of an expression, those of nested blocks included."""
     if isinstance(expression, list):
-        return [reference for block in expression for reference in _references(block)]
+        return [reference for block in expression for reference in all_references(block)]
     block = fields(expression)
     own = [member for member in members(block.get("references")) if isinstance(member, str)]
     return own + [inner for key, value in block.items() if key != "references" for inner in _nested(value)]
 
 
 def _nested(value: object) -> list[str]:
-    return _references(value) if isinstance(value, dict | list) else []
+    return all_references(value) if isinstance(value, dict | list) else []
 
 
-def _follow(plan: Plan, path: tuple[str, ...], references: list[str], found: set[Address], depth: int) -> None:
+def follow(plan: Plan, path: tuple[str, ...], references: list[str], found: set[Address], depth: int = 0) -> None:
+    """Add the resources and data sources behind these references of a module to `found`."""
     if depth > _DEEPEST:
         return
     for reference in references:
@@ -53,16 +54,16 @@ def _follow(plan: Plan, path: tuple[str, ...], references: list[str], found: set
             case ["var", name, *_] if path:
                 call = call_of(plan, path)
                 outer = fields(fields(call.block).get("expressions")).get(name) if call else None
-                _follow(plan, path[:-1], _references(outer), found, depth + 1)
+                follow(plan, path[:-1], all_references(outer), found, depth + 1)
             case ["module", name, output, *_]:
                 outputs = fields(module_of(plan, (*path, name)).get("outputs"))
-                _follow(plan, (*path, name), _references(fields(outputs.get(output)).get("expression")), found, depth + 1)
+                follow(plan, (*path, name), all_references(fields(outputs.get(output)).get("expression")), found, depth + 1)
             case [kind, name, *_] if kind not in (*_META, "var", "local", "module"):
                 found.add((path, f"{kind}.{name}"))
             case ["each", "value", *_]:
                 call = call_of(plan, path)
                 outer = fields(fields(call.block).get("expressions")).get(call.addon_map) if call and call.addon_map else None
-                _follow(plan, path[:-1], _references(outer), found, depth + 1)
+                follow(plan, path[:-1], all_references(outer), found, depth + 1)
             case _:
                 continue
 
