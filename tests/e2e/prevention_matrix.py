@@ -99,3 +99,19 @@ def year_table() -> list[str]:
     """The lines of the second table in docs/prevention.md."""
     head = ["| writer | without | with claim | with warning | with guard |", "|---|---|---|---|---|"]
     return [*head, *(f"| {writer} | {' | '.join(str(counts[mode]) for mode in Mode)} |" for writer, counts in YEAR.items())]
+
+
+class Change(StrEnum):
+    """How a chart comes to have no role."""
+
+    ROLE_LEAVES_THE_CHART = "the role leaves the chart"
+    CHART_NEVER_HAD_IT = "the chart never had it, and someone set it"
+
+
+HELM: Final[dict[int, dict[Change, dict[Mode, Result]]]] = {
+    3: {
+        Change.ROLE_LEAVES_THE_CHART: {Mode.WITHOUT: Result.LOST, Mode.CLAIM: Result.LOST, Mode.GUARD: Result.KEPT},
+        Change.CHART_NEVER_HAD_IT: {Mode.WITHOUT: Result.KEPT, Mode.CLAIM: Result.KEPT, Mode.GUARD: Result.KEPT},
+    },
+}
+"""The role after `helm upgrade`, by the major version of Helm: measured with the program itself."""
