@@ -36,11 +36,11 @@ def _approved(action: Action) -> list[str | int | None]:
         case AnnotateServiceAccount():
             return [action.kind, action.role_arn, action.old_value]
         case ReplaceCanaryPod():
-            return [action.kind, action.role_arn, action.mechanism]
+            return [action.kind, action.role_arn, action.mechanism, *_strictness(action)]
         case RestartWorkload():
-            return [action.kind, action.role_arn, action.mechanism, action.workload, action.name, action.at_a_time]
+            return [action.kind, action.role_arn, action.mechanism, action.workload, action.name, action.at_a_time, *_strictness(action)]
         case ReplaceStalePods():
-            return [action.kind, action.role_arn, action.mechanism, action.at_a_time]
+            return [action.kind, action.role_arn, action.mechanism, action.at_a_time, *_strictness(action)]
         case UpdateAddonRole():
             return [action.kind, action.role_arn, action.old_role_arn, action.addon]
         case RestoreAnnotation():
@@ -52,6 +52,11 @@ def _approved(action: Action) -> list[str | int | None]:
             return [action.kind, action.association_id, action.addon, *change, action.is_rollback]
         case _:
             assert_never(action)
+
+
+def _strictness(action: ReplaceCanaryPod | RestartWorkload | ReplaceStalePods) -> list[str]:
+    """Whether pods of IRSA are replaced as well. Nothing where they are not, so that a pending approval of an older version stays valid."""
+    return ["refuses-irsa"] if action.refuses_irsa else []
 
 
 def _settings(settings: AssociationSettings) -> list[str | int | None]:
