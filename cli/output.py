@@ -10,7 +10,7 @@ import textwrap
 from collections import Counter
 from contextlib import nullcontext
 from enum import StrEnum
-from itertools import accumulate
+from itertools import accumulate, chain
 from threading import Lock
 from typing import IO, TYPE_CHECKING, Any, Final, Self, TypeVar, cast
 
@@ -77,6 +77,17 @@ def error_console() -> Console:
 def is_interactive() -> bool:
     """Return whether a person can answer questions at the prompt."""
     return sys.stdin.isatty()
+
+
+def confirm(question: str) -> bool:
+    """Ask a question on standard error, and return whether the answer is yes. A long question is wrapped between words."""
+    import typer
+
+    terminal = error_console()
+    *above, last = wrapped(f"{question}\u00a0[y/N]:", width=terminal.width - 2, indent=0).splitlines()
+    for line in above:
+        terminal.print(line, soft_wrap=True)
+    return typer.confirm(last.removesuffix("\u00a0[y/N]:"), err=True)
 
 
 def progress(text: str) -> AbstractContextManager[Any]:
@@ -151,6 +162,10 @@ def write(form: Format, document: dict[str, Any], *views: RenderableType) -> Non
 
 _VERBATIM: Final = re.compile(r"\b(?:irsa-remediator|aws|kubectl) [a-z]|https?://|^ .*[={}\"\[\]]")
 """Lines to copy from: commands, addresses, and indented lines with code."""
+_CODE_AT_END: Final = re.compile(
+    r"(?P<prose>(?P<item> +\d+\. ).+?:) (?P<code>(?:irsa-remediator|aws|kubectl) [a-z].*|[\w.:/\"-]+(?: =|:) .+)"
+)
+"""A numbered item that ends with a command, or with a line of Terraform, YAML or a template."""
 _ITEM: Final = re.compile(r" +(?:\d+\. |\+)?")
 
 
@@ -160,8 +175,18 @@ def wrapped(text: str, *, width: int, indent: int) -> str:
 
 
 def write_message(text: str) -> None:
-    """Write the text of a notification. Prose is wrapped between words; a line to copy from, and any line in a pipe, stays whole."""
-    _write_lines((line, bool(_VERBATIM.search(line))) for line in text.splitlines())
+    """Write the text of a notification. Prose is wrapped between words; a line to copy from, and any line in a pipe, stays whole.
+
+    Code at the end of a longer item gets a line of its own.
+    """
+    _write_lines(chain.from_iterable(map(_with_code_apart, text.splitlines())))
+
+
+def _with_code_apart(line: str) -> Iterable[tuple[str, bool]]:
+    found = None if _is_piped() or len(line) <= console().width else _CODE_AT_END.match(line)
+    if found is None:
+        return [(line, bool(_VERBATIM.search(line)))]
+    return [(found["prose"], False), (" " * (len(found["item"])) + found["code"], True)]
 
 
 def write_page(text: str) -> None:

@@ -10,7 +10,7 @@ import typer
 from cli.commands.check import AllClusters, Clusters, ServiceAccount
 from cli.errors import CommandError, ExitCode, worst
 from cli.options import GlobalOptions
-from cli.output import Format, console, is_interactive, progress, write
+from cli.output import Format, confirm, console, is_interactive, progress, write
 from lambdas.contract.parameters import Mechanism, ServiceAccountRef, binding_path
 
 if TYPE_CHECKING:
@@ -223,7 +223,7 @@ def _refusal(proposal: BindingProposal, dependencies: Dependencies) -> str:
 def _write(new: list[BindingProposal], dependencies: Dependencies, *, yes: bool) -> list[BindingProposal]:
     if not yes and not is_interactive():
         raise CommandError("standard input is not a terminal, so no one can confirm", next_step="give --yes, or --dry-run")
-    if not yes and not typer.confirm(f"Write {len(new)} {'binding' if len(new) == 1 else 'bindings'}?", err=True):
+    if not yes and not confirm(f"Write {len(new)} {'binding' if len(new) == 1 else 'bindings'}?"):
         return []
     for proposal in new:
         dependencies.parameters.put(proposal.path, proposal.value)

@@ -8,7 +8,7 @@ import typer
 
 from cli.errors import CommandError, ExitCode
 from cli.options import GlobalOptions
-from cli.output import error_console, is_interactive, progress, write
+from cli.output import confirm, error_console, is_interactive, progress, write
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -116,7 +116,7 @@ def _confirmed_plan(incident: Incident, dependencies: Dependencies) -> str:
     if not summary.actions:
         raise CommandError(f"nothing to approve: {summary.sentence}", next_step=next_step)
     error_console().print(Group(*plan_lines(replace(summary, needs_approval=False)), *approval_lines(summary)), crop=False)
-    if not typer.confirm("Approve this plan?", err=True):
+    if not confirm("Approve this plan?"):
         raise CommandError("not approved; the repair still waits", next_step=f"irsa-remediator reject {incident.id} rejects it")
     return summary.plan_digest
 

@@ -12,7 +12,7 @@ import typer
 from cli.commands.check import ServiceAccount
 from cli.errors import CommandError, ExitCode
 from cli.options import GlobalOptions
-from cli.output import Format, error_console, is_interactive, progress, write, write_message
+from cli.output import Format, confirm, error_console, is_interactive, progress, write, write_message
 
 if TYPE_CHECKING:
     from cli.clients.dependencies import Dependencies
@@ -203,7 +203,7 @@ def _ask(
     blocked = assessment.summary.blocked if assessment.summary else ()
     for sentence in dict.fromkeys(item.sentence for item in blocked if item.reason in PACING_REASONS):
         prompt.print(Text(f"The remediator itself is blocked now: {sentence}", style="yellow"))
-    approved = fix_options.yes or typer.confirm(question, err=True)
+    approved = fix_options.yes or confirm(question)
     display.resume()
     return ApprovalAnswer(approved=approved, plan=plan.plan_digest, by=remediation_steps.incident.holder)
 

@@ -10,7 +10,7 @@ import typer
 from cli.commands.check import ServiceAccount
 from cli.errors import CommandError, ExitCode, worst
 from cli.options import GlobalOptions
-from cli.output import Format, counted, error_console, is_interactive, progress, write
+from cli.output import Format, confirm, counted, error_console, is_interactive, progress, write
 from lambdas.contract.parameters import Mechanism
 from lambdas.domain.errors import RemediatorError
 
@@ -84,7 +84,7 @@ def migrate(
     if not yes and not is_interactive():
         raise CommandError("standard input is not a terminal, so no one can answer", next_step="give --yes, or --dry-run to see the steps")
     names = ", ".join(item.target.key for item in may_start)
-    if not yes and not typer.confirm(f"Migrate {names} to {direction} in account {dependencies.environment.account}?", err=True):
+    if not yes and not confirm(f"Migrate {names} to {direction} in account {dependencies.environment.account}?"):
         return _write(options, [standing(item) for item in planned], unread)
     ended = migrate_all(
         may_start,

@@ -9,7 +9,7 @@ import typer
 
 from cli.errors import CommandError, ExitCode
 from cli.options import GlobalOptions
-from cli.output import Format, error_console, is_interactive, progress, write
+from cli.output import Format, confirm, error_console, is_interactive, progress, write
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -164,7 +164,7 @@ def _require_consent(drill_options: DrillOptions, dependencies: Dependencies, ye
     prompt.print(f"- writes the parameter {drill_options.binding}, and extends installed admission policies by this ServiceAccount")
     prompt.print("- removes the annotation of this ServiceAccount, and waits for the deployed stack to repair it: 15 minutes at most")
     prompt.print("- deletes all of it, and restores the policies. It sends the messages of a repair.")
-    if not typer.confirm("Begin?", err=True):
+    if not confirm("Begin?"):
         raise CommandError("the drill was not begun")
 
 

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from lambdas.domain.assessment.summary import Counts
 
-BAR_WIDTH: Final = 15
+BAR_WIDTH: Final = 8
+"""With it, activity and counts fit in 80 columns."""
 
 
 class ProgressDisplay:
@@ -47,8 +48,9 @@ class ProgressDisplay:
             self._status.stop()
 
     def resume(self) -> None:
-        """Start the spinner again."""
+        """Start the spinner again. A new one: the former one would first erase the lines above the cursor, which are the prompt's now."""
         if self._status:
+            self._status = Status("", console=self._console)
             self._status.start()
 
     def log(self, title: str, words: str, **fields: Any) -> None:
