@@ -136,7 +136,10 @@ def _notifications(incident: PastIncident, environment: Environment) -> str:
     topics = {"chat": environment.chat_topic_arn, "people": environment.people_topic_arn}
     names = [f"the topic {arn.rsplit(':', 1)[-1]} ({name})" for name, arn in topics.items() if arn]
     receivers = to_html(" and ".join(names) or "no topic is known")
-    rows = [(unbroken(_utc(record.at)) if record.at else "", to_html(record.kind), receivers) for record in incident.details.notifications]
+    rows = [
+        (unbroken(f"{record.at:%Y-%m-%d %H:%M:%S}") if record.at else "", to_html(record.kind), receivers)
+        for record in incident.details.notifications
+    ]
     table = html_table(("UTC", "notification", "accepted by"), rows) if rows else "<p>No notification is recorded.</p>"
     return f"<h2>Who was told when</h2>{table}"
 
