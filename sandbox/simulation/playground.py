@@ -34,7 +34,8 @@ account is read, and `exit` takes all of it down. Five commands to try:
        shows the identity chain of aws-node: twelve links, all of them sound
   2  kubectl -n kube-system get pods -o wide
        lists the pods of the plug-in; `kubectl get nodes` lists the nodes
-  3  aws eks update-addon --cluster-name {cluster} --addon-name vpc-cni --addon-version {version} --resolve-conflicts OVERWRITE
+  3  aws eks update-addon --cluster-name {cluster} --addon-name vpc-cni \\
+       --addon-version {version} --resolve-conflicts OVERWRITE
        breaks it as in the original incident: the update names no role
   4  irsa-remediator check --watch
        shows the fault, and the repair by the deployed functions; Ctrl-C ends it
@@ -45,7 +46,7 @@ To repair by hand, set the mode before step 3, then plan and fix:
      irsa-remediator settings set {cluster} mode observe
      irsa-remediator plan
      irsa-remediator fix
-`tour` shows this text again. The cluster serves no watch, so `kubectl -w` fails.
+`tour` shows this text again. The cluster serves no watch: `kubectl -w` fails.
 """
 BROKEN_BY: Final = "v1.15.1-eksbuild.1"
 

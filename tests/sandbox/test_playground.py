@@ -57,8 +57,8 @@ def _session(leader: int) -> Iterator[psutil.Process]:
 
 
 def tour(shown: str) -> list[str]:
-    """The numbered commands of the tour."""
-    return re.findall(r"^  \d  (.+)$", shown, re.MULTILINE)
+    """The numbered commands of the tour, each as one line."""
+    return [re.sub(r"\\\n +", "", command) for command in re.findall(r"^  \d  ((?:.+\\\n)*.+)$", shown, re.MULTILINE)]
 
 
 @pytest.mark.skipif(not all(map(shutil.which, ("aws", "kubectl"))), reason="aws or kubectl is not installed")
