@@ -44,7 +44,8 @@ class MigrationState(StrEnum):
 class MigrationResult:
     """One migration at its end, with the reason where it stopped or was held back.
 
-    `replaced_pods`: it stopped after it replaced pods. `issued` is what CloudTrail shows about the pods of a finished migration.
+    `has_failing_pods`: it stopped after it replaced pods, or while replaced pods are not ready. `issued` is what CloudTrail shows about
+    the pods of a finished migration.
     """
 
     migration: Migration
@@ -52,7 +53,7 @@ class MigrationResult:
     reason: str = ""
     next_step: str = ""
     notes: tuple[str, ...] = ()
-    replaced_pods: bool = False
+    has_failing_pods: bool = False
     issued: IssuedCredentials | None = None
 
     @property
@@ -83,9 +84,9 @@ def why_held_back(migration: Migration, stopped: Iterable[MigrationResult]) -> s
     for other in stopped:
         if other.target.cluster == migration.target.cluster:
             return f"{other.target.key} of the same cluster stopped"
-        if other.replaced_pods and _role(other.migration) == _role(migration):
+        if other.has_failing_pods and _role(other.migration) == _role(migration):
             return f"{other.target.key} with the same role stopped after a pod was replaced"
-        failed |= {other.target.cluster} if other.replaced_pods else set()
+        failed |= {other.target.cluster} if other.has_failing_pods else set()
     if len(failed) >= MAX_FAILED_CLUSTERS:
         return f"pods failed with {migration.to} in {len(failed)} clusters: {', '.join(sorted(failed))}"
     return ""
@@ -143,13 +144,10 @@ def _migrate(
                 close_incident(incident, planned, ended, outcome, dependencies)
     except RemediatorError as error:
         sentence, next_step = describe_error(error)
-        has_replaced = run is not None and run.replaced_pods > 0
+        found = _read_again(planned, dependencies)
+        is_failing = (run is not None and run.replaced_pods > 0) or not all(pod.ready for pod in found.moved_pods)
         return MigrationResult(
-            migration=_read_again(planned, dependencies),
-            state=MigrationState.STOPPED,
-            reason=sentence,
-            next_step=next_step,
-            replaced_pods=has_replaced,
+            migration=found, state=MigrationState.STOPPED, reason=sentence, next_step=next_step, has_failing_pods=is_failing
         )
     return MigrationResult(migration=ended, state=MigrationState.DONE, notes=tuple(run.notes))
 

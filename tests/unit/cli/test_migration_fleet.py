@@ -86,6 +86,16 @@ def test_a_write_that_is_denied_before_a_pod_was_replaced_holds_nothing_back_els
     assert run(fakes) == {"a": STOPPED, "b": STOPPED, "c": STOPPED, "d": DONE}
 
 
+def test_pods_that_an_earlier_run_left_unready_count_as_failed() -> None:
+    world, fakes = fleet()
+    for name in ("a", "b"):
+        world.clusters[name].successors_crash = True
+    assert run(fakes) == {"a": STOPPED, "b": STOPPED, "c": NOT_STARTED, "d": NOT_STARTED}
+    before = list(world.writes)
+    assert run(fakes) == {"a": STOPPED, "b": STOPPED, "c": NOT_STARTED, "d": NOT_STARTED}
+    assert not any(write.startswith("delete") for write in world.writes[len(before) :]), "the second run replaced no pod"
+
+
 def test_other_service_accounts_of_the_cluster_wait() -> None:
     _, fakes = fleet()
     first, second = planned(fakes, "a", "b")
