@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 
-from lambdas.application.assessment import collect_and_diagnose
 from lambdas.application.readers import Hints
+from lambdas.application.snapshot_diagnosis import collect_and_diagnose
 from lambdas.contract.names import CNI_ADDON
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.domain.errors import RemediatorError

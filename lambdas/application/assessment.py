@@ -5,18 +5,10 @@ from datetime import datetime
 from typing import Final
 
 from lambdas.application.readers import Hints, Readers
-from lambdas.application.snapshot_collection import (
-    add_advice,
-    add_guards,
-    add_identity_webhook,
-    add_recorded_refusals,
-    add_symptoms,
-    collect_snapshot,
-    needs_event_history,
-)
+from lambdas.application.snapshot_collection import add_advice, add_identity_webhook, add_recorded_refusals, needs_event_history
+from lambdas.application.snapshot_diagnosis import collect_and_diagnose
 from lambdas.contract.parameters import ServiceAccountRef
-from lambdas.contract.settings import GuardSetting, Severity
-from lambdas.domain.diagnosis.finding import Link, State
+from lambdas.contract.settings import Severity
 from lambdas.domain.diagnosis.identity_chain import Diagnosis, diagnose
 from lambdas.domain.diagnosis.links.annotation import needs_identity_webhook
 from lambdas.domain.diagnosis.verdict import Verdict
@@ -26,7 +18,7 @@ from lambdas.domain.planning.plan import BlockReason, Plan
 from lambdas.domain.planning.planner import plan
 from lambdas.domain.planning.policies import PAST_SPAN, RepairHistory, recent_binding_change
 from lambdas.domain.ports import CalendarPort, IncidentsPort
-from lambdas.domain.snapshot.snapshot import ClusterFacts, PodFacts, Snapshot, WorkloadFacts
+from lambdas.domain.snapshot.snapshot import ClusterFacts, Snapshot
 
 UNEXPLAINED: Final = frozenset({Verdict.PODS_NOT_READY, Verdict.NODES_WAITING_FOR_CNI})
 """Verdicts without a cause, for which a check looks for refusals in CloudTrail's event history."""
@@ -48,43 +40,6 @@ class PolicySources:
     incidents: IncidentsPort
     calendar: CalendarPort
     overridden: frozenset[BlockReason] = frozenset()
-
-
-def collect_and_diagnose(
-    target: ServiceAccountRef, readers: Readers, now: datetime, hints: Hints, *, symptoms: bool
-) -> tuple[Snapshot, Diagnosis]:
-    """The snapshot and its diagnosis. Nodes and events are read if `symptoms` is set, or if the other facts show a fault.
-
-    The guard explains no fault, so it is read where there is none.
-    """
-    snapshot = collect_snapshot(target, readers, now, hints)
-    if not symptoms:
-        diagnosis = diagnose(snapshot)
-        if diagnosis.is_healthy and diagnosis[Link.WORKLOAD].state is State.OK and not _has_failing_pods(snapshot):
-            return _add_guards(snapshot, diagnosis, readers)
-    snapshot = add_symptoms(snapshot, readers)
-    return _add_guards(snapshot, diagnose(snapshot), readers)
-
-
-def _add_guards(snapshot: Snapshot, diagnosis: Diagnosis, readers: Readers) -> tuple[Snapshot, Diagnosis]:
-    """The snapshot with the guard and the warning, and its diagnosis; unchanged where another fault comes first."""
-    if not diagnosis.is_healthy and diagnosis.verdict is not Verdict.ROLE_KEPT:
-        return snapshot, diagnosis
-    snapshot = add_guards(snapshot, readers)
-    is_silent = snapshot.guards == () and snapshot.settings.guard is GuardSetting.OPTIONAL
-    return snapshot, diagnosis if is_silent else diagnose(snapshot)
-
-
-def _has_failing_pods(snapshot: Snapshot) -> bool:
-    """Whether a pod is not ready, exceeds its grace period, or is missing."""
-    if not isinstance(snapshot.pods, tuple):
-        return False
-    is_short = isinstance(snapshot.workload, WorkloadFacts) and len(snapshot.pods) < snapshot.workload.desired
-    return is_short or any(_exceeds_grace(pod, snapshot.began_at) if pod.deleting else not pod.ready for pod in snapshot.pods)
-
-
-def _exceeds_grace(pod: PodFacts, now: datetime) -> bool:
-    return pod.deleting_since is not None and pod.deleting_since < now
 
 
 def assess(

@@ -6,8 +6,8 @@ from datetime import datetime
 from functools import partial
 from typing import Final
 
-from lambdas.application.assessment import collect_and_diagnose
 from lambdas.application.readers import Hints, Readers
+from lambdas.application.snapshot_diagnosis import collect_and_diagnose
 from lambdas.application.workflow_steps import PollSchedule, StepId, StepPurpose, Steps
 from lambdas.contract import metrics
 from lambdas.contract.environment import Environment

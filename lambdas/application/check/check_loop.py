@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 from itertools import chain, repeat
 from typing import Any, Final
 
-from lambdas.application.assessment import collect_and_diagnose
 from lambdas.application.check.dependencies import CheckDependencies
 from lambdas.application.check.incident_handover import open_incident
 from lambdas.application.check.results import CheckHandedOver, EventIgnored, IncidentOpened, NoFaultFound, ServiceAccountResult
 from lambdas.application.readers import Hints
+from lambdas.application.snapshot_diagnosis import collect_and_diagnose
 from lambdas.contract import metrics
 from lambdas.contract.parameters import ServiceAccountRef, binding_path
 from lambdas.contract.timeouts import CHECKER_TIMEOUT_S
@@ -21,8 +21,6 @@ from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.errors import RemediatorError
 from lambdas.domain.fleet import KNOWN_GOOD_MAX_AGE
 from lambdas.domain.incidents.incident import CheckRequirement, IdleState, NodesState, is_in_future
-from lambdas.domain.planning.planner import plan
-from lambdas.domain.planning.policies import RepairHistory
 from lambdas.domain.requests.request import CheckRequest, actor_of, refusal_to_json, refusals_of
 from lambdas.domain.snapshot.snapshot import Binding, InvalidBinding, Snapshot
 from lambdas.notifications import published_events
@@ -125,6 +123,9 @@ def _handle_fault(
     dependencies.metrics(metrics.DRIFT, 1, trigger=request.trigger)
     if diagnosis.verdict is Verdict.NO_ACCESS:
         dependencies.metrics(metrics.LOGIN_FAILURES, 1, cluster=snapshot.target.cluster)
+    from lambdas.domain.planning.planner import plan
+    from lambdas.domain.planning.policies import RepairHistory
+
     planned = plan(snapshot, diagnosis, RepairHistory())
     actions = [action.kind for action in planned.actions]
     dependencies.log("plan", planned.wait or diagnosis.broken_findings[0].sentence, target=snapshot.target.key, actions=actions)

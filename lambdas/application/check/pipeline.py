@@ -28,7 +28,6 @@ from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.contract.workloads import AWS_NODE
 from lambdas.domain.errors import MalformedEvent, RemediatorError
 from lambdas.domain.fleet import MOST_NAMES, Fleet, count_states, fleet, missing_clusters_advice, unbound_advice
-from lambdas.domain.incidents.daily_digest import clusters_with_digest
 from lambdas.domain.incidents.incident import AlreadyAnswered, CheckRequirement, Deferred, Incident, Signal
 from lambdas.domain.plurals import pluralize
 from lambdas.domain.requests.parser import parse
@@ -94,6 +93,8 @@ def _check(request: CheckRequest, dependencies: CheckDependencies) -> EventResul
 
 def _request_digest(until: datetime, dependencies: CheckDependencies) -> DigestRequested:
     """Start one execution of the remediator for all clusters of this stack whose settings enable the digest."""
+    from lambdas.domain.incidents.daily_digest import clusters_with_digest
+
     readers, environment = dependencies.readers, dependencies.environment
     enabled = clusters_with_digest(readers.parameters.load(), readers.eks.clusters(), readers.floor)
     clusters = [cluster for cluster in enabled if environment.serves(cluster)]

@@ -147,7 +147,9 @@ class ModelDesk(RemediationSteps):
 
     script: Script = field(default_factory=lambda: Script(()))
 
-    def summarize(self, iteration: int, refusal: Mapping[str, Any] | None = None) -> AssessmentSummary:  # as the steps have it
+    def summarize(  # as the steps have it
+        self, iteration: int, refusal: Mapping[str, Any] | None = None, unresolved: tuple[int, ...] = ()
+    ) -> AssessmentSummary:
         found, minute = self.script.ask("observe_at", self.incident.is_held_by_person)
         return summary_at(found, at(minute).isoformat())
 

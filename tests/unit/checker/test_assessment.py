@@ -6,8 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from lambdas.application.assessment import PolicySources, assess, collect_and_diagnose
+from lambdas.application.assessment import PolicySources, assess
 from lambdas.application.readers import Hints
+from lambdas.application.snapshot_diagnosis import collect_and_diagnose
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.domain.errors import AccessDenied, Denial, PermanentError
 from lambdas.domain.planning.plan import BlockReason, Plan

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import pytest
 
-from lambdas.application.assessment import collect_and_diagnose
 from lambdas.application.readers import Hints
+from lambdas.application.snapshot_diagnosis import collect_and_diagnose
 from lambdas.contract.call_needs import ADDON_NEEDS, FEATURE_VARIABLES, VPC_CNI, Effect, Feature
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.contract.workloads import (

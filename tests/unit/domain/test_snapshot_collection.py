@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from lambdas.application.assessment import PolicySources, assess, collect_and_diagnose
+from lambdas.application.assessment import PolicySources, assess
 from lambdas.application.readers import Hints, Readers
 from lambdas.application.snapshot_collection import add_advice, add_symptoms, collect_snapshot
+from lambdas.application.snapshot_diagnosis import collect_and_diagnose
 from lambdas.contract.names import POD_IDENTITY_AGENT_ADDON
 from lambdas.contract.parameters import ServiceAccountRef, binding_path
 from lambdas.contract.workloads import WorkloadKind
