@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from benchmarks.harness import profiler, timeline
+from benchmarks.harness import import_profile, profiler, timeline
 from benchmarks.harness.row import Goal, Row, explain_missed
 from benchmarks.harness.table import limits
 
@@ -50,3 +50,19 @@ def test_nothing_is_profiled_if_every_goal_is_met() -> None:
         raise AssertionError("profiled")
 
     assert limits(explain_missed([row(0.5)], never, "")) == []
+
+
+def test_imports_count_for_their_origin() -> None:
+    lines = [
+        "import time: self [us] | cumulative | imported package",
+        "import time:       300 |       300 |   json.decoder",
+        "import time:      1000 |      1300 | lambdas.checker.handler",
+        "import time:       500 |       500 |   orjson",
+        "import time:       200 |       200 |   lambdas.domain",
+    ]
+    found = import_profile.seconds_by_origin(lines)
+    assert found == {
+        "imports of the standard library": pytest.approx(0.0003),
+        "imports of the product": pytest.approx(0.0012),
+        "imports of packages": pytest.approx(0.0005),
+    }
