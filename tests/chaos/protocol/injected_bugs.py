@@ -96,8 +96,10 @@ def _always_dead(*_: object) -> bool:
     return False
 
 
-def _counts_after_assessing(steps: RemediationSteps, iteration: int, former: AssessmentResult) -> AssessmentResult:
-    summary = steps.summarize(iteration)
+def _counts_after_assessing(
+    steps: RemediationSteps, iteration: int, _former: AssessmentResult, unresolved: tuple[int, ...] = ()
+) -> AssessmentResult:
+    summary = steps.summarize(iteration, None, unresolved)
     incident = steps.incidents.get(steps.incident.target)
     return AssessmentResult(at=steps.now(), summary=summary, signals=incident.signals if incident else 0)
 
