@@ -115,3 +115,14 @@ HELM: Final[dict[int, dict[Change, dict[Mode, Result]]]] = {
     },
 }
 """The role after `helm upgrade`, by the major version of Helm: measured with the program itself."""
+
+
+def helm_table() -> list[str]:
+    """The lines of the table of programs in docs/prevention.md."""
+    head = ["| program | write | without | with claim | with guard |", "|---|---|---|---|---|"]
+    rows = [
+        f"| Helm {version} | `helm upgrade`: {change} | {results[Mode.WITHOUT]} | {results[Mode.CLAIM]} | {results[Mode.GUARD]} |"
+        for version, changes in HELM.items()
+        for change, results in changes.items()
+    ]
+    return [*head, *rows]
