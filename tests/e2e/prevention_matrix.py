@@ -102,27 +102,35 @@ def year_table() -> list[str]:
 
 
 class Change(StrEnum):
-    """How a chart comes to have no role."""
+    """How a chart or manifest comes to have no role."""
 
-    ROLE_LEAVES_THE_CHART = "the role leaves the chart"
-    CHART_NEVER_HAD_IT = "the chart never had it, and someone set it"
+    ROLE_LEAVES = "the role leaves the chart or manifest"
+    NEVER_HAD_IT = "the chart or manifest never had the role, and someone set it"
 
 
 HELM: Final[dict[int, dict[Change, dict[Mode, Result]]]] = {
     3: {
-        Change.ROLE_LEAVES_THE_CHART: {Mode.WITHOUT: Result.LOST, Mode.CLAIM: Result.LOST, Mode.GUARD: Result.KEPT},
-        Change.CHART_NEVER_HAD_IT: {Mode.WITHOUT: Result.KEPT, Mode.CLAIM: Result.KEPT, Mode.GUARD: Result.KEPT},
+        Change.ROLE_LEAVES: {Mode.WITHOUT: Result.LOST, Mode.CLAIM: Result.LOST, Mode.GUARD: Result.KEPT},
+        Change.NEVER_HAD_IT: {Mode.WITHOUT: Result.KEPT, Mode.CLAIM: Result.KEPT, Mode.GUARD: Result.KEPT},
     },
 }
 """The role after `helm upgrade`, by the major version of Helm: measured with the program itself."""
 
 
-def helm_table() -> list[str]:
+FLUX: Final[dict[Change, dict[Mode, Result]]] = {
+    Change.ROLE_LEAVES: {Mode.WITHOUT: Result.LOST, Mode.CLAIM: Result.KEPT, Mode.GUARD: Result.KEPT},
+    Change.NEVER_HAD_IT: {Mode.WITHOUT: Result.KEPT, Mode.CLAIM: Result.KEPT, Mode.GUARD: Result.KEPT},
+}
+"""The role after Flux's library for server-side apply has applied a manifest without it: measured with the library itself."""
+
+
+def program_table() -> list[str]:
     """The lines of the table of programs in docs/prevention.md."""
-    head = ["| program | write | without | with claim | with guard |", "|---|---|---|---|---|"]
+    head = ["| program | change | without | with claim | with guard |", "|---|---|---|---|---|"]
+    programs = {**{f"Helm {version}, `helm upgrade`": changes for version, changes in HELM.items()}, "Flux, its library `ssa`": FLUX}
     rows = [
-        f"| Helm {version} | `helm upgrade`: {change} | {results[Mode.WITHOUT]} | {results[Mode.CLAIM]} | {results[Mode.GUARD]} |"
-        for version, changes in HELM.items()
+        f"| {program} | {change} | {results[Mode.WITHOUT]} | {results[Mode.CLAIM]} | {results[Mode.GUARD]} |"
+        for program, changes in programs.items()
         for change, results in changes.items()
     ]
     return [*head, *rows]

@@ -80,7 +80,7 @@ def _completes(admin: ApiClient) -> bool:
     return aws_node.ROLE_KEY in answer.body["metadata"].get("annotations", {})
 
 
-def _role(admin: ApiClient) -> Result:
+def role_after(admin: ApiClient) -> Result:
     value = admin.get(aws_node.SERVICE_ACCOUNT)["metadata"].get("annotations", {}).get(aws_node.ROLE_KEY)
     return {aws_node.ROLE: Result.KEPT, None: Result.LOST}.get(value, Result.OTHER)
 
@@ -90,18 +90,18 @@ def test_helm_upgrades_a_chart_without_the_role(
     control_plane: ControlPlane, admin: ApiClient, helm: Helm, mode: Mode, change: Change
 ) -> None:
     port = Cluster(TokenLogin(control_plane).open(facts(control_plane)))
-    with_role = f"role={aws_node.ROLE}" if change is Change.ROLE_LEAVES_THE_CHART else "role="
+    with_role = f"role={aws_node.ROLE}" if change is Change.ROLE_LEAVES else "role="
     helm("install", "cni", "./cni", "--set", f"release=a,{with_role}")
     try:
         version = admin.get(aws_node.SERVICE_ACCOUNT)["metadata"]["resourceVersion"]
-        if mode is Mode.CLAIM or change is Change.CHART_NEVER_HAD_IT:
+        if mode is Mode.CLAIM or change is Change.NEVER_HAD_IT:
             port.apply_annotation(*ACCOUNT, aws_node.ROLE, version)
-        if change is Change.CHART_NEVER_HAD_IT and mode is not Mode.CLAIM:  # someone else set it, without a claim
+        if change is Change.NEVER_HAD_IT and mode is not Mode.CLAIM:  # someone else set it, without a claim
             port.restore_annotation(*ACCOUNT, None, admin.get(aws_node.SERVICE_ACCOUNT)["metadata"]["resourceVersion"])
             admin.merge(aws_node.SERVICE_ACCOUNT, {"metadata": {"annotations": {aws_node.ROLE_KEY: aws_node.ROLE}}}, fieldManager="someone")
-        assert _role(admin) is Result.KEPT
+        assert role_after(admin) is Result.KEPT
         helm("upgrade", "cni", "./cni", "--set", "release=b,role=")
-        assert _role(admin) is HELM[_major(helm)][change][mode]
+        assert role_after(admin) is HELM[_major(helm)][change][mode]
         settled = admin.get(aws_node.SERVICE_ACCOUNT)["metadata"]["resourceVersion"]
         helm("upgrade", "cni", "./cni", "--set", "release=b,role=")  # again: no perpetual difference
         assert admin.get(aws_node.SERVICE_ACCOUNT)["metadata"]["resourceVersion"] == settled
