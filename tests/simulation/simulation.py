@@ -20,7 +20,7 @@ from lambdas.contract.names import ROLE_ANNOTATION
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.domain.errors import RemediatorError
 from lambdas.domain.incidents.incident import HEARTBEAT_INTERVAL
-from lambdas.domain.snapshot.snapshot import OidcProvider
+from lambdas.domain.snapshot.snapshot import OidcProvider, RoleFacts
 from lambdas.domain.trust import evaluation
 from lambdas.notifications.kind import NotificationKind
 from lambdas.notifications.message_context import ApprovalAnswer
@@ -47,6 +47,7 @@ from tests.simulation.process import Cache, Process
 from tests.simulation.scheduler import Scheduler
 from tests.simulation.simulated_world import KEY, SimulatedWorld
 from tests.simulation.steps import Execution
+from tests.world import right_trust
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -165,6 +166,7 @@ class Simulation:
         self._names: dict[str, int] = {}
         self.traps: list[Trap] = []
         self.sprung = ""
+        self._crashes_next = False
         self._table_failed_at = self.scheduler.now - TABLE_RECOVERS_WITHIN * 2
         self._sent = 0
 
@@ -227,7 +229,8 @@ class Simulation:
             return 0.0, False
         slow = chance.random() < self.hazards.slow
         seconds = chance.expovariate(1 / (8.0 if slow else 0.05)) + self._spring(method)
-        return seconds, chance.random() < self.hazards.crash
+        crashes, self._crashes_next = self._crashes_next, False
+        return seconds, crashes or chance.random() < self.hazards.crash
 
     def _observe(self, process: Process, method: str, arguments: tuple[Any, ...], effect: Callable[[], Any]) -> Any:
         """Run the effect of one call, and check the invariants of every step."""
@@ -303,7 +306,8 @@ class Simulation:
         there = self.world.clusters.get(incident.target.cluster) if incident else None
         if incident is None or there is None or (method == "iam.role" and argument != self.world.bound_role(incident.target.cluster)):
             return
-        is_right = isinstance(result, OidcProvider) if method == "iam.oidc_provider" else self.world.is_trusted(there, str(argument))
+        trust = right_trust(there.facts.issuer or "")
+        is_right = isinstance(result, OidcProvider) or (isinstance(result, RoleFacts) and result.trust == trust)
         refuted = self.ledger.refuted.setdefault(incident.id, {})
         refuted.pop(method, None)
         if not is_right:
@@ -326,6 +330,10 @@ class Simulation:
     def set_trap(self, trap: Trap) -> None:
         """Let something happen while a call is on its way."""
         self.traps.append(trap)
+
+    def crash_next(self) -> None:
+        """Let the process crash whose call springs a trap now, after the effect of that call."""
+        self._crashes_next = True
 
     def _spring(self, method: str) -> float:
         """Let happen what waits for this call. Returns for how many more seconds the call is on its way."""
@@ -391,7 +399,9 @@ class Simulation:
         sent, self.ports.bus.sent = self.ports.bus.sent, []
         for kind, detail in sent:
             if kind in tuple(INCOMING):
-                self.publish(events.own(kind, detail, self.scheduler.now), str(detail.get("cluster") or ""), str(kind))
+                happened = datetime.fromisoformat(detail["occurredAt"]) if "occurredAt" in detail else None
+                event = events.own(kind, detail, self.scheduler.now)
+                self.publish(event, str(detail.get("cluster") or ""), str(kind), happened)
         messages, self.ports.notifier.sent = self.ports.notifier.sent, []
         for message in messages:
             process = self._current

@@ -237,7 +237,7 @@ def _other_role(annotate: Any, snapshot: Any, account: Any) -> Any:
 
 
 def _old_value(annotate: Any, snapshot: Any, account: Any) -> Any:
-    return tuple(replace(action, old_value=(action.old_value or "") + "-older") for action in annotate(snapshot, account))
+    return tuple(replace(action, old_value=f"{action.role_arn}-older") for action in annotate(snapshot, account))
 
 
 def _never_approve(plan_actions: Any, *arguments: Any) -> Any:

@@ -395,6 +395,11 @@ def change_mode(simulation: Simulation, name: str, chance: Random) -> None:
     _set_parameter(simulation, settings_path(name, "mode"), chance.choice(("observe", "approve", "enforce")), name)
 
 
+def set_observe(simulation: Simulation, name: str, _chance: Random) -> None:
+    """The mode is set to observe."""
+    _set_parameter(simulation, settings_path(name, "mode"), "observe", name)
+
+
 def observe_only(simulation: Simulation, name: str, _chance: Random) -> None:
     """The mode is set to observe, and the annotation is removed."""
     _set_parameter(simulation, settings_path(name, "mode"), "observe", name)
@@ -607,19 +612,19 @@ def let_repair_fail(simulation: Simulation, name: str, chance: Random) -> None:
 
 def overtake_plan(simulation: Simulation, name: str, chance: Random) -> None:
     """Between plan and write the binding, the mode or the annotation changes."""
-    change = chance.choice((change_binding, change_binding, observe_only, change_mode, change_annotation))
+    change = chance.choice((change_binding, change_binding, set_observe, set_observe, change_mode, change_annotation))
     method = chance.choice(("incidents.mark_repairing", "incidents.mark_repairing", "cluster.apply_annotation", "cluster.delete_pod"))
     if _lose_role(simulation, name):
         simulation.set_trap(Trap(method, 1, chance.choice((0.0, 2.0)), lambda: change(simulation, name, chance)))
 
 
 def stop_repair(simulation: Simulation, name: str, chance: Random) -> None:
-    """A repair is stopped in the console while one of its calls is on its way, and a sweep follows."""
-    method = chance.choice(("cluster.delete_pod", "cluster.apply_annotation", "cluster.pods", "cluster.service_account"))
+    """A repair that replaces one pod after the other is stopped in the console while a call is on its way, and a sweep follows."""
+    method, count = chance.choice((("cluster.delete_pod", 2), ("cluster.delete_pod", 3), ("cluster.service_account", 1)))
     if _lose_role(simulation, name):
-        trap = Trap("incidents.mark_repairing", 1, 0.0, lambda: None)
-        trap.do = lambda: simulation.set_trap(Trap(method, chance.randint(1, 3), 20.0, lambda: stop_execution(simulation, name, chance)))
-        simulation.set_trap(trap)
+        simulation.world.set_parameter(settings_path(name, "restart_by"), "deletion")
+        stop = Trap(method, count, 20.0, lambda: stop_execution(simulation, name, chance))
+        simulation.set_trap(Trap("incidents.mark_repairing", 1, 0.0, lambda: simulation.set_trap(stop)))
 
 
 def undo_each_write(simulation: Simulation, name: str, chance: Random) -> None:
@@ -627,6 +632,32 @@ def undo_each_write(simulation: Simulation, name: str, chance: Random) -> None:
     if _lose_role(simulation, name):
         for count in range(1, chance.randint(2, 6)):
             simulation.set_trap(Trap("cluster.apply_annotation", count, 0.0, lambda: change_annotation(simulation, name, chance)))
+
+
+def lose_answer(simulation: Simulation, name: str, chance: Random) -> None:
+    """The answer to the write of the annotation is lost. Then someone else changes it, and the mode is set to observe."""
+
+    def take_back() -> None:
+        change_annotation(simulation, name, chance)
+        set_observe(simulation, name, chance)
+
+    if _lose_role(simulation, name):
+        method, error = "cluster.apply_annotation", TransientError("the answer is lost")
+        simulation.set_trap(Trap(method, 1, 0.0, lambda: simulation.world.fail(method, error, after=True)))
+        simulation.set_trap(Trap(method, 2, 0.0, take_back))
+
+
+def change_during_check(simulation: Simulation, name: str, chance: Random) -> None:
+    """A check has read a cluster as right, and before it ends the annotation is removed, whose event the check has to answer."""
+    ask_for_check(simulation, name, chance)
+    delay_s = chance.uniform(4, 15)
+    simulation.set_trap(Trap("incidents.finish_check", 1, delay_s, lambda: remove_annotation(simulation, name, chance)))
+
+
+def crash_process(simulation: Simulation, _name: str, chance: Random) -> None:
+    """A process ends right after one of its calls."""
+    method = chance.choice(("eks.addon", "cluster.pods", "incidents.signal", "incidents.finish_check", *_READS, *_WRITES, *_ENDS))
+    simulation.set_trap(Trap(method, chance.choice((1, 1, 2, 5)), 0.0, simulation.crash_next))
 
 
 def lose_message(simulation: Simulation, name: str, chance: Random) -> None:
@@ -730,6 +761,9 @@ _WEIGHTED: Final[Mapping[str, tuple[float, Callable[[Simulation, str, Random], N
     "repair stopped": (1, stop_repair),
     "each write undone": (0.5, undo_each_write),
     "message lost": (0.5, lose_message),
+    "answer lost": (0.5, lose_answer),
+    "change during a check": (1, change_during_check),
+    "process crashes": (1, crash_process),
     "fault hidden": (0.5, hide_fault),
 }
 _WRITES: Final = ("cluster.apply_annotation", "cluster.delete_pod", "cluster.restart", "eks.set_addon_role")
@@ -776,9 +810,10 @@ class Theme:
 
 THEMES: Final = (
     Theme(),
+    Theme(often={"change during a check": 12, "process crashes": 12, "check asked for": 3, "storm": 3}),  # checks
     Theme(  # other writers, and the limits over history
         often={"annotation removed again and again": 25, "each write undone": 8, "annotation removed": 3, "annotation changed": 4},
-        settings={"mode": ("enforce",), "cooldown_s": ("0", "60"), "max_repairs_per_hour": ("1", "2", "10", "10")},
+        settings={"mode": ("enforce",), "cooldown_s": ("0", "60"), "max_repairs_per_hour": ("1", "2", "2", "10")},
     ),
     Theme(  # executions that end early, and holders that follow each other
         often={

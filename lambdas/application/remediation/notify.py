@@ -27,10 +27,10 @@ def notify(
         state.notified = kind
 
 
-def notify_undelivered(iteration: Iteration) -> None:
-    """Send the latest notification again, where it was not delivered."""
+def notify_undelivered(iteration: Iteration, part: str = "") -> None:
+    """Send the latest notification again, where it was not delivered. `part` numbers these attempts in one iteration."""
     if undelivered := iteration.state.undelivered:
-        step, initial = iteration.step(StepPurpose.NOTIFY_AGAIN), NotificationResult()
+        step, initial = iteration.step(StepPurpose.NOTIFY_AGAIN, part), NotificationResult()
         result = iteration.steps.until(
             step, initial, lambda _: iteration.work.notify(*undelivered), lambda sent: sent.is_settled, NOTIFY_SCHEDULE
         )

@@ -52,6 +52,8 @@ def watch(iteration: Iteration, summary: AssessmentSummary) -> bool:
         if iteration.state.current and iteration.state.is_repaired(iteration.state.current):
             return True
         notify(iteration, NotificationKind.REMINDER, part=str(number))
+        notify_undelivered(iteration, f"reminder {number}")
+        iteration.state.undelivered = None  # hours later it would not be true any more, and another reminder follows
     return False
 
 

@@ -221,3 +221,18 @@ def test_a_reminder_gives_the_time_of_numbers_that_could_not_be_read_again() -> 
     assert done.notified == ["needs-action", "reminder"]
     assert "Now: 0 of 6 pods" in done.run.notifier.sent[0].text
     assert "When last read, 12:00:00 UTC: 0 of 6 pods" in done.run.notifier.sent[1].text
+
+
+def test_a_reminder_that_could_not_be_sent_is_not_sent_once_the_fault_has_ended() -> None:
+    def is_down(run: ScenarioRun) -> None:
+        run.world.fail("notifier.send", TransientError("no answer"), times=None)
+
+    def corrected(run: ScenarioRun) -> None:
+        run.world.call_faults.clear()
+        run.world.cluster.working_roles = frozenset({BOUND_ROLE})
+        by_hand(run)
+        run.world.roles[BOUND_ROLE] = RoleFacts(arn=BOUND_ROLE, trust=right_trust(run.world.cluster.facts.issuer or ""))
+
+    done = run_workflow({"trust": "other-subject"}, before={"1 notify reminder 1": is_down, "1 watch 2": corrected}, watches=2)
+    assert "1 notify-again reminder 1" in map(str, done.steps.done)
+    assert done.notified == ["needs-action", "recovered"]
