@@ -10,7 +10,7 @@ from tests.simulation.search import play, regression_seeds, replay_command, repo
 from tests.simulation.story import Story
 
 STORIES = 4
-"""Random stories of each test run: a few seconds."""
+"""Stories of each test run: a few seconds."""
 
 
 @pytest.mark.parametrize("seed", regression_seeds())
