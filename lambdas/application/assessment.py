@@ -60,7 +60,7 @@ def assess(
     Raises:
         TransientError: an essential read failed; the same assessment may succeed later.
     """
-    snapshot, diagnosis = collect_and_diagnose(target, readers, now, hints, symptoms=True)
+    snapshot, diagnosis = collect_and_diagnose(target, readers, now, hints, symptoms=True, guards=True)
     if diagnosis.verdict in UNEXPLAINED and needs_event_history(snapshot, readers):
         snapshot = add_recorded_refusals(snapshot, readers)
         diagnosis = diagnose(snapshot)

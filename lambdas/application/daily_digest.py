@@ -135,7 +135,7 @@ def summarize_day(
 def _find_fault(target: ServiceAccountRef, dependencies: DigestDependencies) -> str:
     """The first broken link in a sentence; empty where nothing is broken or nothing can be read, since the digest is useful without it."""
     try:
-        _, diagnosis = collect_and_diagnose(target, dependencies.readers, dependencies.now(), Hints(), symptoms=False)
+        _, diagnosis = collect_and_diagnose(target, dependencies.readers, dependencies.now(), Hints(), symptoms=False, guards=True)
     except RemediatorError as error:
         dependencies.log("snapshot", str(error), target=target.key, error=error)
         return ""

@@ -13,19 +13,21 @@ from lambdas.domain.snapshot.snapshot import PodFacts, Snapshot, WorkloadFacts
 
 
 def collect_and_diagnose(
-    target: ServiceAccountRef, readers: Readers, now: datetime, hints: Hints, *, symptoms: bool
+    target: ServiceAccountRef, readers: Readers, now: datetime, hints: Hints, *, symptoms: bool, guards: bool
 ) -> tuple[Snapshot, Diagnosis]:
     """The snapshot and its diagnosis. Nodes and events are read if `symptoms` is set, or if the other facts show a fault.
 
-    The guard explains no fault, so it is read where there is none.
+    With `guards`, or after a guard kept the role, guard and warning are read too where there is no fault, since they explain none.
     """
     snapshot = collect_snapshot(target, readers, now, hints)
     if not symptoms:
         diagnosis = diagnose(snapshot)
         if diagnosis.is_healthy and diagnosis[Link.WORKLOAD].state is State.OK and not _has_failing_pods(snapshot):
-            return _add_guards(snapshot, diagnosis, readers)
+            return _add_guards(snapshot, diagnosis, readers) if guards else (snapshot, diagnosis)
     snapshot = add_symptoms(snapshot, readers)
-    return _add_guards(snapshot, diagnose(snapshot), readers)
+    diagnosis = diagnose(snapshot)
+    is_asked = guards or diagnosis.verdict is Verdict.ROLE_KEPT
+    return _add_guards(snapshot, diagnosis, readers) if is_asked else (snapshot, diagnosis)
 
 
 def _add_guards(snapshot: Snapshot, diagnosis: Diagnosis, readers: Readers) -> tuple[Snapshot, Diagnosis]:

@@ -21,13 +21,15 @@ from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.errors import RemediatorError
 from lambdas.domain.fleet import KNOWN_GOOD_MAX_AGE
 from lambdas.domain.incidents.incident import CheckRequirement, IdleState, NodesState, is_in_future
-from lambdas.domain.requests.request import CheckRequest, actor_of, refusal_to_json, refusals_of
+from lambdas.domain.requests.request import CheckRequest, Trigger, actor_of, refusal_to_json, refusals_of
 from lambdas.domain.snapshot.snapshot import Binding, InvalidBinding, Snapshot
 from lambdas.notifications import published_events
 
 FIRST_PAUSE_S: Final = 1.0
 PAUSE_S: Final = 4.0
 """Pause between two assessments. One assessment then answers many signals, and still decides within five seconds of an event."""
+CHECKS_GUARDS: Final = frozenset({Trigger.SWEEP, Trigger.PERSON, Trigger.PARAMETER_CHANGED})
+"""Triggers of checks that read guard and warning too. Others say nothing about them, and come at a time when each request counts."""
 MAX_LEASE_TIME: Final = timedelta(seconds=CHECKER_TIMEOUT_S * 2 / 3)
 """How long one run keeps check leases, over all of its targets. It then hands over, well before the time-out of its function."""
 
@@ -74,7 +76,9 @@ def _assess(
     recorded = _recorded_request(request, state)
     hints = Hints(known_good_at=state.known_good_at, actor=actor_of(recorded), refusals=refusals_of(recorded))
     symptoms = CheckRequirement.NODES in state.requirements or state.nodes_unsettled
-    snapshot, diagnosis = collect_and_diagnose(target, readers, dependencies.now(), hints, symptoms=symptoms)
+    snapshot, diagnosis = collect_and_diagnose(
+        target, readers, dependencies.now(), hints, symptoms=symptoms, guards=request.trigger in CHECKS_GUARDS
+    )
     if diagnosis.verdict is Verdict.ROLE_KEPT and not dependencies.incidents.claim_kept_notice(
         target, request.event_id, dependencies.now()
     ):

@@ -89,6 +89,6 @@ def test_reads_run_in_parallel_and_no_thread_outlives_the_assessment() -> None:
             return super().associations(target)
 
     readers = readers_over(world, eks=BlockingEks(world), new_executor=ThreadPoolExecutor)
-    _, diagnosis = collect_and_diagnose(TARGET, readers, NOON, Hints(), symptoms=True)
+    _, diagnosis = collect_and_diagnose(TARGET, readers, NOON, Hints(), symptoms=True, guards=True)
     assert diagnosis.is_healthy
     assert threading.active_count() == before

@@ -219,7 +219,7 @@ def scenario_worlds() -> tuple[GeneratedWorld, ...]:
         for step in scenario.steps:
             step.run(FakeSteps(run))
         target = ServiceAccountRef(CLUSTER, *run.world.key)
-        snapshot, _ = collect_and_diagnose(target, run.readers, run.world.now, Hints(), symptoms=True)
+        snapshot, _ = collect_and_diagnose(target, run.readers, run.world.now, Hints(), symptoms=True, guards=True)
         found.append(GeneratedWorld(name, snapshot, is_generated=False))
     return tuple(found)
 

@@ -65,7 +65,7 @@ SYMPTOMS = ["cluster.nodes", "cluster.plugin_errors"]
 
 def test_a_healthy_check_reads_the_guards_last_and_no_symptoms() -> None:
     world = described()
-    _, found = collect_and_diagnose(TARGET, readers(world), world.now, Hints(), symptoms=False)
+    _, found = collect_and_diagnose(TARGET, readers(world), world.now, Hints(), symptoms=False, guards=True)
     assert found.is_healthy
     assert sorted(world.reads) == QUICK
     assert world.reads[-1] == "cluster.guards"
@@ -82,7 +82,7 @@ def test_a_healthy_check_reads_the_guards_last_and_no_symptoms() -> None:
 )
 def test_symptoms_are_read_after_a_hint(world: dict[str, Any], asked: bool) -> None:
     it = described(world)
-    snapshot, _ = collect_and_diagnose(TARGET, readers(it), it.now, Hints(), symptoms=asked)
+    snapshot, _ = collect_and_diagnose(TARGET, readers(it), it.now, Hints(), symptoms=asked, guards=True)
     assert set(SYMPTOMS) <= set(it.reads)
     assert snapshot.nodes is not NOT_READ
 
@@ -162,7 +162,7 @@ def test_a_transient_error_ends_the_check(method: str) -> None:
 def test_unreachable_iam_is_unknown_and_not_retried(method: str, link: Link) -> None:
     world = described()
     world.fail(method, TransientError("connect time-out"), times=None)
-    _, found = collect_and_diagnose(TARGET, readers(world), world.now, Hints(), symptoms=False)
+    _, found = collect_and_diagnose(TARGET, readers(world), world.now, Hints(), symptoms=False, guards=True)
     assert found[link].state is State.UNKNOWN
     assert found.is_healthy
 
@@ -196,7 +196,7 @@ def test_advice_contains_the_end_of_support() -> None:
 @pytest.mark.parametrize("symptoms", [False, True])
 def test_a_healthy_check_reads_no_advice(symptoms: bool) -> None:
     world = described()
-    collect_and_diagnose(TARGET, readers(world), world.now, Hints(), symptoms=symptoms)
+    collect_and_diagnose(TARGET, readers(world), world.now, Hints(), symptoms=symptoms, guards=True)
     assert not {"eks.version_advice", "eks.support", "eks.node_repair"} & set(world.reads)
 
 
@@ -217,7 +217,7 @@ def test_a_deleted_cluster_is_missing() -> None:
     world = described()
     gone = ServiceAccountRef("gone", NAMESPACE, NAME)
     world.fail("eks.associations", AccessDenied("403", denial=Denial.FORBIDDEN))
-    _, found = collect_and_diagnose(gone, readers(world), world.now, Hints(), symptoms=True)
+    _, found = collect_and_diagnose(gone, readers(world), world.now, Hints(), symptoms=True, guards=True)
     assert found.verdict is Verdict.CLUSTER_GONE
 
 
@@ -234,7 +234,7 @@ def test_a_role_of_another_account_is_not_read() -> None:
 
 def test_the_provider_of_a_foreign_role_is_not_read() -> None:
     world = described({"binding": "arn:aws:iam::444455556666:role/shared", "oidc_provider": None})
-    _, found = collect_and_diagnose(TARGET, readers(world), world.now, Hints(), symptoms=False)
+    _, found = collect_and_diagnose(TARGET, readers(world), world.now, Hints(), symptoms=False, guards=True)
     assert found[Link.OIDC_PROVIDER].state is State.UNKNOWN
     assert "444455556666" in found[Link.OIDC_PROVIDER].sentence
 
