@@ -116,7 +116,7 @@ def compare_with_cluster(declared: AddonRole, clusters: Sequence[ClusterReport])
 def assess_cluster(cluster: str, upgrade: Upgrade, readers: Readers, now: datetime) -> ClusterReport:
     """Read aws-node in one cluster, and report what the upgrade would do to its role."""
     target = ServiceAccountRef(cluster, NAMESPACE, SERVICE_ACCOUNT)
-    return assess_snapshot(*collect_and_diagnose(target, readers, now, Hints(), symptoms=True), upgrade, readers)
+    return assess_snapshot(*collect_and_diagnose(target, readers, now, Hints(), symptoms=True, guards=True), upgrade, readers)
 
 
 def assess_snapshot(snapshot: Snapshot, diagnosis: Diagnosis, upgrade: Upgrade, readers: Readers) -> ClusterReport:
