@@ -58,6 +58,10 @@ _HEADINGS: Final = {
 }
 
 
+_TITLE_WIDTH: Final = 50
+"""Columns for numbers and titles. A narrower terminal has each title below its name."""
+
+
 def _list() -> None:
     """Print the scenarios by their outcome. The numbers are the failure modes of docs/failure-modes.md."""
     scenarios = [load(name) for name in names()]
@@ -66,12 +70,15 @@ def _list() -> None:
     for outcome, heading in _HEADINGS.items():
         found = [scenario for scenario in scenarios if scenario.expect.outcome == outcome]
         console.print(f"{heading} ({len(found)})", style="bold")
+        has_room = console.width >= width + _TITLE_WIDTH
         table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 2))
-        table.add_column(no_wrap=True, min_width=width)
+        table.add_column(no_wrap=has_room, min_width=width if has_room else None)
         table.add_column(justify="right", style="dim", no_wrap=True)
-        table.add_column(overflow="fold")
+        if has_room:
+            table.add_column()
         for scenario in found:
-            table.add_row(scenario.name, scenario.failure_mode, scenario.title)
+            row = scenario.name, scenario.failure_mode, scenario.title
+            table.add_row(*(row if has_room else (f"{scenario.name}\n  {scenario.title}", scenario.failure_mode)))
         console.print(table, "")
     console.print("make demo SCENARIO=name plays one, SCENARIO=all plays all; numbers: docs/failure-modes.md", style="dim")
 
