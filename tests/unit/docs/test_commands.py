@@ -44,6 +44,7 @@ RUN: Final = {
     "make chaos": "tests/chaos/__main__.py",
     "make simulate": "tests/simulation/__main__.py",
     "make sown-faults": "tests/simulation/__main__.py",
+    "make mutants": "tests/mutation/__main__.py",
     "python -m tests.simulation": "tests/simulation/test_simulation.py",
     "make bench": "benchmarks/__main__.py",
     "python -m benchmarks": "benchmarks/__main__.py",
