@@ -9,6 +9,7 @@ from rich.status import Status
 from rich.text import Text
 
 from cli.output import error_console, wrapped
+from lambdas.domain.plurals import pluralize
 from lambdas.domain.verification import VerificationState
 from lambdas.notifications.escape import plain
 
@@ -59,11 +60,16 @@ class ProgressDisplay:
             style = "red" if fields.get("done") is False else "green" if title == "verification" else ""
             self._line(Text(plain(words), style=style))
         elif title in ("plan", "snapshot"):
-            self._activity = plain(words)
+            blocked = ", ".join(dict.fromkeys(map(plain, fields.get("blocked", ()))))
+            self._activity = plain(words) + (f", blocked by {blocked}" if blocked else "")
 
     def note(self, text: str) -> None:
         """Write a note that is not about the repair itself."""
         self._line(Text(f"note: {plain(text)}", style="dim"))
+
+    def note_pause(self, seconds: int) -> None:
+        """Write how long the repair pauses and why: the latest plan names the reasons."""
+        self.note(f"{self._activity or 'paused'}; goes on in {pluralize(seconds, 'second')}, Ctrl-C ends it")
 
     def show_activity(self, text: str) -> None:
         """Show what the workflow does now. Empty text keeps the former activity."""

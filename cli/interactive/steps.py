@@ -190,6 +190,12 @@ class InteractiveSteps(InProcessSteps):
             return initial
         return super().until(step, initial, check_and_show, is_settled, schedule)
 
+    def pause(self, step: StepId, seconds: int) -> None:
+        """Sleep, after telling how long."""
+        if self.display:
+            self.display.note_pause(seconds)
+        super().pause(step, seconds)
+
     def _before(self, step: StepId) -> None:
         if self.lease:
             self.lease.renew()

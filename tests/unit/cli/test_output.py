@@ -12,7 +12,9 @@ from typer.testing import CliRunner
 
 from cli.interactive import progress_display
 from cli.interactive.progress_display import ProgressDisplay
+from cli.interactive.steps import InteractiveSteps
 from cli.output import confirm, write_message
+from lambdas.application.workflow_steps import StepId, StepPurpose
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,3 +75,16 @@ def test_a_spinner_that_starts_again_erases_no_line_above(monkeypatch: pytest.Mo
         display.resume()
         display.note("a line")
         assert "\x1b[1A" not in screen.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("blocked", "words"),
+    [(["cooldown", "cooldown"], "planned, blocked by cooldown"), ([], "planned")],
+)
+def test_a_repair_that_pauses_says_why_and_for_how_long(blocked: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    waited: list[float] = []
+    display = ProgressDisplay()
+    display.log("plan", "planned", actions=[], blocked=blocked)
+    InteractiveSteps(sleep=waited.append, display=display).pause(StepId(StepPurpose.PAUSE), 297)
+    assert f"note: {words}; goes on in 297 seconds, Ctrl-C ends it" in " ".join(capsys.readouterr().err.split())
+    assert waited == [297]
