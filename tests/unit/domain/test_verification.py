@@ -11,7 +11,7 @@ from lambdas.domain.assessment.summary import AssessmentSummary, Counts
 from lambdas.domain.assessment.summary_builder import summarize
 from lambdas.domain.planning.actions import Action, ReplaceCanaryPod, ReplaceStalePods, RestartWorkload
 from lambdas.domain.snapshot.snapshot import Snapshot, Unknown
-from lambdas.domain.verification import PATIENCE, VerificationState, is_verified, progress, verify
+from lambdas.domain.verification import LOST_NODE_PATIENCE, PATIENCE, VerificationState, is_verified, progress, verify
 from tests.unit.domain.snapshot_fixtures import addon, cluster, diagnose_and_plan, snapshot_with
 from tests.unit.notifications.snapshots import EBS, ROLE, healthy_snapshot, service_account
 
@@ -99,6 +99,41 @@ def test_new_stale_pods_are_awaited_only_if_the_plan_replaces_all(planned: tuple
     assert proof.state is state
     assert proof.sentence.endswith("12 pods started without it before the annotation was restored") is (
         state is VerificationState.MORE_STALE_PODS
+    )
+
+
+@pytest.mark.parametrize(
+    ("idle", "actions", "state"),
+    [
+        pytest.param(LOST_NODE_PATIENCE, (WAVES,), VerificationState.PARTIAL, id="pods are left, and nothing moves"),
+        pytest.param(LOST_NODE_PATIENCE - timedelta(seconds=1), (WAVES,), VerificationState.WAITING, id="one second early"),
+        pytest.param(LOST_NODE_PATIENCE, (), VerificationState.WAITING, id="nothing is left to do"),
+    ],
+)
+def test_a_node_that_was_lost_during_the_repair_ends_the_roll_out(
+    idle: timedelta, actions: tuple[Action, ...], state: VerificationState
+) -> None:
+    before = replace(BEFORE, actions=(*BEFORE.actions, RESTART))
+    stuck = replace(now(("pods-stale",), pods=14, pods_right=9, pods_ready=14, pods_lost=1), actions=actions)
+    proof = verify(before, stuck, idle=idle)
+    assert proof.state is state
+    assert proof.sentence.startswith("9 of 14 pods carry the role, 14 ready, 15 of 15 nodes Ready (1 pod is on a lost node, left out)")
+    assert proof.sentence.endswith("; a lost node blocks the rest") is (state is VerificationState.PARTIAL)
+    lost_before = replace(before, counts=replace(before.counts, pods_lost=1))
+    assert verify(lost_before, stuck, idle=idle).state is VerificationState.WAITING
+
+
+@pytest.mark.parametrize(("pods", "words"), [(1, "1 pod does not start"), (2, "2 pods do not start")])
+def test_the_sentence_of_a_stalled_repair_names_the_pods_and_the_counts(pods: int, words: str) -> None:
+    hanging = now(("pods-stale",), pods_ready=13, pods_not_starting=pods)
+    sentence = verify(BEFORE, hanging, idle=PATIENCE).sentence
+    assert sentence.startswith(f"{words} for another reason; 15 of 15 pods carry the role, 13 ready")
+
+
+def test_new_refusals_are_told_with_what_was_refused() -> None:
+    worse = replace(now(("permissions-missing",), errors_with_role=1), sentence="The role may not call ec2:CreateTags.")
+    assert verify(BEFORE, worse).sentence == (
+        "AWS refuses calls of pods with the role and did not refuse calls before: The role may not call ec2:CreateTags."
     )
 
 
