@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 
 from lambdas.application.remediation.results import (
     ActionResult,
@@ -103,6 +103,7 @@ class InteractiveRemediationSteps(RemediationSteps):
     `proposed` is the assessment whose plan the prompt shows, `message` the latest notification.
     """
 
+    has_exact_clock: ClassVar[bool] = False  # that of a laptop
     first: AssessmentSummary | None = None
     current: AssessmentSummary | None = None
     proposed: AssessmentSummary | None = None

@@ -6,12 +6,12 @@ import json
 from dataclasses import dataclass, field, replace
 from functools import partial
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 from unittest.mock import patch
 
 from cli.errors import CommandError
 from cli.interactive import incident_lease
-from cli.interactive.steps import InteractiveSettings
+from cli.interactive.steps import InteractiveRemediationSteps, InteractiveSettings
 from lambdas.application.assessment import PolicySources
 from lambdas.application.check.pipeline import run as run_check
 from lambdas.application.remediation.steps.remediation_steps import RemediationSteps
@@ -142,6 +142,7 @@ def execute(simulation: Simulation, process: Process, execution: Execution, even
 class PersonsSteps(RemediationSteps):
     """The steps of a run at the terminal. The prompt shows the plan, so no request is sent."""
 
+    has_exact_clock: ClassVar[bool] = InteractiveRemediationSteps.has_exact_clock
     plans: list[str] = field(default_factory=list)
 
     def request_approval(self, context: MessageContext, callback_id: str) -> NotificationResult:

@@ -14,7 +14,7 @@ from cli.interactive.progress_display import ProgressDisplay
 from cli.interactive.steps import InteractiveSteps
 from lambdas.application.check.dependencies import CheckDependencies
 from lambdas.application.check.pipeline import check_target
-from lambdas.application.check.results import IncidentTakenOver, SignalCounted
+from lambdas.application.check.results import IncidentOpened, IncidentTakenOver, SignalCounted
 from lambdas.application.remediation.results import AssessmentResult
 from lambdas.application.remediation.workflow import remediate
 from lambdas.application.workflow_steps import PollSchedule, StepId, StepPurpose
@@ -218,6 +218,19 @@ def test_notifications_are_sent_and_reminders_are_not(fakes: Fakes, monkeypatch:
     assert CliRunner().invoke(app, ["fix", "--yes"]).exit_code == 0
     assert [message.attributes["outcome"] for message in fakes.notifier.sent] == ["repairing", "verified"]
     assert [kind for kind, _ in fakes.events.sent] == ["Remediation Started", "Remediation Verified"]
+
+
+def test_a_run_with_a_fast_clock_answers_no_signal_of_the_minutes_to_come(fakes: Fakes, monkeypatch: pytest.MonkeyPatch) -> None:
+    from typer.testing import CliRunner
+
+    from cli.main import app
+
+    monkeypatch.setattr("cli.clients.connection.connect", lambda _: fakes.dependencies)
+    assert CliRunner().invoke(app, ["fix", "--yes"]).exit_code == 0
+    fakes.world.now -= timedelta(minutes=3)  # the time of everyone else
+    fakes.world.set_annotation(fakes.world.clusters[TARGET.cluster], (TARGET.namespace, TARGET.name), None, "kubectl")
+    result = check_target(TARGET, sweep(fakes), checker_dependencies(fakes), deadline=fakes.world.now)
+    assert isinstance(result, IncidentOpened)
 
 
 def test_a_person_who_takes_over_a_repair_that_has_failed_may_repair(fakes: Fakes, monkeypatch: pytest.MonkeyPatch) -> None:

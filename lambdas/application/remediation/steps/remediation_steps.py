@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import count
-from typing import Any, Final, TypeVar, assert_never
+from typing import Any, ClassVar, Final, TypeVar, assert_never
 
 from lambdas.application.assessment import assess
 from lambdas.application.readers import Hints
@@ -115,6 +115,9 @@ PodReplacement = ReplaceCanaryPod | RestartWorkload | ReplaceStalePods
 @dataclass(kw_only=True)
 class RemediationSteps(StepContext):
     """The steps of one incident."""
+
+    has_exact_clock: ClassVar[bool] = True
+    """Whether the time of a healthy assessment may answer later signals. A fast clock would answer those of a fault that is to come."""
 
     _is_unanswered: bool = field(default=False, init=False)
 
@@ -549,7 +552,7 @@ class RemediationSteps(StepContext):
         signals = record.signals if former.signals is None else former.signals
         past = past_incident(self.incident, replace(record, signals=signals), self.now())
         assessed_at = datetime.fromisoformat(former.assessed_at or record.current.began_at)
-        healthy_since = assessed_at if record.outcome in HEALTHY_OUTCOMES else None
+        healthy_since = assessed_at if record.outcome in HEALTHY_OUTCOMES and self.has_exact_clock else None
         try:
             closed = self.retry(lambda: self.incidents.close(past, signals, healthy_since))
         except TransientError as error:
