@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from lambdas.application.remediation import watch
 from lambdas.application.workflow_steps import Meter
 from lambdas.contract.events import SWEEP_RATE_MINUTES
@@ -20,11 +22,22 @@ def rows() -> dict[str, tuple[float, float, float]]:
 
 
 def test_each_row_and_the_sum_are_correct() -> None:
-    text = (ROOT / "docs" / "cost.md").read_text(encoding="utf-8")
     for name, (count, price, dollars) in rows().items():
         assert abs(count * price - dollars) < 0.006, name
-    (total,) = re.findall(r"\*\*sum\*\* \| \| \| \*\*([\d.]+)\*\*", text)
-    assert abs(sum(dollars for *_, dollars in rows().values()) - float(total)) < 0.006
+    assert abs(sum(dollars for *_, dollars in rows().values()) - _sum()) < 0.006
+
+
+def _sum() -> float:
+    (total,) = re.findall(r"\*\*sum\*\* \| \| \| \*\*([\d.]+)\*\*", (ROOT / "docs" / "cost.md").read_text(encoding="utf-8"))
+    return float(total)
+
+
+@pytest.mark.parametrize("page", ["docs/cost.md", "README.md", "docs/faq.md"])
+def test_each_page_that_names_the_cost_agrees_with_the_sum(page: str) -> None:
+    total, text = _sum(), (ROOT / page).read_text(encoding="utf-8")
+    named = re.findall(r"bout ([\d.]+) USD a month for (?:the stack itself|an account), and ([\d.]+) USD", text)
+    ((stack, clusters),) = named
+    assert abs(float(stack) + float(clusters) - total) < 0.011
 
 
 def test_durable_operations_are_those_of_a_repair_and_a_watch() -> None:
