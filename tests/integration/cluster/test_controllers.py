@@ -253,10 +253,10 @@ def test_the_plugin_recovers_when_the_node_role_gets_permissions(store: ObjectSt
     ) as life:
         life.join_nodes(2)
         eventually(lambda: store.list(EVENTS, "kube-system"))
+        eventually(lambda: [pod["status"]["containerStatuses"][0]["restartCount"] > 0 for pod in _pods(store)] == [True, True])
         assert life.ready_nodes() == (0, 2)
         allowed.add(None)
         eventually(lambda: life.ready_nodes() == (2, 2))
-        assert all(pod["status"]["containerStatuses"][0]["restartCount"] > 0 for pod in _pods(store))
 
 
 @pytest.fixture
