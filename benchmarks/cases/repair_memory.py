@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from benchmarks.cases.memory_sizes import SIZES_MIB
@@ -90,13 +91,14 @@ def _repair(env: SandboxEnvironment, prepare: Callable[[], None] = lambda: None)
     mark, billed = len(fault_injection.kubernetes_requests(env)), len(remediator.durations_ms)
     began_at = datetime.now(UTC)
     env.bus.put(check_requested(CLUSTER, "identity-changed"))
-    fault_injection.wait_until("the annotation", lambda: fault_injection.patched_at(env, "serviceaccounts", mark))
+    annotated_at = partial(fault_injection.patched_at, env, "serviceaccounts", mark)
+    fault_injection.wait_until("the annotation", annotated_at, within_s=_END_WITHIN_S)
     started = next(
         call.at
         for call in env.aws.calls.of(action="lambda:InvokeFunction")
         if call.at >= began_at and call.params.get("DurableExecutionName")
     )
-    annotated = fault_injection.patched_at(env, "serviceaccounts", mark)
+    annotated = annotated_at()
     assert annotated
     _wait_for_end(env)
     return Repair(
