@@ -14,7 +14,6 @@ from cli.queries.assessment import MAX_PARALLEL_ASSESSMENTS
 from cli.queries.fleet_state import FleetState
 from cli.queries.guards import OUTDATED, GuardScope, GuardStatus, apply_guards, exit_code, guard_scope, prove, read_guards, remove_guards
 from lambdas.contract.names import ANY_CLUSTER
-from lambdas.contract.settings import read_settings
 from lambdas.domain.diagnosis.links.guard import wanted_policies
 from lambdas.domain.errors import RemediatorError
 from lambdas.domain.snapshot.guard import GuardState
@@ -127,8 +126,7 @@ def _not_known(cluster: str, reason: str) -> GuardUpdate:
 
 def _due(statuses: Sequence[GuardStatus], scope: GuardScope, dependencies: Dependencies) -> list[GuardStatus]:
     """The policies to install: those that differ, and those that are absent and wanted. Each as the binding names it."""
-    values = {path: parameter.value for path, parameter in dependencies.readers.parameters.load(scope.cluster).items()}
-    settings, _ = read_settings(values, scope.cluster, dependencies.readers.floor)
+    settings, _ = dependencies.readers.settings(dependencies.readers.parameters.load(scope.cluster), scope.cluster)
     wanted = wanted_policies(settings.guard, scope.version)
     roles = {item.account: item.binding.role_arn for item in scope.guarded}
     return [

@@ -20,14 +20,16 @@ def collect_and_diagnose(
     With `guards`, or after a guard kept the role, guard and warning are read too where there is no fault, since they explain none.
     """
     snapshot = collect_snapshot(target, readers, now, hints)
-    if not symptoms:
+    diagnosis = None if symptoms else diagnose(snapshot)
+    if diagnosis is None or _needs_symptoms(snapshot, diagnosis):
+        snapshot = add_symptoms(snapshot, readers)
         diagnosis = diagnose(snapshot)
-        if diagnosis.is_healthy and diagnosis[Link.WORKLOAD].state is State.OK and not _has_failing_pods(snapshot):
-            return _add_guards(snapshot, diagnosis, readers) if guards else (snapshot, diagnosis)
-    snapshot = add_symptoms(snapshot, readers)
-    diagnosis = diagnose(snapshot)
     is_asked = guards or diagnosis.verdict is Verdict.ROLE_KEPT
     return _add_guards(snapshot, diagnosis, readers) if is_asked else (snapshot, diagnosis)
+
+
+def _needs_symptoms(snapshot: Snapshot, diagnosis: Diagnosis) -> bool:
+    return not diagnosis.is_healthy or diagnosis[Link.WORKLOAD].state is not State.OK or _has_failing_pods(snapshot)
 
 
 def _add_guards(snapshot: Snapshot, diagnosis: Diagnosis, readers: Readers) -> tuple[Snapshot, Diagnosis]:
