@@ -32,7 +32,7 @@ from lambdas.domain.incidents.incident import (
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from lambdas.adapters.aws_session import AwsSession
     from lambdas.contract.parameters import ServiceAccountRef
@@ -91,21 +91,20 @@ class Incidents:
 
     def claim_minute(self, cluster: str, at: datetime) -> bool:
         """One conditional write on a row of its own, which expires."""
-        bounds = {":at": items.time(at), ":earliest": items.time(at - FORGEABLE_INTERVAL), ":latest": items.time(at + FORGEABLE_INTERVAL)}
-        bounds[":expires"] = {"N": str(int((at + IDLE_STATE_RETENTION).timestamp()))}
-        condition = "attribute_not_exists(requested_at) OR requested_at <= :earliest OR requested_at > :latest"
+        condition, values = _no_time_within("requested_at", at, FORGEABLE_INTERVAL)
+        values[":expires"] = {"N": str(int((at + IDLE_STATE_RETENTION).timestamp()))}
         _, claimed = self._table.update(
-            "claim a request", items.request_key(cluster), f"SET requested_at = :at, {EXPIRES_AT} = :expires", condition, bounds
+            "claim a request", items.request_key(cluster), f"SET requested_at = :at, {EXPIRES_AT} = :expires", condition, values
         )
         return claimed
 
     def claim_kept_notice(self, target: ServiceAccountRef, event: str, at: datetime) -> bool:
         """One conditional write on a row of its own, which expires."""
-        bounds = {":at": items.time(at), ":earliest": items.time(at - KEPT_INTERVAL), ":latest": items.time(at + KEPT_INTERVAL)}
-        bounds |= {":event": {"S": event}, ":expires": {"N": str(int((at + KEPT_INTERVAL + IDLE_STATE_RETENTION).timestamp()))}}
-        free = "attribute_not_exists(claimed_at) OR claimed_at <= :earliest OR claimed_at > :latest OR claimed_by = :event"
+        condition, values = _no_time_within("claimed_at", at, KEPT_INTERVAL)
+        values |= {":event": {"S": event}, ":expires": {"N": str(int((at + KEPT_INTERVAL + IDLE_STATE_RETENTION).timestamp()))}}
+        condition += " OR claimed_by = :event"
         change = f"SET claimed_at = :at, claimed_by = :event, {EXPIRES_AT} = :expires"
-        _, claimed = self._table.update("claim a message about a kept role", items.kept_key(target), change, free, bounds)
+        _, claimed = self._table.update("claim a message about a kept role", items.kept_key(target), change, condition, values)
         return claimed
 
     def record_delivery(self, nonce: str, at: datetime) -> None:
@@ -280,6 +279,12 @@ class Incidents:
         values: Row = {":id": {"S": past.id}, ":seen": {"N": str(seen_signals)}}
         values |= {":at": items.time(healthy_since or past.closed_at)} if setting else {}
         return self._table.update_parameters(items.row_key(past.target), change, "incident_id = :id AND signals <= :seen", values)
+
+
+def _no_time_within(attribute: str, at: datetime, interval: timedelta) -> tuple[str, Row]:
+    """The condition that the row has no time within the interval before or after `at`, with its values."""
+    values: Row = {":at": items.time(at), ":earliest": items.time(at - interval), ":latest": items.time(at + interval)}
+    return f"attribute_not_exists({attribute}) OR {attribute} <= :earliest OR {attribute} > :latest", values
 
 
 def _same_execution(incident: Incident) -> tuple[str, Row]:
