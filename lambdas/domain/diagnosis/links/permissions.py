@@ -1,6 +1,5 @@
 """Link 7: the role may make the calls that this release of the workload needs."""
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from shlex import quote
@@ -9,6 +8,7 @@ from typing import Final
 from lambdas.contract.call_needs import ADDON_NEEDS, CallNeed, Effect, Phase
 from lambdas.contract.settings import Severity
 from lambdas.contract.workloads import known
+from lambdas.domain.aws_commands import put_role_policy
 from lambdas.domain.diagnosis.call_needs import (
     ReleaseNeeds,
     fixing_release,
@@ -204,9 +204,9 @@ def _allow(snapshot: Snapshot, role: str, calls: tuple[str, ...]) -> Iterator[Re
         release = release_text(found.release)
         does_not_suffice = f"{newest.policy} v{newest.version} does not suffice for {release}: it does not allow {', '.join(gap)}"
         text = f"{does_not_suffice}. Allow the calls in another policy"
-    document = json.dumps(policy_document(_whole(snapshot, found, calls), snapshot.partition))
+    document = policy_document(_whole(snapshot, found, calls), snapshot.partition)
     name = f"{addon.addon}-calls" if addon else "missing-calls"
-    yield Remedy(text, f"aws iam put-role-policy --role-name {quote(role)} --policy-name {quote(name)} --policy-document {quote(document)}")
+    yield Remedy(text, put_role_policy(role, name, document))
 
 
 def _whole(snapshot: Snapshot, found: ReleaseNeeds | NeedsNotKnown, calls: tuple[str, ...]) -> tuple[str, ...]:

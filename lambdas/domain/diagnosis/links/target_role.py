@@ -3,10 +3,9 @@
 Source: https://docs.aws.amazon.com/eks/latest/userguide/pod-id-assign-target-role.html
 """
 
-import json
 from collections.abc import Mapping
-from shlex import quote
 
+from lambdas.domain.aws_commands import put_role_policy
 from lambdas.domain.diagnosis.finding import Evidence, Finding, Link, Remedy, broken, ok, unknown
 from lambdas.domain.diagnosis.links.annotation import identity_severity
 from lambdas.domain.diagnosis.links.identity import role_name, trust_change
@@ -98,12 +97,10 @@ def _is_admitted_by_name(snapshot: Snapshot, role: RoleFacts, association: Assoc
 
 def _may_not_assume(snapshot: Snapshot, role: RoleFacts, target: str, refused: Mapping[str, CallDecision]) -> Finding:
     name = role_name(role.arn)
-    document = json.dumps(
-        {"Version": VERSION, "Statement": [{"Effect": "Allow", "Action": list(POD_IDENTITY_ACTIONS), "Resource": target}]}
-    )
+    document = {"Version": VERSION, "Statement": [{"Effect": "Allow", "Action": list(POD_IDENTITY_ACTIONS), "Resource": target}]}
     attach = Remedy(
         f"allow {name} to assume the target role in a policy of {name}",
-        f"aws iam put-role-policy --role-name {quote(name)} --policy-name assume-target-role --policy-document {quote(document)}",
+        put_role_policy(name, "assume-target-role", document),
     )
     causes = {decision.cause for decision in refused.values()} - {None, RefusalCause.NO_STATEMENT}
     elsewhere = Remedy(f"a Deny, the permissions boundary or the organization refuses the call to {name}: allow it there")
