@@ -72,7 +72,7 @@ class JournaledSteps:
             self._reach(name, 1, Phase.BEFORE_CHECKPOINT)
             self.journal.results[name] = checkpoint
             self._reach(name, 1, Phase.AFTER_CHECKPOINT)
-        return decode(result, json.loads(self.journal.results[name]))
+        return self._stored(name, result)
 
     def until(self, step: StepId, initial: R, check: Callable[[R], R], is_settled: Callable[[R], bool], schedule: PollSchedule) -> R:
         if step.purpose is StepPurpose.WATCH and not self.watches:
@@ -81,7 +81,11 @@ class JournaledSteps:
         if not self._is_stored(name):
             while name not in self.journal.results:
                 self._attempt(name, initial, check, is_settled, schedule)
-        return decode(type(initial), json.loads(self.journal.results[name]))
+        return self._stored(name, type(initial))
+
+    def _stored(self, name: str, result: type[R]) -> R:
+        """The stored result of a step."""
+        return decode(result, json.loads(self.journal.results[name]))
 
     def _attempt(self, name: str, initial: R, check: Callable[[R], R], is_settled: Callable[[R], bool], schedule: PollSchedule) -> None:
         former, attempts = self.journal.polls.get(name, (_checkpoint(initial), 0))

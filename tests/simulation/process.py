@@ -1,16 +1,16 @@
 """A process: a part of the product that runs until its next call has to wait, and continues in virtual time.
 
-The code between two calls depends only on their results. So a process is interleaved with others without threads: where a call takes
-longer than until the next thing is due, the process ends, and later runs again from its start with the recorded results.
+A call takes time. Where something else is due before its end, the process waits, and the scheduler runs what is due. A process that
+crashes, and an execution that waits between two checkpoints, begin again from the start of their program.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
 from lambdas.domain.errors import RemediatorError
+from tests.simulation.coroutine import Abandoned, Coroutine, borrow, give_back
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
@@ -23,24 +23,15 @@ MEDIAN_S: Final = 0.04
 
 
 class Suspended(BaseException):
-    """The process waits. It derives from BaseException, so that no handler catches it as a failure."""
+    """The process ends, and begins again after a while. It derives from BaseException, so that no handler catches it as a failure."""
 
 
 class Crashed(BaseException):
     """The process ends without a trace of its last call, except the effect of that call."""
 
 
-@dataclass(frozen=True)
-class Recorded:
-    """The result of one call: a value or an error."""
-
-    method: str
-    value: Any = None
-    error: Exception | None = None
-
-
 class Process:
-    """One run of a program. `hazards` decides about crashes and slow calls, `observer` sees each call after its effect."""
+    """One run of a program. `hazards` decides about crashes and slow calls, `observer` sees each call with its effect."""
 
     def __init__(
         self,
@@ -58,6 +49,7 @@ class Process:
         self.began_at = scheduler.now
         self.chance = Random(f"{seed} {name}")
         self.program: Callable[[], Any] = lambda: None
+        self.on_run: Callable[[], None] = lambda: None
         self.on_end: Callable[[Any], None] = lambda _: None
         self.on_crash: Callable[[], None] = lambda: None
         self.on_cached: Callable[[str, tuple[Any, ...], Any], None] = lambda *_: None
@@ -66,10 +58,8 @@ class Process:
         self.is_over = False
         self._hazards = hazards
         self._observer = observer
-        self._results: list[Recorded] = []
-        self._position = 0
-        self._has_waited = False
-        self._crashes_after_call = False
+        self._waiting: Coroutine | None = None
+        self._has_paused = False
         self._wakes = 0
         self._identifiers = 0
 
@@ -81,115 +71,96 @@ class Process:
         """Continue now: what the process waits for has happened."""
         self._schedule(0.0)
 
+    def abandon(self) -> None:
+        """Do not continue this process."""
+        if coroutine := self._waiting:
+            self._waiting = None
+            coroutine.abandon()
+            give_back(coroutine)
+
     def _schedule(self, seconds: float) -> None:
         self._wakes += 1
         number = self._wakes
         self.scheduler.after(seconds, lambda: self._run() if number == self._wakes and not self.is_over else None)
 
     def _run(self) -> None:
-        self._position = self._identifiers = 0
-        try:
-            result = self.program()
-        except Suspended:
-            return
-        except Crashed:
-            self.forget_results()
-            self.on_crash()
-        except RemediatorError as error:
-            self.is_over = True
-            self.on_failure(error)
+        self.on_run()
+        if coroutine := self._waiting:
+            coroutine.resume()
         else:
-            self.is_over = True
-            self.on_end(result)
+            self._identifiers, coroutine = 0, borrow()
+            self._waiting = coroutine
+            coroutine.start(self.program)
+        if not coroutine.is_waiting:
+            self._waiting = None
+            give_back(coroutine)
+            self._finish(coroutine.result, coroutine.error)
 
-    def forget_results(self) -> None:
-        """A checkpoint holds the results so far, or they are lost."""
-        self._results.clear()
-        self._position = 0
-        self._has_waited = False
-
-    @property
-    def is_replaying(self) -> bool:
-        """Whether the next call has a recorded result."""
-        return self._position < len(self._results)
+    def _finish(self, result: Any, error: BaseException | None) -> None:
+        match error:
+            case None:
+                self.is_over = True
+                self.on_end(result)
+            case Suspended():
+                pass
+            case Crashed():
+                self._has_paused = False
+                self.on_crash()
+            case RemediatorError():
+                self.is_over = True
+                self.on_failure(error)
+            case _:
+                raise error
 
     def call(self, method: str, arguments: tuple[Any, ...], effect: Callable[[], Any]) -> Any:
         """The result of a call to the outside. It may take time, fail, or be the last one of this process."""
-        if self.is_replaying:
-            return self._replayed(method)
-        if not self._has_waited:
-            seconds, self._crashes_after_call = self._hazards(self, method, self.chance)
-            self._wait(seconds)
-        self._has_waited = False
+        self._has_paused = False  # the program has gone past the pause
+        seconds, crashes_after_call = self._hazards(self, method, self.chance)
+        self.sleep(seconds)
         if self.deadline and self.scheduler.now > self.deadline:
             raise Crashed
         try:
-            recorded = Recorded(method, self._observer(self, method, arguments, effect))
-        except RemediatorError as error:
-            recorded = Recorded(method, error=error)
-        if self._crashes_after_call:
+            result = self._observer(self, method, arguments, effect)
+        except RemediatorError:
+            if crashes_after_call:
+                raise Crashed from None
+            raise
+        if crashes_after_call:
             raise Crashed
-        return self._record(recorded)
+        return result
 
     def sleep(self, seconds: float) -> None:
         """Virtual time passes."""
-        if self.is_replaying:
-            self._replayed("sleep")
-            return
-        if not self._has_waited:
+        if not self.scheduler.pass_time(seconds):
             self._wait(seconds)
-        self._has_waited = False
-        self._record(Recorded("sleep"))
 
     def pause(self, seconds: float) -> None:
-        """Virtual time passes between two checkpoints. Nothing is recorded, since a replay begins after it."""
-        if not self._has_waited:
-            self._crashes_after_call = False
-            self._wait(seconds)
-        self._has_waited = False
-
-    def wait_for(self, is_done: Callable[[], bool], seconds: float) -> None:
-        """Wait until `wake` is called and the condition holds, or until the time is up."""
-        if self.is_replaying:
-            self._replayed("wait")
-            return
-        if not self._has_waited and not is_done():
-            self._has_waited = True
+        """Virtual time passes between two checkpoints. Where something else is due in it, the program begins again afterwards."""
+        if not self._has_paused and not self.scheduler.pass_time(seconds):
+            self._has_paused = True
             self._schedule(seconds)
             raise Suspended
-        self._has_waited = False
-        self._record(Recorded("wait"))
+        self._has_paused = False
+
+    def wait_for(self, is_done: Callable[[], bool], seconds: float) -> None:
+        """Wait until `wake` is called, unless the condition holds already, or until the time is up."""
+        if not is_done():
+            self._wait(seconds)
 
     def now(self) -> datetime:
         """The clock of this process."""
-        return self.note(lambda: self.scheduler.now + self.skew)
-
-    def note(self, read: Callable[[], Any]) -> Any:
-        """The result of something that takes no time and that a replay must not read anew."""
-        return self._replayed("note") if self.is_replaying else self._record(Recorded("note", read()))
+        return self.scheduler.now + self.skew
 
     def identifier(self) -> str:
-        """A name that no other process makes, the same one in a replay."""
+        """A name that no other process makes, the same one when the program begins again."""
         self._identifiers += 1
         return f"{Random(f'{self.name} {self._identifiers}').getrandbits(48):012x}"
 
     def _wait(self, seconds: float) -> None:
-        if not self.scheduler.pass_time(seconds):
-            self._has_waited = True
-            self._schedule(seconds)
-            raise Suspended
-
-    def _record(self, recorded: Recorded) -> Any:
-        self._results.append(recorded)
-        return self._replayed(recorded.method)
-
-    def _replayed(self, method: str) -> Any:
-        recorded = self._results[self._position]
-        assert method == recorded.method, f"a replay of {self.name} called {method} instead of {recorded.method}"
-        self._position += 1
-        if recorded.error:
-            raise recorded.error
-        return recorded.value
+        if self._waiting is None:
+            raise Abandoned
+        self._schedule(seconds)
+        self._waiting.wait()
 
 
 class Cache:
@@ -226,16 +197,13 @@ class Port:
         def call(*arguments: Any, **named: Any) -> Any:
             key = arguments if cache and all(isinstance(item, str | None) for item in arguments) else None
             if cache and key is not None:
-                is_first = not process.is_replaying
-                known = process.note(lambda: cache.known(name, key, process.scheduler.now))
+                known = cache.known(name, key, process.scheduler.now)
                 if known is not None:
-                    if is_first:
-                        process.on_cached(name, key, known)
+                    process.on_cached(name, key, known)
                     return known
             began_at = process.scheduler.now
-            is_replay = process.is_replaying
             result = process.call(name, arguments, lambda: method(*arguments, **named))
-            if cache and key is not None and not is_replay:
+            if cache and key is not None:
                 cache.keep(name, key, began_at, result)
             return Port(process, "cluster", result) if name == "clusters.login" else result
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar, Final
-from unittest.mock import patch
 
 from cli.errors import CommandError
 from cli.interactive import incident_lease
@@ -123,14 +122,13 @@ def execute(simulation: Simulation, process: Process, execution: Execution, even
         crashes=partial(simulation.crash_at, process),
         ask_person=partial(simulation.wait_for_answer, process),
     )
-    with patch.object(handler, "incidents", lambda: Port(process, "incidents", simulation.incidents)):
-        opened = steps.until(
-            StepId(StepPurpose.OPEN),
-            handler.OpenResult(),
-            lambda _: handler.open_incident(event),
-            lambda result: result.is_answered,
-            handler.OPEN_SCHEDULE,
-        )
+    opened = steps.until(
+        StepId(StepPurpose.OPEN),
+        handler.OpenResult(),
+        lambda _: handler.open_incident(event),
+        lambda result: result.is_answered,
+        handler.OPEN_SCHEDULE,
+    )
     if opened.incident is None:
         return "not open"
     simulation.work_on(process, opened.incident)
@@ -165,7 +163,7 @@ class LeasedSteps(SimulatedSteps):
 
 
 class PersonsRun:
-    """`irsa-remediator fix`: claim, approve at the prompt, then the same workflow. The journal only saves replays."""
+    """`irsa-remediator fix`: claim, approve at the prompt, then the same workflow, which nothing repeats."""
 
     def __init__(self, simulation: Simulation, target: ServiceAccountRef) -> None:
         self.is_over = False
@@ -178,20 +176,19 @@ class PersonsRun:
 
     def run(self, process: Process) -> Any:
         """The whole run."""
-        incident = self._incident or self._claim(process)
+        incident = self._claim(process)
         if incident is None:
             return "someone else works on it"
         self._simulation.work_on(process, incident)
         incidents = Port(process, "incidents", self._simulation.incidents)
-        if self._lease is None:
-            self._lease = incident_lease.IncidentLease(incident, incidents, process.now)  # type: ignore[arg-type]
+        self._lease = incident_lease.IncidentLease(incident, incidents, process.now)  # type: ignore[arg-type]
         work = _steps_of(self._simulation, process, incident, None, PersonsSteps)
         assert isinstance(work, PersonsSteps)
         parameters = InteractiveSettings(work.readers.parameters, self._target.cluster, override=False)
         work.readers, work.plans = replace(work.readers, parameters=parameters), self._plans
         steps = LeasedSteps(
             journal=self._execution.journal,
-            sleep=process.pause,
+            sleep=process.sleep,
             process=process,
             execution=self._execution,
             crashes=partial(self._simulation.crash_at, process),
@@ -203,12 +200,10 @@ class PersonsRun:
     def _claim(self, process: Process) -> Incident | None:
         incidents = Port(process, "incidents", self._simulation.incidents)
         outside = SimpleNamespace(incidents=incidents, now=process.now, caller=PERSON)
-        with patch.object(incident_lease, "uuid4", lambda: SimpleNamespace(hex=process.identifier())):
-            try:
-                self._incident = incident_lease.claim(self._target, None, outside)  # type: ignore[arg-type]
-            except CommandError:
-                return None
-        process.forget_results()
+        try:
+            self._incident = incident_lease.claim(self._target, None, outside)  # type: ignore[arg-type]
+        except CommandError:
+            return None
         return self._incident
 
     def beat(self, process: Process) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from lambdas.contract.names import CNI_ADDON, ROLE_ANNOTATION
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 KEY: Final = (NAMESPACE, NAME)
+_right_trust: Final = cache(right_trust)
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,7 @@ class SimulatedWorld(World):
 
     def is_trusted(self, cluster: InCluster, role: str) -> bool:
         """Whether this role exists and lets the workload of the cluster in."""
-        return role in self.roles and self.roles[role].trust == right_trust(cluster.facts.issuer or "")
+        return role in self.roles and self.roles[role].trust == _right_trust(cluster.facts.issuer or "")
 
     def replaced_by_rollout(self, name: str) -> frozenset[str]:
         """The pods that a rollout in progress will replace by pods with the role: only where it goes on, and the annotation is right."""
@@ -157,10 +159,9 @@ class SimulatedWorld(World):
     def judge_roles(self, cluster: InCluster) -> None:
         """Let the workload work with the good roles that exist and trust the cluster."""
         facts, name = cluster.facts, cluster.facts.name
-        trusted = right_trust(facts.issuer or "")
-        good = [role for role in self.good_roles(name) if role in self.roles and self.roles[role].trust == trusted]
-        works = facts.provider_arn in self.providers and name not in self.spoiled
-        cluster.working_roles = frozenset(good if works else ())
+        works = name not in self.spoiled and facts.provider_arn in self.providers
+        good = [role for role in self.good_roles(name) if works and self.is_trusted(cluster, role)]
+        cluster.working_roles = frozenset(good)
 
     def roll_out(self, cluster: InCluster, key: tuple[str, str], most: int | None) -> None:
         """Replace outdated pods that are not ready, then ready ones while fewer than `maxUnavailable` pods are unavailable.
@@ -276,8 +277,9 @@ class SimulatedWorld(World):
             return ClusterState(exists=False, is_right=False, binding=bound, mode=mode, works=False, why_wrong="the cluster is gone")
         account = cluster.accounts.get(KEY)
         annotation = account.role_annotations.get(ROLE_ANNOTATION) if account else None
-        why = self._why_wrong(cluster, bound, annotation)
-        pods = [pod.facts for pod in cluster.pods.values() if not cluster.is_lost(pod.facts.node)]
+        lost = {node.name for node in cluster.nodes.values() if node.ready is None}
+        pods = [pod.facts for pod in cluster.pods.values() if pod.facts.node not in lost]
+        why = self._why_wrong(cluster, pods, bound, annotation)
         works = all(pod.ready for pod in pods)
         record = cluster.addons.get(CNI_ADDON)
         return ClusterState(
@@ -291,11 +293,10 @@ class SimulatedWorld(World):
             pod_roles=tuple(sorted((pod.role_arn or "").rpartition("/")[2] for pod in pods)),
         )
 
-    def _why_wrong(self, cluster: InCluster, bound: str | None, annotation: str | None) -> str:
+    def _why_wrong(self, cluster: InCluster, pods: list[PodFacts], bound: str | None, annotation: str | None) -> str:
         """The first link that is wrong; empty where each one holds. Without a binding, the parts are only compared with the record."""
         name, record = cluster.facts.name, cluster.addons.get(CNI_ADDON)
         wanted = bound or (record.role_arn if record else None)
-        pods = [pod.facts for pod in cluster.pods.values() if not cluster.is_lost(pod.facts.node)]
         failing = [pod.name for pod in pods if not pod.ready and pod.waiting != "ContainerCreating"]
         starting = [pod.name for pod in pods if not pod.ready]
         symptoms = (

@@ -21,7 +21,6 @@ from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.domain.errors import RemediatorError
 from lambdas.domain.incidents.incident import HEARTBEAT_INTERVAL
 from lambdas.domain.snapshot.snapshot import OidcProvider, RoleFacts
-from lambdas.domain.trust import evaluation
 from lambdas.notifications.kind import NotificationKind
 from lambdas.notifications.message_context import ApprovalAnswer
 from tests import fakes
@@ -43,7 +42,8 @@ from tests.simulation.invariants import (
     check_write,
     told_person,
 )
-from tests.simulation.process import Cache, Process
+from tests.simulation.known_results import keep_results
+from tests.simulation.process import Cache, Port, Process
 from tests.simulation.scheduler import Scheduler
 from tests.simulation.simulated_world import KEY, SimulatedWorld
 from tests.simulation.steps import Execution
@@ -154,6 +154,7 @@ class Simulation:
         self.steps_taken = 0
         self.sweeps_every_s = 300.0
         self.sweeps = True
+        self._processes: list[Process] = []
         self._evidence: dict[str, Evidence] = {}
         self._works_on: dict[str, Incident] = {}
         self._environments: list[LambdaEnvironment] = []
@@ -179,11 +180,17 @@ class Simulation:
             InvariantViolated: an invariant does not hold.
         """
         with ExitStack() as patches:
-            for module in (pipeline, incident_handover):
+            for module in (pipeline, incident_handover, programs.incident_lease):
                 patches.enter_context(patch.object(module, "uuid4", self._uuid4))
+            patches.enter_context(patch.object(programs.handler, "incidents", lambda: Port(self._current, "incidents", self.incidents)))
             patches.enter_context(patch.object(programs.handler, "write", lambda *_, **__: None))
-            patches.enter_context(patch.object(evaluation, "read", _parse_once(evaluation.read)))
+            patches.enter_context(keep_results())
+            patches.callback(self._abandon_processes)
             self.story.play(self)
+
+    def _abandon_processes(self) -> None:
+        for process in self._processes:
+            process.abandon()
 
     def run_for(self, seconds: float) -> None:
         """Let this much time pass."""
@@ -209,13 +216,14 @@ class Simulation:
             hazards=self._hazards_of,
             observer=self._observe,
         )
+        self._processes.append(made)
         self._evidence[made.name] = Evidence()
 
-        def run() -> Any:
+        def take_turn() -> None:
             self._current = made
-            return program(made)
 
-        made.program = run
+        made.program = partial(program, made)
+        made.on_run = take_turn
         made.on_cached = partial(self._note_cached, made)
         return made
 
@@ -416,7 +424,7 @@ class Simulation:
 
     def crash_at(self, process: Process, phase: Phase) -> bool:
         """Whether the process crashes at this moment between two calls."""
-        if phase is Phase.BEFORE and not process.is_replaying:
+        if phase is Phase.BEFORE:
             self._evidence[process.name].binding_is_read = False
         is_checkpoint = phase is Phase.BEFORE_CHECKPOINT
         return is_checkpoint and process.chance.random() < self.hazards.crash
@@ -571,7 +579,7 @@ class Simulation:
         """The answer to an approval request."""
         self._awaits[callback_id] = process
         process.wait_for(lambda: callback_id in self._answers, seconds)
-        return process.note(lambda: self._answers.get(callback_id, ApprovalAnswer(approved=False, timed_out=True)))  # type: ignore[no-any-return]
+        return self._answers.get(callback_id, ApprovalAnswer(approved=False, timed_out=True))
 
     def fix(self, cluster: str) -> None:
         """A person runs `irsa-remediator fix`."""
@@ -667,18 +675,6 @@ class Simulation:
         repairs = [one for one in self.incidents.history(target, day) if one.changes]
         if not state.is_right and len(repairs) < MAX_UNDONE and self.world.settings(cluster).max_repairs_per_hour > len(repairs):
             raise InvariantViolated(f"a fault was not repaired: {cluster} is wrong in a world without faults: {state.why_wrong}")
-
-
-def _parse_once(read: Callable[[object], Any]) -> Callable[[object], Any]:
-    """The parser of trust policies, which parses each object once: nothing changes one in place. It took a tenth of the time."""
-    known: dict[int, tuple[object, Any]] = {}
-
-    def parse(policy: object) -> Any:
-        if id(policy) not in known:
-            known[id(policy)] = policy, read(policy)
-        return known[id(policy)][1]
-
-    return parse
 
 
 def _of_another_version(text: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from lambdas.application.workflow_steps import ENVELOPE_BYTES, Meter, PollSchedule, StepId, send_request
 from lambdas.contract.durable_quotas import MAX_CHECKPOINT_BYTES, MAX_OPERATIONS, MAX_PAYLOAD_BYTES
@@ -22,12 +22,17 @@ R = TypeVar("R")
 
 @dataclass
 class Execution:
-    """What the service keeps of one execution. `operations` is the number after which this story hands over; None: at the real quota."""
+    """What the service keeps of one execution.
+
+    `hand_over_after` is the number of operations after which this story hands over; None: at the real quota. `decoded` are the results of
+    steps by name, each with the text that it was read from: a replay reads every text again.
+    """
 
     arn: str
     journal: Journal = field(default_factory=Journal)
     hand_over_after: int | None = None
     is_stopped: bool = False
+    decoded: dict[str, tuple[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(kw_only=True)
@@ -69,6 +74,13 @@ class SimulatedSteps(JournaledSteps):
         send_request(self, step, callback_id, send)
         return self.once(step, lambda: self.ask_person(callback_id, timeout_s), ApprovalAnswer)
 
+    def _stored(self, name: str, result: type[R]) -> R:
+        text, value = self.execution.decoded.get(name, ("", None))
+        if text != self.journal.results[name]:
+            text, value = self.journal.results[name], super()._stored(name, result)
+            self.execution.decoded[name] = text, value
+        return value  # type: ignore[no-any-return]
+
     def _count(self, name: str, operations: int) -> None:
         size = len(self.journal.results[name]) + ENVELOPE_BYTES
         self.meter.add(operations, size * max(1, operations - 1))
@@ -81,5 +93,3 @@ class SimulatedSteps(JournaledSteps):
             raise Crashed  # the service takes no checkpoint of an execution that has ended
         if self.crashes(phase):
             raise Crashed
-        if phase is Phase.AFTER_CHECKPOINT:
-            self.process.forget_results()
