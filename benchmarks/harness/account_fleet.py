@@ -64,7 +64,6 @@ class AccountFleet(ResourceStack):
         self._silent = f"https://127.0.0.1:{silent.getsockname()[1]}"
         for account in self.numbers:
             self._fill(account)
-        self.aws.client_of(self.numbers[0], "ec2").describe_regions()  # moto imports EC2 with its first call, for seconds
 
     def _fill(self, account: str) -> None:
         role, world = role_arn(ROLE, account), World()

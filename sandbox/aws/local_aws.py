@@ -14,6 +14,7 @@ import boto3
 from botocore.config import Config
 
 from sandbox.aws.call_log import Call, CallLog
+from sandbox.aws.ec2 import ec2_backend
 from sandbox.aws.eks_double import EksDouble
 from sandbox.aws.event_history import cloudtrail_backend
 from sandbox.aws.faults import FaultPlan
@@ -109,6 +110,7 @@ class LocalAws:
         moto = MotoBackend(self.account)
         return moto, {
             "cloudtrail": cloudtrail_backend(moto, self.event_history),
+            "ec2": ec2_backend(moto),
             "eks": self.eks,
             "iam": iam_backend(moto, self._allows),
             "sts": sts_backend(moto, self.roles.secret_of),

@@ -9,6 +9,7 @@ from urllib.parse import parse_qs
 
 import boto3
 
+from sandbox.aws.ec2 import ec2_backend
 from sandbox.aws.eks_double import EksDouble
 from sandbox.aws.http_messages import Request, Response, scope_of
 from sandbox.aws.iam import iam_backend
@@ -68,7 +69,12 @@ class ManyAccounts(LocalAws):
     def _backends(self) -> tuple[Backend, dict[str, Backend]]:
         moto = MotoBackend(self.account, self.account_of)
         sts = sts_backend(moto, self.roles.secret_of)
-        return moto, {"eks": self._eks, "iam": iam_backend(moto, self._allows), "sts": lambda request: self._assumed(request, sts)}
+        return moto, {
+            "ec2": ec2_backend(moto),
+            "eks": self._eks,
+            "iam": iam_backend(moto, self._allows),
+            "sts": lambda request: self._assumed(request, sts),
+        }
 
     def _eks(self, request: Request) -> Response:
         scope = scope_of(request)
