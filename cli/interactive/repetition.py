@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from cli.errors import ExitCode, worst
+from cli.queries.incidents import incident_status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
 
     from cli.clients.dependencies import Dependencies
     from cli.queries.fleet_member import FleetMember
+    from lambdas.domain.assessment.summary import AssessmentSummary
 
     Connect = Callable[[], Dependencies]
     Assess = Callable[[Dependencies], Sequence[FleetMember]]
@@ -49,8 +52,13 @@ _POLL: Final = timedelta(seconds=POLL_S)
 
 
 def _state(member: FleetMember) -> tuple[Any, ...]:
-    """What is compared: everything but times."""
+    """What is compared: everything but times, and the numbers of permission errors, which rise as long as a fault lasts."""
     assessment = member.assessment
-    summary = assessment.summary
-    read = (summary.verdict, summary.counts, [(link.link, link.state) for link in summary.links], summary.addon) if summary else ()
-    return (assessment.target, assessment.failure, assessment.incident and assessment.incident.id, read)
+    incident = assessment.incident
+    opened = (incident.id, incident_status(incident)) if incident else ()
+    return (assessment.target, assessment.failure, opened, _read(assessment.summary) if assessment.summary else ())
+
+
+def _read(summary: AssessmentSummary) -> tuple[Any, ...]:
+    counts = replace(summary.counts, errors_with_role=0, errors_without_role=0)
+    return (summary.verdict, counts, [(link.link, link.state) for link in summary.links], summary.addon)

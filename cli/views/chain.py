@@ -13,8 +13,10 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.errors import ExitCode
+from cli.queries.assessment import needs_override
 from cli.queries.incidents import incident_status
 from lambdas.contract.parameters import binding_path
+from lambdas.contract.workloads import service_account_option
 from lambdas.domain.diagnosis.finding import State
 from lambdas.domain.diagnosis.verdict import WITHOUT_FAULT, Verdict
 from lambdas.notifications.escape import line as visible
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from cli.queries.assessment import TargetAssessment
+    from lambdas.contract.parameters import ServiceAccountRef
     from lambdas.domain.assessment.summary import AddonSummary, AssessmentSummary, ClusterSummary, LinkSummary
 
 MARKS: Final = {
@@ -190,6 +193,14 @@ def _verdict(assessment: TargetAssessment, summary: AssessmentSummary) -> Text:
     return text.append(f". {consequence_text(summary)}", style="not bold default")
 
 
+def override_command(target: ServiceAccountRef) -> tuple[str, str]:
+    """Return the command of a person who repairs against another writer, and what it does."""
+    return (
+        f"irsa-remediator fix --cluster {target.cluster}{service_account_option(target)} --override",
+        "repairs it once more, although another writer may undo it",
+    )
+
+
 def _next_command(assessment: TargetAssessment, summary: AssessmentSummary) -> tuple[str, str] | None:
     """Return the next command and what it does."""
     option = f"--cluster {assessment.target.cluster}"
@@ -200,4 +211,6 @@ def _next_command(assessment: TargetAssessment, summary: AssessmentSummary) -> t
         return None
     if summary.verdict is Verdict.NO_ACCESS:
         return f"irsa-remediator access {option} --check", "shows which access is missing"
+    if needs_override(assessment):
+        return override_command(assessment.target)
     return f"irsa-remediator plan {option}", "shows what a repair would change"

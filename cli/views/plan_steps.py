@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.queries.assessment import may_repair, needs_override
-from cli.views.chain import failure_view, target_title
+from cli.views.chain import failure_view, override_command, target_title
 from lambdas.contract.workloads import service_account_option
 from lambdas.domain.diagnosis.finding import Link
 from lambdas.domain.planning.plan import BlockReason
@@ -68,8 +68,8 @@ def next_command(assessment: TargetAssessment) -> Text:
         return Text(f"irsa-remediator approve {incident.id}", style="bold").append("   approves the waiting repair", style="not bold dim")
     option = f"--cluster {assessment.target.cluster}{service_account_option(assessment.target)}"
     if needs_override(assessment):
-        effect = "repairs it once more, although another writer may undo it"
-        return Text(f"irsa-remediator fix {option} --override", style="bold").append(f"   {effect}", style="not bold dim")
+        command, effect = override_command(assessment.target)
+        return Text(command, style="bold").append(f"   {effect}", style="not bold dim")
     if may_repair(assessment, override=True):
         return Text(f"irsa-remediator fix {option}", style="bold").append("   carries out the plan", style="not bold dim")
     return Text(f"irsa-remediator check {option}", style="bold").append("   prints the manual changes", style="not bold dim")

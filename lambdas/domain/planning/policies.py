@@ -197,8 +197,7 @@ def _tug_of_war(snapshot: Snapshot, diagnosis: Diagnosis, past: RepairHistory) -
         snapshot.actor.who if snapshot.actor else writer.manager if writer and writer.owns_annotation else ""
     )  # the API server does not record a removal
     by_whom = f"last by {other_writer}" if other_writer else "the writer is not recorded"
-    undone = "changed back" if is_association and snapshot.association else "removed"
-    sentence = f"set {len(ours)} times within a day and {undone} each time, {by_whom}"
+    sentence = f"set {len(ours)} times within a day and undone each time, {by_whom}"
     return Blocker(BlockReason.TUG_OF_WAR, sentence, sorted(ours)[-TUG_OF_WAR_REPAIRS] + TUG_OF_WAR_SPAN, Verdict.FLAPPING)
 
 

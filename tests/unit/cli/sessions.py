@@ -612,7 +612,7 @@ SESSIONS: Final[Mapping[str, Session]] = {
     "fix-cooling-down": Session(("fix --yes",), COOLDOWN, prepare=_just_repaired),
     "fix-cooling-down-override": Session(("fix --yes --override",), COOLDOWN, prepare=_just_repaired),
     "fix-cooling-down-answered": Session(("fix",), COOLDOWN, answer="y\n", prepare=_just_repaired),
-    "fix-flapping": Session(("plan", "fix --yes", "fix --yes --override"), BROKEN, prepare=_flapping),
+    "fix-flapping": Session(("check", "plan", "fix --yes", "fix --yes --override"), BROKEN, prepare=_flapping),
     "plan-waiting-for-approval": Session(("plan",), BROKEN, prepare=_pending_approval),
     "fix-remediator-works": Session(("fix --yes",), BROKEN, prepare=_remediator_repairs),
     "fix-waiting-for-approval": Session(("fix --yes",), BROKEN, prepare=_pending_approval),

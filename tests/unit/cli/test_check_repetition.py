@@ -81,6 +81,17 @@ def test_watch_shows_each_change_once_until_it_is_interrupted(tmp_path: Path) ->
     assert result.stderr.count("watching for changes; Ctrl-C ends this") == 3
 
 
+def test_watch_does_not_repeat_the_chain_for_more_permission_errors(tmp_path: Path) -> None:
+    fakes = fakes_of(SESSION)
+    cluster = fakes.world.clusters[TARGET.cluster]
+
+    def report_more_errors() -> None:
+        cluster.errors += cluster.errors
+
+    during(fakes, [report_more_errors, report_more_errors])
+    assert check("--watch", fakes, tmp_path).stdout.count("Broken:") == 1
+
+
 def test_each_repetition_connects_anew_so_that_no_cache_answers(tmp_path: Path) -> None:
     fakes = fakes_of(SESSION)
     connected: list[int] = []

@@ -99,12 +99,12 @@ def test_a_value_removed_three_times_a_day_is_not_set_again() -> None:
     made = planned(drifted(), RepairHistory(incidents=WAR))
     assert made.verdict is Verdict.FLAPPING
     assert held(drifted(), RepairHistory(incidents=WAR)) == (BlockReason.TUG_OF_WAR, NOW - 23 * HOUR + TUG_OF_WAR_SPAN)
-    assert made.blocked[0].sentence == "set 3 times within a day and removed each time, the writer is not recorded"
+    assert made.blocked[0].sentence == "set 3 times within a day and undone each time, the writer is not recorded"
 
 
 def test_the_writer_of_another_value_is_named() -> None:
     replaced = snapshot_with(service_account=service_account("arn:aws:iam::111122223333:role/from-git", manager="argocd-controller"))
-    assert planned(replaced, RepairHistory(incidents=WAR)).blocked[0].sentence.endswith("removed each time, last by argocd-controller")
+    assert planned(replaced, RepairHistory(incidents=WAR)).blocked[0].sentence.endswith("undone each time, last by argocd-controller")
 
 
 def test_a_known_actor_is_named_before_the_field_manager() -> None:
