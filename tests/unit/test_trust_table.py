@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 import yaml
 
-from lambdas.domain.trust import Allowed, Answer, Refused, TrustFault, WebIdentity, correct, evaluate
+from lambdas.domain.trust import Allowed, Answer, Refused, TrustFault, WebIdentity, breadth, changed_lines, correct, evaluate
+from tests.unit.notifications.test_golden import assert_golden
 
 TABLE: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("trust_policies.yaml").read_text(encoding="utf-8"))
 OTHER = "oidc.eks.eu-west-1.amazonaws.com/id/9A1C"
@@ -48,6 +49,18 @@ def test_the_answer_is_iams(row: dict[str, Any]) -> None:
     answer = evaluate(policy_of(row), identity_of(row))
 
     assert outcome(answer) == row["expect"], answer
+
+
+def test_each_answer_and_correction_is_as_reviewed() -> None:
+    """The reason, the changed lines and how broad the policy is. After a wanted change: `UPDATE_GOLDEN=1`."""
+    text = "\n".join(f"######## {name}\n{_reading(policy_of(row), identity_of(row))}\n" for name, row in ROWS.items())
+    assert_golden(Path(__file__).with_name("trust_answers.txt"), text)
+
+
+def _reading(policy: dict[str, Any], identity: WebIdentity) -> str:
+    broad = breadth(policy, identity)
+    changed = [f"- {old}\n+ {new}" for old, new in changed_lines(policy, correct(policy, identity))]
+    return "\n".join([str(evaluate(policy, identity)), *([f"too broad: {broad}"] if broad else []), *changed])
 
 
 @pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)

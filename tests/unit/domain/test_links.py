@@ -3,14 +3,15 @@
 import json
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 import pytest
 
 from lambdas.contract.parameters import Mechanism
 from lambdas.contract.settings import Severity
 from lambdas.domain.assessment.summary_builder import summarize
-from lambdas.domain.diagnosis.finding import Link, State
+from lambdas.domain.diagnosis.finding import Finding, Link, State
 from lambdas.domain.diagnosis.identity_chain import diagnose
 from lambdas.domain.diagnosis.links.annotation import annotation_changed_at, last_writer
 from lambdas.domain.diagnosis.links.refusals import unshown_refusals
@@ -49,7 +50,10 @@ from tests.unit.notifications.snapshots import (
     service_account,
     trust,
 )
+from tests.unit.notifications.test_golden import assert_golden
 from tests.world.simulations import simulation
+
+GOLDEN: Final = Path(__file__).parent / "golden"
 
 _CNI = "--cluster-name prod-blue --addon-name vpc-cni"
 
@@ -61,6 +65,32 @@ def test_a_link_has_the_expected_state(snapshot: Snapshot, link: Link, state: St
     finding = diagnose(snapshot)[link]
     assert (finding.link, finding.state, finding.verdict) == (link, state, verdict)
     assert finding.sentence
+
+
+@pytest.mark.parametrize("link", Link)
+def test_the_findings_of_a_link_are_as_reviewed(link: Link) -> None:
+    """Sentence, evidence with its time, and remedies with commands and documents. After a wanted change: `UPDATE_GOLDEN=1`."""
+    cases = {name: diagnose(snapshot)[link] for name, (snapshot, of, *_) in CASES.items() if of is link}
+    assert_golden(
+        GOLDEN / f"{link.name.lower()}.txt", "\n".join(f"######## {name}\n{_lines(finding)}\n" for name, finding in cases.items())
+    )
+
+
+def test_each_diagnosis_is_as_reviewed() -> None:
+    """Verdict, severity, and what was not shown about the role. After a wanted change: `UPDATE_GOLDEN=1`."""
+    found = {name: diagnose(snapshot) for name, (snapshot, *_) in CASES.items()}
+    lines = [
+        f"{name}: {result.verdict}, {result.severity}{''.join(f'; {words}' for words in result.unproven)}" for name, result in found.items()
+    ]
+    assert_golden(GOLDEN / "diagnoses.txt", "\n".join(lines) + "\n")
+
+
+def _lines(finding: Finding) -> str:
+    facts = [f"- {fact.subject}: {fact.field}: {fact.value}{f' ({fact.at.isoformat()})' if fact.at else ''}" for fact in finding.evidence]
+    remedies = [f"> {line}" for remedy in finding.remedies for line in remedy.lines]
+    known = (finding.verdict, finding.severity if finding.is_broken else "", "ends with identity" if finding.ends_with_identity else "")
+    lines = [", ".join(filter(None, (finding.state, *known))), finding.sentence, *facts, *remedies, finding.advice, finding.corrected]
+    return "\n".join(filter(None, lines))
 
 
 def test_the_table_contains_every_state_of_every_link() -> None:

@@ -15,6 +15,7 @@ from lambdas.domain.errors import MalformedEvent
 from lambdas.domain.requests.parser import parse
 from lambdas.domain.requests.request import CheckRequest, DeliveryTest, DigestDue, Ignored, Sweep, Trigger
 from tests.events import ACCOUNT, ARRIVED_AT, HERE, INDEX, REGION, event
+from tests.unit.notifications.test_golden import assert_golden
 
 OUR_ROLES = (f"arn:aws:iam::{ACCOUNT}:role/EksIrsaRemediator-CheckerRole", f"arn:aws:iam::{ACCOUNT}:role/EksIrsaRemediator-RemediatorRole")
 NOW = datetime.fromisoformat(ARRIVED_AT)
@@ -49,6 +50,18 @@ def test_an_event_becomes_a_request(name: str) -> None:
     assert asked.service_account == (tuple(expected["service_account"]) if "service_account" in expected else None)
     assert asked.node == expected.get("node")
     assert (asked.actor.who, asked.actor.what) == (expected["who"], expected["what"]) if "who" in expected else asked.actor is None
+
+
+def test_each_recorded_event_is_read_as_reviewed() -> None:
+    """Every field of the result, or the error. After a wanted change: `UPDATE_GOLDEN=1`."""
+    assert_golden(Path(__file__).parent / "golden" / "recorded-events.txt", "".join(f"{name}: {_reading(name)}\n" for name in INDEX))
+
+
+def _reading(name: str) -> str:
+    try:
+        return repr(_parsed(name))
+    except MalformedEvent as error:
+        return f"MalformedEvent: {error}"
 
 
 @pytest.mark.parametrize("name", _rows("ignored"))
