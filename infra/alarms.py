@@ -10,11 +10,10 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from infra.functions import Functions, logical_id
-from infra.metrics import durable_metric, product_metric
+from infra.metrics import product_metric
 from infra.topics import Topics
-from lambdas.contract.environment import Function
 from lambdas.contract.events import SWEEP_RATE_MINUTES
-from lambdas.contract.metrics import LOGIN_FAILURES, NOTIFICATION_FAILURES, SWEEPS, Metric
+from lambdas.contract.metrics import NOTIFICATION_FAILURES, SWEEPS, Metric
 from lambdas.contract.names import METRIC_NAMESPACE
 
 FIVE_MINUTES: Final = Duration.minutes(5)
@@ -28,40 +27,26 @@ Until then the alarm does nothing, unless enough sweeps have ended before.
 Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-warm-up.html
 """
 
-# Source: https://docs.aws.amazon.com/lambda/latest/dg/durable-monitoring.html
-_EXECUTIONS: Final = {
-    "DurableExecutionFailed": "A repair ended with an error. The dead-letter queue holds the id of its incident.",
-    "DurableExecutionTimedOut": "A repair exceeded the execution timeout. See its execution history.",
-}
-
 
 class Alarms(Construct):
     """One alarm for each failure mode of the remediator itself.
 
-    Each metric of an alarm is paid for, so there is none where another alarm reports the same: audit logs that are not processed end in
-    the dead-letter queue of the node watcher, and a person who stops a repair knows of it. The dashboard shows both metrics.
+    Each metric of an alarm is paid for, so there is none where something else reports the same. An event whose three attempts fail ends in
+    the dead-letter queue of its function, as does a repair that fails, exceeds its time-out or is stopped. A cluster that rejects the login
+    opens an incident, whose messages name the cluster and the next step. The dashboard shows all these metrics.
+
+    Source: https://docs.aws.amazon.com/lambda/latest/dg/durable-best-practices.html#durable-error-handling-best-practices
     """
 
     def __init__(self, scope: Construct, name: str, *, functions: Functions, undelivered: sqs.IQueue, topics: Topics) -> None:
         super().__init__(scope, name)
         self._action = actions.SnsAction(topics.people)
-        for metric, meaning in _EXECUTIONS.items():
-            self._alarm(metric.removeprefix("Durable"), durable_metric(functions.by_name[Function.REMEDIATOR], metric), meaning)
-        self._function_alarms(functions)
+        throttles = functions.checker.metric_throttles(period=FIVE_MINUTES)
+        self._alarm("CheckerThrottles", throttles, "Checks are throttled.", at_least=10)
         queues = {f"{logical_id(function)}Failures": queue for function, queue in functions.dead_letters.items()}
         self._queue_alarms({"Undelivered": undelivered, **queues})
         self._metric_alarms()
         self._notification_alarms(topics)
-
-    def _function_alarms(self, functions: Functions) -> None:
-        checker = functions.checker
-        self._alarm(
-            "CheckerErrors",
-            checker.metric_errors(period=FIVE_MINUTES),
-            "Checks fail. Their events are retried, then stored in the dead-letter queue.",
-            at_least=3,
-        )
-        self._alarm("CheckerThrottles", checker.metric_throttles(period=FIVE_MINUTES), "Checks are throttled.", at_least=10)
 
     def _queue_alarms(self, queues: Mapping[str, sqs.IQueue]) -> None:
         for name, queue in queues.items():
@@ -84,11 +69,6 @@ class Alarms(Construct):
         assert isinstance(resource, cloudwatch.CfnAlarm)  # noqa: S101  # for the type checker
         resource.warm_up_configuration = cloudwatch.CfnAlarm.WarmUpConfigurationProperty(warm_up_period_duration_in_minutes=WARM_UP_MINUTES)
         self._notify(sweep)
-        self._alarm(
-            "LoginFailures",
-            _sum_of(LOGIN_FAILURES),
-            "A cluster rejects the login. `irsa-remediator access --check` shows what is missing.",
-        )
 
     def _notification_alarms(self, topics: Topics) -> None:
         """Alarms that must not use the topics which they are about."""

@@ -22,6 +22,14 @@ def remediator_name(environment: Environment) -> str:
     return f"{PROJECT}{environment.suffix}"
 
 
+def checker_name(environment: Environment) -> str:
+    """Return the checker's function name. It is fixed, since its own role contains it.
+
+    The underscore keeps it apart from the remediator of an environment called `checker`: no name of an environment contains one.
+    """
+    return f"{PROJECT}_checker{environment.suffix}"
+
+
 def remediator_alias(stack: Stack, environment: Environment) -> str:
     """Return the qualified ARN that the checker invokes for a new incident."""
     return f"{_remediator(stack, environment)}:{ALIAS}"
@@ -86,6 +94,7 @@ def target_arns(stack: Stack, environment: Environment, *, table: dynamodb.ITabl
         Target.PASSABLE_ROLES: configured,
         Target.OIDC_PROVIDERS: [in_iam("oidc-provider/*")],
         Target.INCIDENTS: [table.table_arn],
+        Target.CHECKER: [_function(stack, environment, checker_name(environment))],
         Target.REMEDIATOR: [remediator_executions(stack, environment)],
         Target.CHAT_TOPIC: [topics.chat.topic_arn],
         Target.PEOPLE_TOPIC: [topics.people.topic_arn],
@@ -100,5 +109,9 @@ def _named_clusters(environment: Environment) -> list[str]:
 
 
 def _remediator(stack: Stack, environment: Environment) -> str:
+    return _function(stack, environment, remediator_name(environment))
+
+
+def _function(stack: Stack, environment: Environment, name: str) -> str:
     region, account = environment.region or stack.region, environment.account or stack.account
-    return f"arn:{stack.partition}:lambda:{region}:{account}:function:{remediator_name(environment)}"
+    return f"arn:{stack.partition}:lambda:{region}:{account}:function:{name}"

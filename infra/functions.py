@@ -129,8 +129,7 @@ class Functions(Construct):
         resource = lambda_.Function(
             self,
             logical_id(function),
-            # A generated name would be a circular reference: the remediator's ARN is in its own role and environment.
-            function_name=arns.remediator_name(self._environment) if durable else None,
+            function_name=self._name(function),
             description=profile.what,
             runtime=lambda_.Runtime.PYTHON_3_13,
             architecture=lambda_.Architecture.ARM_64,
@@ -166,6 +165,11 @@ class Functions(Construct):
             )
         accept(resource, "AwsSolutions-L1", "The asset is built and tested for Python 3.13, which durable functions support")
         return resource
+
+    def _name(self, function: Function) -> str | None:
+        """A generated name would be a circular reference for a function whose ARN is in its own role."""
+        names = {Function.CHECKER: arns.checker_name, Function.REMEDIATOR: arns.remediator_name}
+        return names[function](self._environment) if function in names else None
 
     def _variables(self, table: dynamodb.ITable, topics: Topics) -> dict[str, str]:
         stack = Stack.of(self)

@@ -1,4 +1,4 @@
-"""Sweep of a fleet: cost of one cluster's check with 1, 20 and 200 clusters."""
+"""Sweep of a fleet: cost of one cluster's check with 1, 20 and 200 clusters, and of the sweep that requests them."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -11,6 +11,7 @@ from benchmarks.harness.product import WARM_UP
 from benchmarks.harness.row import Goal, Row
 from benchmarks.harness.run import Run
 from benchmarks.harness.static_fleet import StaticFleet
+from sandbox.aws.http_messages import Response
 
 NAME: Final = "fleet sweep"
 _FLAT: Final = Goal(on="ratio", bound=1.1)
@@ -31,7 +32,19 @@ def run(run: Run) -> list[Row]:
     costs = interleave({str(size): partial(sweep, size) for size in sizes}, run.choose(2, 3))
     found = {size: sample(costs[str(size)], "cpu_ms") for size in sizes}
     run.facts["sweep_cpu_ms"] = found[max(sizes)].median
-    return [row for size in sizes for row in (_cpu_row(size, found), _requests_row(size, requests))]
+    fan_out = sample([_fan_out(max(sizes)) for _ in range(run.choose(2, 3))], "cpu_ms")
+    run.facts["fan_out_cpu_ms"] = fan_out.median
+    name = "the sweep itself, CPU a cluster"
+    requested = Row(benchmark=NAME, name=name, value=fan_out.median, unit="ms CPU", spread=fan_out.spread, runs=len(fan_out.values))
+    return [*(row for size in sizes for row in (_cpu_row(size, found), _requests_row(size, requests))), requested]
+
+
+def _fan_out(clusters: int) -> Cost:
+    """Return the cost for each cluster of a sweep, which reads all parameters and states, and requests the checks."""
+    with StaticFleet(clusters=clusters) as fleet:
+        fleet.aws.route("lambda", lambda _: Response(202, b"", {}))
+        whole = run_in_child("benchmarks.harness.product:sweep", {"times": 3}, fleet.function_environment())
+    return replace(whole, wall_ms=whole.wall_ms / clusters, cpu_ms=whole.cpu_ms / clusters)
 
 
 def _sweep(size: int, checks: int) -> tuple[Cost, float]:

@@ -19,8 +19,13 @@ FULL_CPU_MIB: Final = 1769
 
 Source: https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
 """
-NETWORK_MS: Final = 100.0
-"""Assumed network time of a check: five sequential round trips of 20 ms, which one machine cannot measure."""
+NETWORK_MS: Final = 80.0
+"""Assumed network time of a sweep's check: four sequential round trips of 20 ms, which one machine cannot measure.
+
+They are the row of the incident, the AWS APIs, the handshake with the API server, and its lists.
+"""
+SWEEP_NETWORK_MS: Final = 500.0
+"""Assumed network time of a sweep of a hundred clusters: 25 sequential round trips for parameters, clusters, invocations and states."""
 LINE_OVERHEAD_BYTES: Final = 26
 """Bytes that CloudWatch Logs bills for each event besides its text.
 
@@ -70,17 +75,21 @@ def gb_second() -> float:
     return list_prices(COST_PAGE.read_text(encoding="utf-8"))["Lambda GB-seconds, arm64"].each
 
 
+def gb_seconds(cpu_ms: float, network_ms: float) -> float:
+    """Return the billed GB-seconds of one event: its CPU time at the vCPU share of the memory size, plus the network time."""
+    return ((cpu_ms * max(1.0, FULL_CPU_MIB / CHECKER_MIB) + network_ms) / 1e3) * CHECKER_MIB / 1024
+
+
 def gb_seconds_a_check(cpu_ms: float) -> float:
-    """Return the billed GB-seconds of one check: its CPU time at the vCPU share of the memory size, plus the network time."""
-    return ((cpu_ms * max(1.0, FULL_CPU_MIB / CHECKER_MIB) + NETWORK_MS) / 1e3) * CHECKER_MIB / 1024
+    """Return the billed GB-seconds of one check."""
+    return gb_seconds(cpu_ms, NETWORK_MS)
 
 
-def month(page: str, *, cpu_ms: float, log_bytes: float) -> dict[str, Item]:
+def month(page: str, *, cpu_ms: float, fan_out_cpu_ms: float, log_bytes: float) -> dict[str, Item]:
     """Return every item of the page, with the counted and measured ones updated."""
     counts = {
         "Lambda requests": CHECKS + SWEEPS,
-        "Lambda GB-seconds, arm64": CHECKS * gb_seconds_a_check(cpu_ms),
-        "EventBridge custom events": CHECKS,
+        "Lambda GB-seconds, arm64": CHECKS * gb_seconds_a_check(cpu_ms) + SWEEPS * gb_seconds(CLUSTERS * fan_out_cpu_ms, SWEEP_NETWORK_MS),
         "DynamoDB read units": CHECKS + CHECKS / 2,  # a sweep counts the rows by eventually consistent reads
         "DynamoDB write units": CHECKS * WRITES_A_CHECK,
         "log ingestion, GB": CHECKS * log_bytes / 1e9,
@@ -103,9 +112,9 @@ def beyond_free(items: Mapping[str, Item]) -> float:
     return sum(Item(count=max(0.0, item.count - FREE.get(name, 0)), each=item.each).dollars for name, item in items.items())
 
 
-def rewritten(page: str, *, cpu_ms: float, log_bytes: float) -> str:
+def rewritten(page: str, *, cpu_ms: float, fan_out_cpu_ms: float, log_bytes: float) -> str:
     """Return the page with its figures replaced."""
-    items = month(page, cpu_ms=cpu_ms, log_bytes=log_bytes)
+    items = month(page, cpu_ms=cpu_ms, fan_out_cpu_ms=fan_out_cpu_ms, log_bytes=log_bytes)
     head, mark, rest = page.partition("## Optional costs")
 
     def line(found: re.Match[str]) -> str:
@@ -123,5 +132,6 @@ def rewritten(page: str, *, cpu_ms: float, log_bytes: float) -> str:
         head = re.sub(pattern, rf"\g<1>{dollars:.2f}", head)
     measured = f"measured: {cpu_ms:.0f} ms of a whole processor, so {cpu_ms * FULL_CPU_MIB / CHECKER_MIB:.0f} ms at {CHECKER_MIB} MB"
     head = re.sub(r"measured: \d+ ms of a whole processor, so \d+ ms at \d+ MB", measured, head)
+    head = re.sub(r"[\d.]+ ms of the sweep itself", f"{fan_out_cpu_ms:.1f} ms of the sweep itself", head)
     head = re.sub(r"measured: [\d.]+ KB a check", f"measured: {log_bytes / 1e3:.2f} KB a check", head)
     return head + mark + rest

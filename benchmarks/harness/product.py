@@ -19,15 +19,17 @@ from lambdas.adapters.eks_token import Tokens
 from lambdas.adapters.event_bus import EventBus
 from lambdas.adapters.iam import Iam
 from lambdas.adapters.incidents import Incidents
+from lambdas.adapters.lambda_functions import Remediator
 from lambdas.adapters.log import write
 from lambdas.adapters.metrics import count
 from lambdas.adapters.parameter_store import ParameterStore
-from lambdas.adapters.remediator_invocation import Remediator
+from lambdas.application.check import parameter_handover
 from lambdas.application.check.dependencies import CheckDependencies
 from lambdas.application.check.pipeline import run
 from lambdas.application.readers import Readers
 from lambdas.checker.handler import PARAMETERS_TTL_S, lambda_handler
 from lambdas.contract.environment import Environment
+from lambdas.contract.events import SWEEP_INPUT
 from lambdas.node_watcher.audit_events import BatchRead, WatcherDependencies, publish_findings
 
 WARM_UP: Final = 20
@@ -56,17 +58,21 @@ def handle_storm(events: int) -> Cost:
 def sweep_clusters(clusters: Sequence[str], times: int) -> Cost:
     """Measure one cluster's check in a sweep five minutes after the last: without cached reads, connections or logins.
 
-    Each check starts with empty caches, since Lambda runs the checks of a sweep concurrently in separate environments.
+    Each check starts with empty caches, since Lambda runs the checks of a sweep concurrently in separate environments. The sweep hands it
+    the parameters of its cluster.
     """
     function_environment = Environment.read(os.environ)
     session = AwsSession(function_environment.region)
     uncached = _ports_without_caches(session)
 
+    every_parameter = ParameterStore(session).load()
+
     def check(name: str) -> None:
         parameters = ParameterStore(session, ttl_s=PARAMETERS_TTL_S)  # shared within one check
         clusters = Clusters(Tokens(session, function_environment.partition))  # a shared client would make a fleet of one cluster cheaper
         readers = replace(uncached.readers, parameters=parameters, clusters=clusters)
-        run(check_requested(name), replace(uncached, readers=readers, last_sweep_checks={}))
+        handed = orjson.loads(orjson.dumps(parameter_handover.encode(every_parameter, name, datetime.now(UTC))))
+        run({**check_requested(name), **handed}, replace(uncached, readers=readers, last_sweep_checks={}))
 
     def every_check() -> None:
         for _ in range(times):
@@ -78,6 +84,13 @@ def sweep_clusters(clusters: Sequence[str], times: int) -> Cost:
     whole = timed(every_check)
     checks = times * len(clusters)
     return Cost(wall_ms=whole.wall_ms / checks, cpu_ms=whole.cpu_ms / checks)
+
+
+def sweep(times: int) -> Cost:
+    """Measure the sweep itself, which requests the checks, after one that is not measured."""
+    lambda_handler(SWEEP_INPUT, None)
+    whole = timed(lambda: [lambda_handler(SWEEP_INPUT, None) for _ in range(times)])
+    return Cost(wall_ms=whole.wall_ms / times, cpu_ms=whole.cpu_ms / times)
 
 
 def _ports_without_caches(session: AwsSession) -> CheckDependencies:
@@ -99,11 +112,17 @@ def _ports_without_caches(session: AwsSession) -> CheckDependencies:
         incidents=Incidents(session, function_environment.incidents_table),
         remediator=Remediator(session, function_environment.remediator_arn),
         events=EventBus(session, function_environment.event_bus),
+        checks=_NoChecks(),
         metrics=count,
         log=write,
         environment=function_environment,
         now=lambda: datetime.now(UTC),
     )
+
+
+class _NoChecks:
+    def request(self, checks: Sequence[object]) -> None:
+        raise AssertionError(f"a check requests no {len(checks)} checks")
 
 
 class _NoBindings:

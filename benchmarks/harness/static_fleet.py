@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 import trustme
 
-from lambdas.contract.environment import ALLOCATOR
+from lambdas.contract.environment import ALLOCATOR, FUNCTION_NAME
 from lambdas.contract.parameters import binding_path
 from sandbox.aws.eks_clusters import ClusterSpec
 from sandbox.aws.local_aws import REGION, LocalAws
@@ -59,7 +59,7 @@ class StaticFleet(ResourceStack):
 
     def function_environment(self, principal: str = CHECKER) -> dict[str, str]:
         """Return the environment variables of a deployed function, with the credentials of the principal."""
-        return ALLOCATOR | function_variables(self.topics) | self.aws.environment(principal)
+        return ALLOCATOR | {FUNCTION_NAME: principal} | function_variables(self.topics) | self.aws.environment(principal)
 
     def requests_since(self, mark: tuple[int, int]) -> tuple[tuple[RequestRecord, ...], tuple[Call, ...]]:
         """Return the Kubernetes requests and AWS calls since `mark`."""

@@ -13,9 +13,9 @@ from lambdas.adapters.aws_session import AwsSession
 from lambdas.adapters.event_bus import EventBus
 from lambdas.adapters.gc_tuning import without_gc_at_start
 from lambdas.adapters.incidents import Incidents
+from lambdas.adapters.lambda_functions import Checker, Remediator
 from lambdas.adapters.log import write
 from lambdas.adapters.metrics import count
-from lambdas.adapters.remediator_invocation import Remediator
 from lambdas.application.check.dependencies import CheckDependencies
 from lambdas.application.check.pipeline import run
 from lambdas.application.check.results import (
@@ -35,7 +35,7 @@ from lambdas.application.check.results import (
     SignalCounted,
     SignalDeferred,
 )
-from lambdas.contract.environment import Environment, Function
+from lambdas.contract.environment import FUNCTION_NAME, Environment, Function
 from lambdas.contract.self_test import is_self_test
 
 PARAMETERS_TTL_S: Final = 20
@@ -90,6 +90,10 @@ def _to_json(value: object) -> object:
             return value
 
 
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
 @cache
 def _environment() -> Environment:
     return Environment.read(os.environ)
@@ -110,8 +114,9 @@ def _dependencies() -> CheckDependencies:
         incidents=Incidents(session, environment.incidents_table),
         remediator=Remediator(session, environment.remediator_arn),
         events=EventBus(session, environment.event_bus),
+        checks=Checker(session, os.environ[FUNCTION_NAME], account=environment.account, new_executor=ThreadPoolExecutor, now=_now),
         metrics=count,
         log=write,
         environment=environment,
-        now=lambda: datetime.now(UTC),
+        now=_now,
     )

@@ -26,6 +26,7 @@ class Target(StrEnum):
     PASSABLE_ROLES = "passable-roles"  # the configured role ARNs or path; none where none is configured
     OIDC_PROVIDERS = "oidc-providers"  # oidc-provider/*
     INCIDENTS = "incidents"  # our table
+    CHECKER = "checker"  # the checker, which requests checks of itself
     REMEDIATOR = "remediator"  # the remediator's qualified ARNs
     CHAT_TOPIC = "chat-topic"
     PEOPLE_TOPIC = "people-topic"
@@ -122,6 +123,7 @@ IAM: Final = (
     ),
     IamGrant(action="dynamodb:PutItem", on=Target.INCIDENTS, by=_REMEDIATOR, why="write history"),
     IamGrant(action="lambda:InvokeFunction", on=Target.REMEDIATOR, by=_CHECKER, why="start the remediator by incident id"),
+    IamGrant(action="lambda:InvokeFunction", on=Target.CHECKER, by=_CHECKER, why="request the check of each cluster in a sweep"),
     IamGrant(
         action="lambda:GetDurableExecution",
         on=Target.REMEDIATOR,

@@ -15,6 +15,13 @@ https://github.com/github-aws-runners/terraform-aws-github-runner/issues/3594
 """
 
 
+FUNCTION_NAME: Final = "AWS_LAMBDA_FUNCTION_NAME"
+"""The variable that Lambda sets to the name of the function.
+
+Source: https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
+"""
+
+
 class Function(StrEnum):
     """The functions of the stack. The value is the name of the package under `lambdas/`."""
 

@@ -169,7 +169,7 @@ SUBSCRIPTIONS: Final[Mapping[str, Subscription]] = {
         },
     ),
     "OwnEvents": Subscription(
-        why="the node watcher, one event per cluster from the sweep, a request for a check, or a test of the delivery",
+        why="the node watcher, a request for a check, or a test of the delivery",
         pattern=lambda _: {"source": [EVENT_SOURCE], "detail-type": [str(kind) for kind in INCOMING]},
     ),
     "KubernetesEvents": Subscription(

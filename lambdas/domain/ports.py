@@ -382,6 +382,14 @@ class ClusterProbePort(Protocol):
         ...
 
 
+class ChecksPort(Protocol):
+    """The checker, for checks that it requests of itself."""
+
+    def request(self, checks: Sequence[Mapping[str, Any]]) -> None:
+        """Hand over events in the form of the bus: `detail-type`, `detail` and other fields. Each one gets an invocation of its own."""
+        ...
+
+
 class EventsPort(Protocol):
     """The event bus."""
 

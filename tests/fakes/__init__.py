@@ -7,6 +7,7 @@ from tests.fakes.readers import readers_over
 from tests.fakes.services import (
     ENVIRONMENT,
     FakeCalendar,
+    FakeChecks,
     FakeEvents,
     FakeIncidents,
     FakeLog,
@@ -18,6 +19,7 @@ from tests.fakes.services import (
 __all__ = [
     "ENVIRONMENT",
     "FakeCalendar",
+    "FakeChecks",
     "FakeCluster",
     "FakeClusters",
     "FakeEks",

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cli.clients.local_incidents import LocalIncidents
-from lambdas.adapters.remediator_invocation import execution_name
+from lambdas.adapters.lambda_functions import execution_name
 from lambdas.contract.environment import Environment
-from lambdas.domain.ports import CalendarPort, EventsPort, IncidentsPort, NotifierPort, RemediatorPort
+from lambdas.domain.ports import CalendarPort, ChecksPort, EventsPort, IncidentsPort, NotifierPort, RemediatorPort
 from tests.fakes.fault_injection import injects_faults
 from tests.world import ACCOUNT, PARTITION, REGION, World
 
@@ -74,6 +74,20 @@ class FakeEvents:
 
     def put(self, events: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
         self.sent.extend(events)
+
+
+@injects_faults(ChecksPort, "checks")
+class FakeChecks:
+    """The checker, which it requests checks of. They arrive on the bus, as an event does. `requested` are the events in order."""
+
+    def __init__(self, world: World | None = None, *, bus: FakeEvents) -> None:
+        self._world = world or World()
+        self._bus = bus
+        self.requested: list[Mapping[str, Any]] = []
+
+    def request(self, checks: Sequence[Mapping[str, Any]]) -> None:
+        self.requested.extend(checks)
+        self._bus.put([(check["detail-type"], check["detail"]) for check in checks])
 
 
 @injects_faults(NotifierPort, "notifier")

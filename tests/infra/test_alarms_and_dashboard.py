@@ -12,7 +12,7 @@ from infra.alarms import WARM_UP_MINUTES
 from infra.grafana import dashboard_text
 from lambdas.contract.environment import Function
 from lambdas.contract.events import SWEEP_RATE_MINUTES
-from lambdas.contract.metrics import ALL, GAUGES, LOGIN_FAILURES, NOTIFICATION_FAILURES, SWEEPS, Unit
+from lambdas.contract.metrics import ALL, GAUGES, NOTIFICATION_FAILURES, SWEEPS, Unit
 from lambdas.contract.names import ALARM_PREFIX, METRIC_NAMESPACE
 from tests.infra.templates import ROOT, Template, of_type, one_of_type, resolved
 
@@ -25,25 +25,18 @@ def alarms(template: Template) -> dict[str, dict[str, Any]]:
 
 def test_each_failure_mode_has_an_alarm(minimal: Template) -> None:
     assert set(alarms(minimal)) == {
-        "ExecutionFailed",
-        "ExecutionTimedOut",
-        "CheckerErrors",
         "CheckerThrottles",
         "Undelivered",
         "CheckerFailures",
         "RemediatorFailures",
         "NodeWatcherFailures",
         "SweepNotRunning",
-        "LoginFailures",
         "NotificationFailures",
         "UndeliveredMessages",
     }
 
 
 WATCHED: dict[str, tuple[str, str, str, int]] = {
-    "ExecutionFailed": ("AWS/Lambda", "DurableExecutionFailed", "Sum", 1),
-    "ExecutionTimedOut": ("AWS/Lambda", "DurableExecutionTimedOut", "Sum", 1),
-    "CheckerErrors": ("AWS/Lambda", "Errors", "Sum", 3),
     "CheckerThrottles": ("AWS/Lambda", "Throttles", "Sum", 10),
     "Undelivered": ("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", 1),
     "CheckerFailures": ("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", 1),
@@ -70,10 +63,7 @@ def test_function_alarms_use_the_metrics_of_their_function(minimal: Template) ->
         ((dimension,),) = [alarms(minimal)[alarm]["Dimensions"]]
         return handlers[dimension["Value"]["Ref"]]
 
-    assert {name: watched(name) for name in WATCHED if WATCHED[name][0] == "AWS/Lambda"} == {
-        **dict.fromkeys(("ExecutionFailed", "ExecutionTimedOut"), Function.REMEDIATOR.handler),
-        **dict.fromkeys(("CheckerErrors", "CheckerThrottles"), Function.CHECKER.handler),
-    }
+    assert watched("CheckerThrottles") == Function.CHECKER.handler
 
 
 def test_every_alarm_notifies_people_and_has_a_description(minimal: Template) -> None:
@@ -139,18 +129,14 @@ def test_sweeps_that_never_start_and_sweeps_that_stop_raise_the_alarm(minimal: T
 
 
 def test_one_alarm_covers_all_values_of_a_dimension(minimal: Template) -> None:
-    for name, watched, dimension in (
-        ("LoginFailures", LOGIN_FAILURES, "cluster"),
-        ("NotificationFailures", NOTIFICATION_FAILURES, "channel"),
-    ):
-        (metric,) = alarms(minimal)[name]["Metrics"]
-        assert metric["Expression"] == f'SELECT SUM({watched.name}) FROM SCHEMA("{METRIC_NAMESPACE}", "{dimension}")'  # noqa: S608
-        assert metric["Period"] == 300
+    (metric,) = alarms(minimal)["NotificationFailures"]["Metrics"]
+    assert metric["Expression"] == f'SELECT SUM({NOTIFICATION_FAILURES.name}) FROM SCHEMA("{METRIC_NAMESPACE}", "channel")'  # noqa: S608
+    assert metric["Period"] == 300
 
 
 def test_metrics_of_alarms_are_emitted_with_these_dimensions(minimal: Template) -> None:
     plain = {(alarm["MetricName"], ()) for alarm in alarms(minimal).values() if alarm.get("Namespace") == METRIC_NAMESPACE}
-    assert plain | {(LOGIN_FAILURES.name, ("cluster",))} <= {(item.name, item.dimensions) for item in ALL}
+    assert plain | {(NOTIFICATION_FAILURES.name, ("channel",))} <= {(item.name, item.dimensions) for item in ALL}
 
 
 def widgets(template: Template) -> list[dict[str, Any]]:

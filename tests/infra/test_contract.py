@@ -133,6 +133,7 @@ def regional(service: str, resource: str) -> str:
 def arns(template: Template, target: Target, function_: Function, configured: list[str], clusters: Sequence[str]) -> list[str]:
     """Return the expected ARNs of a target, written independently of `infra.arns`."""
     named = function(template, function_.handler)
+    checker = function(template, Function.CHECKER.handler)["FunctionName"]
     remediator = function(template, Function.REMEDIATOR.handler)["FunctionName"]
     topics = {name[len("Topics") : -8]: f"<{name}>" for name in of_type(template, "AWS::SNS::Topic")}
     (table,) = of_type(template, "AWS::DynamoDB::Table")
@@ -150,6 +151,7 @@ def arns(template: Template, target: Target, function_: Function, configured: li
         Target.PASSABLE_ROLES: configured,
         Target.OIDC_PROVIDERS: [f"arn:aws:iam::{ACCOUNT}:oidc-provider/*"],
         Target.INCIDENTS: [f"<{table}.Arn>"],
+        Target.CHECKER: [regional("lambda", f"function:{checker}")],
         Target.REMEDIATOR: [regional("lambda", f"function:{remediator}:*")],
         Target.CHAT_TOPIC: [topics["Chat"]],
         Target.PEOPLE_TOPIC: [topics["People"]],

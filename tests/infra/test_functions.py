@@ -100,7 +100,11 @@ def test_stacks_in_one_account_and_region_have_different_physical_names(maximal:
         topics = {item["Properties"].get("TopicName", "") for item in of_type(template, "AWS::SNS::Topic").values()} - {""}
         return topics | {item["FunctionName"] for item in functions(template) if "FunctionName" in item}
 
-    assert names("EksIrsaRemediator-prod") == {"eks-irsa-remediator-prod", "eks-irsa-remediator-chat-prod"}
+    assert names("EksIrsaRemediator-prod") == {
+        "eks-irsa-remediator-prod",
+        "eks-irsa-remediator_checker-prod",
+        "eks-irsa-remediator-chat-prod",
+    }
     assert not names("EksIrsaRemediator-prod") & names("EksIrsaRemediator-prod-inner")
 
 

@@ -26,12 +26,13 @@ class FakePorts:
         self.eks = fakes.FakeEks(world)
         self.readers = fakes.readers_over(world, eks=self.eks)
         self.bus, self.notifier, self.calendar = fakes.FakeEvents(world), fakes.FakeNotifier(world), fakes.FakeCalendar(world)
+        self.checker = fakes.FakeChecks(world, bus=self.bus)
         self.metrics, self.log = fakes.FakeMetrics(), fakes.FakeLog()
 
     @property
     def ports(self) -> CheckDependencies:
         """The dependencies of a check."""
-        return CheckDependencies(remediator=self.remediator, uncached_readers=self.readers, **self._shared)
+        return CheckDependencies(remediator=self.remediator, checks=self.checker, uncached_readers=self.readers, **self._shared)
 
     def remediation_steps(self, incident: Incident) -> RemediationSteps:
         """The steps of the remediation workflow."""

@@ -30,6 +30,13 @@ pytestmark = pytest.mark.sandbox
 PASSED_TO = {grant.condition["StringEquals"]["iam:PassedToService"] for grant in IAM if grant.condition and grant.action == "iam:PassRole"}
 Used = tuple[Function, str, Target]
 FUNCTIONS = {CHECKER: Function.CHECKER, REMEDIATOR: Function.REMEDIATOR}
+
+
+def invoked_remediator(arn: str) -> Target | None:
+    """The remediator, where the ARN names its alias."""
+    return Target.REMEDIATOR if re.search(rf":function:{REMEDIATOR}:\w+$", arn) else None
+
+
 ON = {
     "ssm:GetParametersByPath": lambda item: Target.PARAMETERS if item["Path"].startswith(PARAMETER_ROOT) else None,
     "ssm:GetCalendarState": lambda item: Target.CHANGE_CALENDARS if item["CalendarNames"] else None,
@@ -46,7 +53,7 @@ ON = {
     "iam:PassRole": lambda item: Target.PASSABLE_ROLES if item["PassedToService"] in PASSED_TO else None,
     "eks:CreatePodIdentityAssociation": lambda item: Target.NAMED_CLUSTERS if item["clusterName"] == CLUSTER else None,
     "eks:UpdatePodIdentityAssociation": lambda item: Target.NAMED_ASSOCIATIONS if item["clusterName"] == CLUSTER else None,
-    "lambda:InvokeFunction": lambda item: Target.REMEDIATOR if re.search(rf":function:{REMEDIATOR}:\w+$", item["FunctionName"]) else None,
+    "lambda:InvokeFunction": lambda item: Target.CHECKER if item["FunctionName"] == CHECKER else invoked_remediator(item["FunctionName"]),
     "events:PutEvents": lambda item: Target.EVENT_BUS if {entry["Source"] for entry in item["Entries"]} == {EVENT_SOURCE} else None,
     "dynamodb:BatchGetItem": lambda item: Target.INCIDENTS if set(item["RequestItems"]) == {TABLE} else None,
     "sns:Publish": lambda item: Target.CHAT_TOPIC if item["TopicArn"].endswith("-chat") else Target.PEOPLE_TOPIC,
@@ -56,6 +63,7 @@ ON = {
 
 NOT_SEEN_HERE: set[Used] = {
     (Function.REMEDIATOR, "lambda:GetDurableExecutionState", Target.REMEDIATOR),  # the SDK, for a history longer than one page
+    (Function.CHECKER, "events:PutEvents", Target.EVENT_BUS),  # a check that hands over, since signals arrive for longer than its lease
 }
 
 

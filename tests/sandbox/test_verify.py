@@ -61,17 +61,17 @@ def _finish_deployment(env: SandboxEnvironment) -> None:
         Namespace=METRIC_NAMESPACE, MetricData=[{"MetricName": SWEEPS.name, "Value": 1, "Timestamp": datetime.now(UTC)}]
     )
     cloudwatch.put_metric_alarm(
-        AlarmName="CheckerErrors",
+        AlarmName="CheckerThrottles",
         AlarmActions=[env.topics.people],
         ComparisonOperator="GreaterThanThreshold",
         EvaluationPeriods=1,
-        MetricName="Errors",
+        MetricName="Throttles",
         Namespace="AWS/Lambda",
         Period=60,
         Statistic="Sum",
         Threshold=1,
     )
-    cloudwatch.set_alarm_state(AlarmName="CheckerErrors", StateValue="OK", StateReason="no errors")
+    cloudwatch.set_alarm_state(AlarmName="CheckerThrottles", StateValue="OK", StateReason="none")
     env.aws.client("s3").create_bucket(Bucket="trail", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     cloudtrail.create_trail(Name="management", S3BucketName="trail")
     selector = {"ReadWriteType": "All", "IncludeManagementEvents": True}
@@ -235,9 +235,9 @@ def _setting_invalid(env: SandboxEnvironment) -> Iterator[None]:
 @contextmanager
 def _alarm_on(env: SandboxEnvironment) -> Iterator[None]:
     cloudwatch = env.aws.client("cloudwatch")
-    cloudwatch.set_alarm_state(AlarmName="CheckerErrors", StateValue="ALARM", StateReason="errors")
+    cloudwatch.set_alarm_state(AlarmName="CheckerThrottles", StateValue="ALARM", StateReason="throttles")
     yield
-    cloudwatch.set_alarm_state(AlarmName="CheckerErrors", StateValue="OK", StateReason="none")
+    cloudwatch.set_alarm_state(AlarmName="CheckerThrottles", StateValue="OK", StateReason="none")
 
 
 FAULTS: dict[str, dict[Fault, CheckId]] = {

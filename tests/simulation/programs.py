@@ -67,6 +67,7 @@ def check(ports: FakePorts, process: Process, environment: LambdaEnvironment, ev
             incidents=Port(process, "incidents", ports.incidents),
             remediator=Port(process, "remediator", ports.remediator),
             events=Port(process, "events", ports.bus),
+            checks=Port(process, "checks", ports.checker),
             metrics=_silent,
             log=_silent,
             now=process.now,

@@ -15,6 +15,7 @@ from lambdas.contract.settings import settings_path
 from lambdas.domain.errors import AccessDenied, Busy, Denial, TransientError
 from lambdas.domain.ports import (
     CalendarPort,
+    ChecksPort,
     ClusterPort,
     ClustersPort,
     EksPort,
@@ -61,6 +62,7 @@ _PORTS: Final[Mapping[str, type]] = {
     "incidents": IncidentsPort,
     "remediator": RemediatorPort,
     "events": EventsPort,
+    "checks": ChecksPort,
     "notifier": NotifierPort,
     "calendar": CalendarPort,
 }

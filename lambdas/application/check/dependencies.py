@@ -7,15 +7,16 @@ from datetime import datetime
 
 from lambdas.application.readers import Readers
 from lambdas.contract.environment import Environment
-from lambdas.domain.ports import EventsPort, IncidentsPort, LogPort, MetricsPort, RemediatorPort
+from lambdas.domain.ports import ChecksPort, EventsPort, IncidentsPort, LogPort, MetricsPort, RemediatorPort
 
 
 @dataclass(frozen=True, kw_only=True)
 class CheckDependencies:
     """Ports, environment and clock of a check.
 
-    `readers` may answer from a cache; `uncached_readers` never do. `last_sweep_checks` holds, by target, when this process last made a
-    sweep's check; `last_refusals` holds, by principal and call, when it last checked a refused call.
+    `events` is the bus, and `checks` hands events to the checker without it. `readers` may answer from a cache; `uncached_readers` do not.
+    `last_sweep_checks` holds, by target, when this process last made a sweep's check; `last_refusals` holds, by principal and call, when it
+    last checked a refused call.
     """
 
     readers: Readers
@@ -23,6 +24,7 @@ class CheckDependencies:
     incidents: IncidentsPort
     remediator: RemediatorPort
     events: EventsPort
+    checks: ChecksPort
     metrics: MetricsPort
     log: LogPort
     environment: Environment

@@ -1,11 +1,12 @@
 """event -> request -> snapshot -> diagnosis -> plan. The remediator does the rest."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import uuid4
 
+from lambdas.application.check import parameter_handover
 from lambdas.application.check.check_loop import MAX_LEASE_TIME, run_check_loop
 from lambdas.application.check.dependencies import CheckDependencies
 from lambdas.application.check.incident_handover import handle_counted_signal
@@ -32,7 +33,7 @@ from lambdas.domain.incidents.incident import AlreadyAnswered, CheckRequirement,
 from lambdas.domain.plurals import pluralize
 from lambdas.domain.requests.parser import parse
 from lambdas.domain.requests.request import CheckRequest, DeliveryTest, DigestDue, Ignored, Refusal, Sweep, Trigger, refusal_to_json
-from lambdas.domain.snapshot.bindings import bound_targets, has_default
+from lambdas.domain.snapshot.bindings import Parameter, bound_targets, has_default
 from lambdas.notifications import published_events
 
 UNCACHED_TRIGGERS: Final = frozenset({Trigger.PARAMETER_CHANGED, Trigger.PERSON})
@@ -60,6 +61,9 @@ def run(event: object, dependencies: CheckDependencies) -> EventResult:
         return EventMalformed(str(error))
     if isinstance(request, CheckRequest) and request.trigger in UNCACHED_TRIGGERS and not request.may_be_forged:
         dependencies = replace(dependencies, readers=dependencies.uncached_readers)
+    if isinstance(event, Mapping) and parameter_handover.FIELD in event and isinstance(request, CheckRequest) and request.cluster:
+        parameters = parameter_handover.decode(event, request.cluster, dependencies.readers.parameters, dependencies.now)
+        dependencies = replace(dependencies, readers=replace(dependencies.readers, parameters=parameters))
     match request:
         case Ignored(reason=reason):
             dependencies.log("event", reason)
@@ -105,13 +109,20 @@ def _request_digest(until: datetime, dependencies: CheckDependencies) -> DigestR
 
 
 def _request_checks(request: CheckRequest, dependencies: CheckDependencies) -> ChecksRequested:
-    """Publish one event for each bound cluster, so that a broken cluster does not delay the others."""
-    paths = list(dependencies.readers.parameters.load())
+    """Request a separate check of each bound cluster, so that a broken cluster does not delay the others."""
+    read_at = dependencies.now()
+    parameters = dependencies.readers.parameters.load()
+    paths = list(parameters)
     found = fleet(paths, _existing_clusters(paths, request, dependencies), dependencies.environment.serves)
-    dependencies.events.put([published_events.check_requested(request, cluster) for cluster in found.bound])
+    dependencies.checks.request([_check_of(request, cluster, parameters, read_at) for cluster in found.bound])
     dependencies.log("request", f"requested a check of each of {len(found.bound)} bound clusters", trigger=request.trigger)
     _report_bindings(found, dependencies)
     return ChecksRequested(clusters=found.bound, unbound=found.unbound, missing=found.gone)
+
+
+def _check_of(request: CheckRequest, cluster: str, parameters: Mapping[str, Parameter], read_at: datetime) -> dict[str, Any]:
+    kind, detail = published_events.check_requested(request, cluster)
+    return {"detail-type": kind, "detail": detail, **parameter_handover.encode(parameters, cluster, read_at)}
 
 
 def _existing_clusters(paths: Sequence[str], request: CheckRequest, dependencies: CheckDependencies) -> Sequence[str] | None:

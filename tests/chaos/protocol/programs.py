@@ -112,6 +112,7 @@ def checker(script: Script, *, event: int, occurred: float, trigger: Trigger, at
         incidents=Scripted(script),  # type: ignore[arg-type]
         remediator=Scripted(script),  # type: ignore[arg-type]
         events=Scripted(script),  # type: ignore[arg-type]
+        checks=Scripted(script),  # type: ignore[arg-type]
         metrics=_silent,
         log=_silent,
         environment=fakes.ENVIRONMENT,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from lambdas.adapters.remediator_invocation import execution_name
+from lambdas.adapters.lambda_functions import execution_name
 from lambdas.domain.incidents.details import NO_DETAILS
 from lambdas.domain.ports import IncidentsPort
 from tests import fakes

@@ -12,14 +12,18 @@ from botocore.stub import Stubber
 
 from lambdas.adapters.change_calendar import RECHECK_INTERVAL, Calendar
 from lambdas.adapters.event_bus import EventBus
+from lambdas.adapters.lambda_functions import Checker, Remediator
 from lambdas.adapters.notifier import Notifier
-from lambdas.adapters.remediator_invocation import Remediator
 from lambdas.contract.names import EVENT_SOURCE
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.domain.errors import AccessDenied, PermanentError, TransientError
 from lambdas.domain.incidents.incident import Incident
 from lambdas.domain.ports import Message
+from lambdas.domain.requests.parser import parse
+from lambdas.domain.requests.request import CheckRequest, Trigger
+from lambdas.notifications.published_events import check_requested
 from sandbox.aws.faults import Fault, FaultKind
+from sandbox.inline_executor import InlineExecutor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -117,6 +121,53 @@ def test_every_execution_status_of_lambda_is_classified(session: AwsSession) -> 
 def test_an_unknown_execution_is_not_running(session: AwsSession, functions: Stubber) -> None:
     functions.add_client_error("get_durable_execution", "ResourceNotFoundException", http_status_code=404)
     assert Remediator(session, FUNCTION).running(EXECUTION) is False
+
+
+# --- checks by the checker itself --------------------------------------------------------------------------------------------------------
+
+
+def checker(session: AwsSession) -> Checker:
+    return Checker(session, "eks-irsa-remediator_checker", account="111122223333", new_executor=lambda _: InlineExecutor(), now=lambda: NOW)
+
+
+def invocation(cluster: str) -> dict[str, Any]:
+    """The parameters of the request for one cluster."""
+    return {"FunctionName": "eks-irsa-remediator_checker", "InvocationType": "Event", "Payload": HandedOver(cluster)}
+
+
+class HandedOver:
+    """Equals a payload that the checker reads as a request of a sweep for this cluster."""
+
+    def __init__(self, cluster: str) -> None:
+        self._cluster = cluster
+
+    def __eq__(self, payload: object) -> bool:
+        assert isinstance(payload, bytes)
+        request = parse(json.loads(payload), account="111122223333", region="eu-west-1", now=NOW)
+        assert isinstance(request, CheckRequest)
+        return (request.cluster, request.trigger, request.occurred_at) == (self._cluster, Trigger.SWEEP, NOW)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def requested(*clusters: str) -> list[dict[str, Any]]:
+    request = CheckRequest(trigger=Trigger.SWEEP, occurred_at=NOW, event_id="sweep-120000")
+    checks = [check_requested(request, cluster) for cluster in clusters]
+    return [{"detail-type": kind, "detail": detail} for kind, detail in checks]
+
+
+def test_each_requested_check_is_an_invocation_of_its_own(session: AwsSession, functions: Stubber) -> None:
+    for cluster in ("blue", "green"):
+        functions.add_response("invoke", {"StatusCode": 202}, invocation(cluster))
+    checker(session).request(requested("blue", "green"))
+    checker(session).request([])
+
+
+def test_a_check_that_lambda_does_not_accept_keeps_no_other_one_back(session: AwsSession, functions: Stubber) -> None:
+    functions.add_client_error("invoke", "TooManyRequestsException", http_status_code=429)
+    functions.add_response("invoke", {"StatusCode": 202}, invocation("green"))
+    with pytest.raises(TransientError, match="request a check by eks-irsa-remediator_checker"):
+        checker(session).request(requested("blue", "green"))
 
 
 # --- events ------------------------------------------------------------------------------------------------------------------------------

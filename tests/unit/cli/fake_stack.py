@@ -186,7 +186,7 @@ class FakeStack:
             return ()
         queues = [QUEUE.format(name).rpartition(":")[2] for name in (*(function.title() for function in Function), "Undelivered")]
         of_queues = (DeployedAlarm(name=queue, state="OK", queue=queue) for queue in queues)
-        return (DeployedAlarm(name="CheckerErrors", state=self.alarm_state), *of_queues)
+        return (DeployedAlarm(name="CheckerThrottles", state=self.alarm_state), *of_queues)
 
     def sweeps(self, since: datetime, until: datetime) -> int:
         self._raise("sweeps")

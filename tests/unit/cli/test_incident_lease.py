@@ -21,7 +21,7 @@ from lambdas.application.workflow_steps import PollSchedule, StepId, StepPurpose
 from lambdas.domain.errors import TransientError
 from lambdas.domain.incidents.incident import HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT, REMEDIATOR, FormerRepair, Incident, Outcome, Signal
 from lambdas.domain.requests.request import CheckRequest, Trigger
-from tests.fakes import FakeLog, FakeMetrics, FakeRemediator
+from tests.fakes import FakeChecks, FakeLog, FakeMetrics, FakeRemediator
 from tests.unit.cli.fake_dependencies import CALLER, Fakes, fake_dependencies
 from tests.unit.cli.sessions import BROKEN, TARGET, opened
 from tests.world import NOON, described
@@ -42,6 +42,7 @@ def checker_dependencies(fakes: Fakes) -> CheckDependencies:
         incidents=fakes.incidents,
         remediator=FakeRemediator(fakes.world),
         events=fakes.events,
+        checks=FakeChecks(fakes.world, bus=fakes.events),
         metrics=FakeMetrics(),
         log=FakeLog(),
         environment=fakes.dependencies.environment,

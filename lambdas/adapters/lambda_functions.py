@@ -1,17 +1,19 @@
-"""Starts executions of the remediator, a durable function, and reads their status."""
+"""Invokes the functions: executions of the remediator, a durable function, with their status, and checks by the checker."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
+from uuid import uuid4
 
 import orjson
 
 from lambdas.adapters.aws_errors import from_client_error, translated
-from lambdas.contract.names import PROJECT
-from lambdas.domain.errors import NotFound
+from lambdas.contract.names import EVENT_SOURCE, PROJECT
+from lambdas.domain.errors import NotFound, RemediatorError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
+    from concurrent.futures import Executor
     from datetime import datetime
 
     from lambdas.adapters.aws_session import AwsSession
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 
 _ENDED: Final = frozenset({"SUCCEEDED", "FAILED", "TIMED_OUT", "STOPPED", "DELETING"})
 """The final states of an execution. A paused execution is not final."""
+_CONCURRENT_REQUESTS: Final = 10
+"""Invocations that wait for Lambda at the same time: a sweep of a hundred clusters then waits for ten of them in a row."""
 
 
 class Remediator:
@@ -93,3 +97,76 @@ def payload(incident: Incident) -> bytes:
     """The payload of the remediator: `{"incident_id": ..., "target": "cluster/namespace/name"}`, and `execution` from the second one on."""
     number = {"execution": incident.execution} if incident.execution > 1 else {}
     return orjson.dumps({"incident_id": incident.id, "target": incident.target.key, **number})
+
+
+class Checker:
+    """Implements `ChecksPort`: hands each event to the checker itself, in an asynchronous invocation of its own.
+
+    Lambda delivers such an event as it delivers one of the bus: it retries it and then sends it to the dead-letter queue. Only the
+    invocation is paid, while an event on the bus costs five times as much in addition. Lambda stops a function that invokes itself about 16
+    times in a row, so a chain of requests without a known end belongs on the bus.
+
+    Sources: https://docs.aws.amazon.com/lambda/latest/dg/invocation-async.html
+    https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html
+
+    Args:
+        session: creates the client.
+        function_name: the name of the function.
+        account: the account of the events.
+        new_executor: creates the pool of threads, such as `ThreadPoolExecutor`.
+        now: the clock.
+    """
+
+    def __init__(
+        self,
+        session: AwsSession,
+        function_name: str,
+        *,
+        account: str,
+        new_executor: Callable[[int], Executor],
+        now: Callable[[], datetime],
+    ) -> None:
+        self._session = session
+        self._function_name = function_name
+        self._account = account
+        self._new_executor = new_executor
+        self._now = now
+
+    def request(self, checks: Sequence[Mapping[str, Any]]) -> None:
+        """Hand over events. One that Lambda does not accept keeps no other one back.
+
+        Raises:
+            TransientError: Lambda did not accept an event.
+        """
+        if not checks:
+            return
+        with self._new_executor(_CONCURRENT_REQUESTS) as executor:
+            invocations = [executor.submit(self._invoke, check) for check in checks]
+        failures = [error for invocation in invocations if (error := invocation.result())]
+        if failures:
+            raise failures[0]
+
+    def _invoke(self, check: Mapping[str, Any]) -> RemediatorError | None:
+        payload = orjson.dumps({**self._envelope, **check})
+        try:
+            with translated(f"request a check by {self._function_name}"):
+                self._session.client("lambda").invoke(FunctionName=self._function_name, InvocationType="Event", Payload=payload)
+        except RemediatorError as error:
+            return error
+        return None
+
+    @property
+    def _envelope(self) -> dict[str, Any]:
+        """The fields that EventBridge adds to an event.
+
+        Source: https://docs.aws.amazon.com/eventbridge/latest/ref/overiew-event-structure.html
+        """
+        return {
+            "version": "0",
+            "id": str(uuid4()),
+            "source": EVENT_SOURCE,
+            "account": self._account,
+            "time": self._now().isoformat(),
+            "region": self._session.region,
+            "resources": [],
+        }
