@@ -26,7 +26,7 @@ from lambdas.contract.durable_quotas import EXECUTION_TIMEOUT_S
 from lambdas.contract.environment import Function
 from lambdas.contract.memory import MEMORY_MIB
 from lambdas.contract.names import PROJECT
-from lambdas.contract.timeouts import CHECKER_TIMEOUT_S
+from lambdas.contract.timeouts import CHECKER_TIMEOUT_S, REMEDIATOR_TIMEOUT_S
 
 EXECUTION_TIMEOUT: Final = Duration.seconds(EXECUTION_TIMEOUT_S)
 """Longer than all waits together: approval and maintenance window (7 days each), two updates and two verifications (6 hours each)."""
@@ -46,7 +46,7 @@ class Profile:
 
 PROFILES: Final[Mapping[Function, Profile]] = {
     Function.CHECKER: Profile(timeout=Duration.seconds(CHECKER_TIMEOUT_S), what="event to plan; writes only incident rows"),
-    Function.REMEDIATOR: Profile(timeout=Duration.minutes(5), what="plan to verification, as a durable execution"),
+    Function.REMEDIATOR: Profile(timeout=Duration.seconds(REMEDIATOR_TIMEOUT_S), what="plan to verification, as a durable execution"),
     Function.NODE_WATCHER: Profile(timeout=Duration.seconds(60), what="audit log to events"),
 }
 

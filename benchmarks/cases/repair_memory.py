@@ -48,6 +48,10 @@ class Repair:
         return self.checker_ms + self.remediator_ms
 
 
+class ExceedsTimeOut(RuntimeError):
+    """A repair did not succeed, since a function with this share of a processor exceeds its time-out."""
+
+
 def run(run: Run) -> list[Row]:
     """Repair the same fault at each size of both functions and at the chosen sizes, in rotating order. A quick run has only the latter."""
     try:
@@ -56,17 +60,8 @@ def run(run: Run) -> list[Row]:
     except NoCpuQuota as error:
         run.skip(f"{MEMORY_SIZES}, event to annotation: {error}")
         return []
-    pairs = [*run.choose((), tuple((mib, mib) for mib in SIZES_MIB)), CHOSEN]
-    cold: dict[Pair, list[Repair]] = {pair: [] for pair in pairs}
-    warm: dict[Pair, list[Repair]] = {pair: [] for pair in pairs}
-    with SandboxEnvironment(fault_injection.world(run)) as env:
-        fault_injection.wait_until("a settled cluster", lambda: fault_injection.is_settled(env))
-        _repair(env)  # one run that is not measured fills the page cache
-        for n in range(run.choose(1, 3)):
-            for pair in [*pairs[n % len(pairs) :], *pairs[: n % len(pairs)]]:
-                with ExitStack() as shares:
-                    cold[pair].append(_repair(env, lambda pair=pair: _restart(env, pair, shares)))  # type: ignore[misc]
-                    warm[pair].append(_repair(env))
+    pairs: list[Pair] = [*run.choose((), tuple((mib, mib) for mib in SIZES_MIB)), CHOSEN]
+    cold, warm = _measure(pairs, run)
     curve = {mib: cold[mib, mib] for mib in SIZES_MIB if (mib, mib) in cold}
     return [
         *(_row(f"remediator, cold start to annotation, {mib} MB", [it.remediator_ms for it in found]) for mib, found in curve.items()),
@@ -74,6 +69,31 @@ def run(run: Run) -> list[Row]:
         *_chosen("cold", cold[CHOSEN], _COLD),
         *_chosen("warm", warm[CHOSEN], _WARM),
     ]
+
+
+def _measure(pairs: Sequence[Pair], run: Run) -> tuple[dict[Pair, list[Repair]], dict[Pair, list[Repair]]]:
+    """Return the cold and the warm repairs of each pair. A pair that exceeds a time-out is left out, and the run says so.
+
+    Raises:
+        ExceedsTimeOut: the chosen sizes exceed a time-out.
+    """
+    cold: dict[Pair, list[Repair]] = {pair: [] for pair in pairs}
+    warm: dict[Pair, list[Repair]] = {pair: [] for pair in pairs}
+    with SandboxEnvironment(fault_injection.world(run)) as env:
+        fault_injection.wait_until("a settled cluster", lambda: fault_injection.is_settled(env))
+        _repair(env)  # one run that is not measured fills the page cache
+        for n in range(run.choose(1, 3)):
+            for pair in [pair for pair in (*pairs[n % len(pairs) :], *pairs[: n % len(pairs)]) if pair in cold]:
+                try:
+                    with ExitStack() as shares:
+                        cold[pair].append(_repair(env, lambda pair=pair: _restart(env, pair, shares)))  # type: ignore[misc]
+                        warm[pair].append(_repair(env))
+                except ExceedsTimeOut as error:
+                    if pair == CHOSEN:
+                        raise
+                    run.skip(f"{MEMORY_SIZES}, a repair with {pair[1]} MB: {error}")
+                    del cold[pair], warm[pair]
+    return cold, warm
 
 
 def _restart(env: SandboxEnvironment, pair: Pair, shares: ExitStack) -> None:
@@ -92,7 +112,10 @@ def _repair(env: SandboxEnvironment, prepare: Callable[[], None] = lambda: None)
     began_at = datetime.now(UTC)
     env.bus.put(check_requested(CLUSTER, "identity-changed"))
     annotated_at = partial(fault_injection.patched_at, env, "serviceaccounts", mark)
-    fault_injection.wait_until("the annotation", annotated_at, within_s=_END_WITHIN_S)
+    try:
+        fault_injection.wait_until("the annotation", annotated_at, within_s=_END_WITHIN_S)
+    except fault_injection.WaitTimeout as error:
+        raise ExceedsTimeOut(f"the role is not restored after {_END_WITHIN_S:.0f} s") from error
     started = next(
         call.at
         for call in env.aws.calls.of(action="lambda:InvokeFunction")
@@ -114,8 +137,12 @@ def _wait_for_end(env: SandboxEnvironment) -> None:
     def status() -> str:
         return str(client.get_durable_execution(DurableExecutionArn=arn)["Status"])
 
-    fault_injection.wait_until("the end of the repair", lambda: status() != "RUNNING", within_s=_END_WITHIN_S, every_s=_END_S)
-    assert status() == "SUCCEEDED", "the repair failed"
+    try:
+        fault_injection.wait_until("the end of the repair", lambda: status() != "RUNNING", within_s=_END_WITHIN_S, every_s=_END_S)
+    except fault_injection.WaitTimeout as error:
+        raise ExceedsTimeOut(f"the repair has not ended after {_END_WITHIN_S:.0f} s") from error
+    if status() != "SUCCEEDED":
+        raise ExceedsTimeOut(f"it exceeds the time-out of the function, and ends as {status()}")
 
 
 def _row(name: str, values: Sequence[float], goal: Goal | None = None) -> Row:
