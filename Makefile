@@ -141,8 +141,8 @@ sown-faults: $(VENV)/ready ## let the simulation find each sown fault, and write
 	@$(BIN)/python -m tests.simulation --sown-faults $(if $(SEEDS),--seeds $(SEEDS))
 
 .PHONY: mutants
-mutants: $(VENV)/ready ## change lambdas/domain one expression at a time, and count what no test notices (SAMPLE=300, 0 for all)
-	@$(BIN)/python -m tests.mutation --sample $(or $(SAMPLE),300) $(if $(SEED),--seed $(SEED)) $(if $(WITHIN),--within $(WITHIN))
+mutants: $(VENV)/ready ## change the domain and the workflow one expression at a time, and count what no test notices (SAMPLE=300, 0 for all)
+	@$(BIN)/python -m tests.mutation --sample $(or $(SAMPLE),300) $(if $(SEED),--seed $(SEED)) $(if $(WITHIN),--within $(WITHIN)) $(if $(AGAIN),--again)
 
 .PHONY: bench
 bench: $(VENV)/ready ## run the benchmarks against their baselines (QUICK=1 takes two minutes)

@@ -1,94 +1,95 @@
-"""`python -m tests.mutation` changes one expression of `lambdas/domain` at a time, and counts the changes that no test notices.
+"""`python -m tests.mutation` changes one expression of the deciding code at a time, and counts the changes that no test notices.
 
-mutmut makes the mutants in the folder `mutants` and runs the tests that reach the changed function. Its settings are in `pyproject.toml`.
-All mutants take hours, so that a run tries a random sample. The survivors are written to `build/mutants.txt`, each with its diff.
+mutmut's operators make the mutants (`mutants.py`), and tests run in forks of one process (`runner.py`). A run tries a random sample.
+Mutants that only change the wording of a text are counted and not tried. Mutants that cannot change any result are listed in
+`equivalent.yaml` with the reason. The survivors are written to `build/mutants.txt`.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
 from random import Random, SystemRandom
 from typing import Final
 
-from mutmut.stats import status_by_exit_code
+import yaml
 
-ROOT: Final = Path(__file__).parents[2]
-MUTANTS: Final = ROOT / "mutants"
+from tests.mutation.mutants import ROOT, Mutant, all_mutants
+from tests.mutation.runner import NO_TESTS, NOTICED, try_mutants
+
 SURVIVORS: Final = ROOT / "build" / "mutants.txt"
 DOCUMENT: Final = ROOT / "docs" / "testing.md"
 BEGIN, END = "<!-- mutants: written by `make mutants` -->", "<!-- end of mutants -->"
-MUTMUT: Final = Path(sys.executable).with_name("mutmut")
-NOTICED: Final = ("killed", "timeout", "caught by type check")
-SMALLEST_MODULE: Final = "lambdas.domain.plurals.*"
-"""Its mutants are tried first, since mutmut makes the mutants of every module only when it runs."""
+EQUIVALENT: Final = Path(__file__).with_name("equivalent.yaml")
+EVERYTHING: Final = "lambdas"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Try the mutants; returns 1 if one of them survived or no test reaches it."""
-    parser = argparse.ArgumentParser(prog="python -m tests.mutation", description="Mutation testing of lambdas/domain.")
+    """Try the mutants; returns 1 if one of them survived without a reason, or no test reaches it."""
+    parser = argparse.ArgumentParser(prog="python -m tests.mutation", description="Mutation testing of lambdas/domain and the workflow.")
     parser.add_argument("--sample", type=int, default=300, help="number of mutants (default 300, 0 for all)")
     parser.add_argument("--seed", type=int, help="seed of the sample (default: a random one, which is printed)")
-    parser.add_argument("--within", default="lambdas.domain", help="only mutants of this package or module")
+    parser.add_argument("--within", default=EVERYTHING, help="only mutants of this package, module or function")
+    parser.add_argument("--again", action="store_true", help="only the survivors of the last run")
     asked = parser.parse_args(arguments)
-    if run(SMALLEST_MODULE):
-        return 1
-    names = [name for name in sorted(results()) if name.startswith(f"{asked.within}.")]
-    if not names:
-        parser.error(f"no mutant in {asked.within}; name a package or module below lambdas.domain")
+    every = [mutant for mutant in all_mutants() if f"{mutant.name}.".startswith(f"{asked.within}.")]
+    if not every:
+        parser.error(f"no mutant in {asked.within}; name a package or module below lambdas.domain or lambdas.application.remediation")
+    mutants = [mutant for mutant in every if not mutant.is_wording]
     seed = SystemRandom().randrange(10**6) if asked.seed is None else asked.seed
-    tried = Random(seed).sample(names, asked.sample) if 0 < asked.sample < len(names) else names
-    print(f"{len(tried)} of {len(names)} mutants in {asked.within}, seed {seed}")
-    if run(*tried):
-        return 1
-    found = results()
-    states = {name: status_by_exit_code[found[name]] for name in tried}
-    alive = [name for name, state in states.items() if state not in NOTICED]
+    tried = Random(seed).sample(mutants, asked.sample) if 0 < asked.sample < len(mutants) else mutants
+    if asked.again:
+        last = SURVIVORS.read_text(encoding="utf-8")
+        tried = [mutant for mutant in mutants if mutant.text() in last]
+    print(f"{len(tried)} of {len(mutants)} mutants in {asked.within}, seed {seed}", file=sys.stderr)
+    reasons = equivalent()
+    states = try_mutants(tried)
+    alive = {mutant: reasons.get((mutant.name, *mutant.change()), "") for mutant, state in states.items() if state != NOTICED}
     SURVIVORS.parent.mkdir(exist_ok=True)
-    SURVIVORS.write_text("\n".join(f"{states[name]}\n{difference(name)}" for name in alive), encoding="utf-8")
-    text = table(states, len(names), asked.within, seed)
+    SURVIVORS.write_text("\n".join(f"{mutant.text()}{states[mutant]} {reason}\n" for mutant, reason in alive.items()), encoding="utf-8")
+    text = report(states, alive, len(every) - len(mutants), len(mutants), seed)
     print(text)
-    if asked.within == "lambdas.domain":
+    if asked.within == EVERYTHING and not asked.again:
         before, _, rest = DOCUMENT.read_text(encoding="utf-8").partition(BEGIN)
         DOCUMENT.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{rest.partition(END)[2]}", encoding="utf-8")
-    return int(bool(alive))
+    return int(not all(alive.values()))
 
 
-def run(*names: str) -> int:
-    """Make the mutants that are missing or outdated, and try those with these names; mutmut's exit code."""
-    return subprocess.run([MUTMUT, "run", "--max-children", "2", *names], cwd=ROOT, check=False).returncode
+def equivalent() -> dict[tuple[str, str, str], str]:
+    """`(function, line before, line after) -> reason` of the mutants that cannot change a result."""
+    rows = yaml.safe_load(EQUIVALENT.read_text(encoding="utf-8")) or []
+    return {(row["function"], row["before"], row["after"]): row["reason"] for row in rows}
 
 
-def results() -> dict[str, int | None]:
-    """`mutant -> exit code of its tests`, None where it was not tried."""
-    files = MUTANTS.glob("lambdas/**/*.meta")
-    return {name: code for file in files for name, code in json.loads(file.read_text(encoding="utf-8"))["exit_code_by_key"].items()}
-
-
-def difference(name: str) -> str:
-    """The diff of a mutant."""
-    return subprocess.run([MUTMUT, "show", name], cwd=ROOT, check=False, capture_output=True, text=True).stdout
-
-
-def table(states: dict[str, str], of: int, within: str, seed: int) -> str:
-    """The counts by package, in Markdown."""
+def report(states: dict[Mutant, str], alive: dict[Mutant, str], wording: int, of: int, seed: int) -> str:
+    """The counts by package and the survivors, in Markdown."""
     packages: dict[str, Counter[str]] = {}
-    for name, state in states.items():
-        packages.setdefault(".".join(name.split(".")[:3]), Counter())[state if state in ("survived", "no tests") else "noticed"] += 1
+    for mutant, state in states.items():
+        counts = packages.setdefault(".".join(mutant.module.split(".")[:3]), Counter())
+        counts["equivalent" if alive.get(mutant) else state] += 1
     total = sum(packages.values(), Counter[str]())
-    share = total["noticed"] / total.total()
-    rows = [f"| `{name}` | {row.total()} | {row['noticed']} | {row['survived']} | {row['no tests']} |" for name, row in packages.items()]
+    share, without_equivalent = total[NOTICED] / total.total(), total[NOTICED] / (total.total() - total["equivalent"] or 1)
+    rows = [
+        f"| `{name}` | {row.total()} | {row[NOTICED]} | {row['equivalent']} | {row['survived']} | {row[NO_TESTS]} |"
+        for name, row in packages.items()
+    ]
+    listed = [
+        f"- `{mutant.name}`: `{before}` becomes `{after}`: {reason or 'no reason yet.'}"
+        for mutant, reason in alive.items()
+        for before, after in [mutant.change()]
+    ]
     return "\n".join(
         (
-            f"{total.total()} of {of:,} mutants in `{within}` were tried (seed {seed}): {share:.0%} were noticed.",
+            f"{wording + of:,} mutants: {wording:,} only change wording, and {of:,} change behavior.",
+            f"{total.total()} of the latter were tried (seed {seed}), and {total[NOTICED]} were noticed:",
+            f"{share:.1%}, or {without_equivalent:.1%} without the equivalent ones.",
             "",
-            "| package or module | tried | noticed | survived | reached by no test |",
-            "|---|---:|---:|---:|---:|",
+            "| package or module | tried | noticed | equivalent | survived | reached by no test |",
+            "|---|---:|---:|---:|---:|---:|",
             *sorted(rows),
+            *(["", "Survivors:", "", *sorted(listed)] if listed else []),
         )
     )
 

@@ -1,0 +1,264 @@
+"""Runs the tests that reach a mutant, each mutant in its own fork of a process that has collected all tests once.
+
+One pytest session collects the tests. Forks of it first run each test unchanged, and record the lines that the test executes
+(`Reach`). Each mutant then runs in a fork, with those tests only that execute the changed statement, the quickest first.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import resource
+import signal
+import sys
+import time
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from functools import partial
+from hashlib import sha256
+from typing import TYPE_CHECKING, Final
+
+import pytest
+from coverage import Coverage, CoverageData
+
+from tests.mutation.mutants import CACHE, ROOT, Mutant
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+TESTS: Final = (
+    "tests/unit/domain",
+    "tests/unit/checker",
+    "tests/unit/node_watcher",
+    "tests/unit/notifications",
+    "tests/unit/requests",
+    "tests/unit/workflow",
+    "tests/unit/test_permissions.py",
+    "tests/unit/test_stored_and_published_words.py",
+    "tests/unit/test_trust_breadth.py",
+    "tests/unit/test_trust_evaluation.py",
+    "tests/unit/test_trust_table.py",
+    "tests/unit/test_trust_terraform.py",
+)
+"""The tests of the mutated code. Those of other code reach it too, but test something else."""
+SEARCHES: Final = (
+    "tests/unit/notifications/test_hostile_text.py",
+    "tests/unit/requests/test_hostile_events.py",
+    "tests/unit/workflow/test_crashes.py",
+)
+"""Searches of many cases, which take a third of the time. Without them a few more mutants survive."""
+OPTIONS: Final = (
+    "-n",
+    "0",
+    "-p",
+    "no:cacheprovider",
+    "-qq",
+    "--tb=native",
+    "-s",
+    "-m",
+    "not long and not control_plane and not sandbox and not exhaustive",
+)
+PROCESSES: Final = os.cpu_count() or 1
+NOTICED, SURVIVED, NO_TESTS = "noticed", "survived", "no tests"
+AT_COLLECTION: Final = ""
+"""The context of lines that run when a test module is imported, before any test starts."""
+
+
+@dataclass
+class Reach:
+    """Which tests execute a line, and how long a test takes."""
+
+    seconds: dict[str, float]
+    data: CoverageData
+    by_file: dict[Path, dict[int, list[str]]] = field(default_factory=dict)
+
+    def tests(self, mutant: Mutant) -> set[str]:
+        """The tests that execute the changed statement; `AT_COLLECTION` stands for the import of a test module."""
+        lines = self.by_file.setdefault(mutant.file, self.data.contexts_by_lineno(str(mutant.file)))
+        return {test for line in range(mutant.lines[0], mutant.lines[1] + 1) for test in lines.get(line, ())}
+
+
+class Session:
+    """The plugin: collects tests, and tries the mutants instead of running the tests."""
+
+    def __init__(self, mutants: list[Mutant]) -> None:
+        self.mutants = mutants
+        self.states: dict[Mutant, str] = {}
+        self.noticed_by: Counter[str] = Counter()
+        self.failed = ""
+        self.folder = CACHE / "reach" / fingerprint()
+        self.collection = coverage(None) if not self.folder.exists() else None
+        if self.collection is not None:
+            self.collection.start()
+
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        if session.testsfailed:
+            raise session.Failed("tests cannot be collected")
+        if self.collection is not None:
+            self.collection.stop()
+            self.failed = record(session.items, self.collection, self.folder)
+            if self.failed:
+                return True
+        reach = read_reach(self.folder)
+        gc.freeze()  # collections in a fork would copy every page
+        items = {item.nodeid: item for item in session.items}
+        for mutant, state in self._tried(items, reach):
+            self.states[mutant] = state
+            if state != NOTICED:
+                print(f"\r{state}: {mutant.text()}", end="", file=sys.stderr)
+            print(
+                f"\r{len(self.states)} of {len(self.mutants)}, {Counter(self.states.values())[SURVIVED]} survived",
+                end="",
+                file=sys.stderr,
+                flush=True,
+            )
+        print(file=sys.stderr)
+        return True
+
+    def _tried(self, items: dict[str, pytest.Item], reach: Reach) -> Iterator[tuple[Mutant, str]]:
+        """Each mutant with its state, as forks end."""
+        running: dict[int, tuple[Mutant, Path]] = {}
+
+        def wait() -> tuple[Mutant, str]:
+            process, status = os.wait()
+            mutant, told = running.pop(process)
+            failed = told.read_text(encoding="utf-8") if told.exists() else ""
+            told.unlink(missing_ok=True)
+            if failed:
+                self.noticed_by[failed] += 1
+            return mutant, SURVIVED if status == 0 else NOTICED
+
+        for number, mutant in enumerate(self.mutants):
+            reached = reach.tests(mutant)
+            tests = [items[test] for test in reached if test in items]
+            if not tests:
+                yield mutant, SURVIVED if AT_COLLECTION in reached else NO_TESTS
+                continue
+            tests.sort(key=lambda item: reach.seconds[item.nodeid] / (1 + self.noticed_by[item.nodeid]))
+            if len(running) >= PROCESSES:
+                yield wait()
+            told = CACHE / f"noticed-{os.getpid()}-{number}"
+            seconds = 20 + 5 * sum(reach.seconds[item.nodeid] for item in tests)
+            running[forked(partial(_try, mutant, tests, told, seconds))] = (mutant, told)
+        while running:
+            yield wait()
+
+
+def _try(mutant: Mutant, tests: list[pytest.Item], told: Path, seconds: float) -> int:
+    """Run the tests with this change until one fails; a fork that uses too much processor time is killed, which counts as noticed."""
+    resource.setrlimit(resource.RLIMIT_CPU, (int(seconds), int(seconds) + 5))
+    mutant.apply()
+    for item, following in zip(tests, [*tests[1:], None], strict=True):
+        if run_test(item, following):
+            told.write_text(item.nodeid, encoding="utf-8")
+            return 1
+    return 0
+
+
+def run_test(item: pytest.Item, following: pytest.Item | None) -> bool:
+    """Whether the test fails."""
+    before = item.session.testsfailed
+    item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+    return item.session.testsfailed > before
+
+
+def forked(work: Callable[[], int]) -> int:
+    """Start a fork that exits with the result of this work; the fork's process id."""
+    process = os.fork()
+    if process:
+        return process
+    status = 1
+    try:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 1)
+        os.dup2(nowhere, 2)
+        status = work()
+    finally:
+        os._exit(status)
+
+
+def coverage(file: Path | None) -> Coverage:
+    """Records the executed lines of the product, in this file or in memory."""
+    return Coverage(
+        data_file=None if file is None else str(file),
+        source=[str(ROOT / "lambdas")],
+        config_file=False,
+        check_preimported=False,
+        messages=False,
+    )
+
+
+def record(items: list[pytest.Item], collection: Coverage, folder: Path) -> str:
+    """Record what each test executes unchanged, and how long it takes; the first test that fails, if one does."""
+    temporary = folder.with_name(f"{folder.name}.{os.getpid()}")
+    temporary.mkdir(parents=True)
+    parts = [_part(items, index) for index in range(PROCESSES)]
+    processes = [forked(partial(_record, part, temporary, index)) for index, part in enumerate(parts)]
+    statuses = [os.waitpid(process, 0)[1] for process in processes]
+    failed = [path.read_text(encoding="utf-8") for path in temporary.glob("failed-*")]
+    if failed or any(statuses):
+        return ", ".join(failed) or "a process that records what tests reach ended"
+    joined = CoverageData(str(temporary / "reach"))
+    joined.update(collection.get_data())
+    seconds: dict[str, float] = {}
+    for index in range(PROCESSES):
+        part = CoverageData(str(temporary / f"reach-{index}"))
+        part.read()
+        joined.update(part)
+        seconds |= json.loads((temporary / f"seconds-{index}").read_text(encoding="utf-8"))
+    joined.write()
+    (temporary / "seconds").write_text(json.dumps(seconds), encoding="utf-8")
+    temporary.rename(folder)
+    return ""
+
+
+def _part(items: list[pytest.Item], index: int) -> list[pytest.Item]:
+    """Every n-th test module, so that its fixtures are set up once."""
+    files: dict[str, list[pytest.Item]] = defaultdict(list)
+    for item in items:
+        files[item.nodeid.partition("::")[0]].append(item)
+    return [item for number, file in enumerate(files.values()) if number % PROCESSES == index for item in file]
+
+
+def _record(items: list[pytest.Item], folder: Path, index: int) -> int:
+    recording, seconds = coverage(folder / f"reach-{index}"), {}
+    recording.start()
+    for item, following in zip(items, [*items[1:], None], strict=True):
+        recording.switch_context(item.nodeid)
+        start = time.process_time()
+        if run_test(item, following):
+            (folder / f"failed-{index}").write_text(item.nodeid, encoding="utf-8")
+            return 1
+        seconds[item.nodeid] = time.process_time() - start
+    recording.stop()
+    recording.save()
+    (folder / f"seconds-{index}").write_text(json.dumps(seconds), encoding="utf-8")
+    return 0
+
+
+def read_reach(folder: Path) -> Reach:
+    data = CoverageData(str(folder / "reach"))
+    data.read()
+    return Reach(json.loads((folder / "seconds").read_text(encoding="utf-8")), data)
+
+
+def fingerprint() -> str:
+    """Changes with each file that tests may read."""
+    digest = sha256()
+    for folder in ("lambdas", "tests", "scenarios", "sandbox", "cli"):
+        for path in sorted((ROOT / folder).rglob("*")):
+            if path.is_file() and path.suffix != ".pyc" and "mutation" not in path.parts:
+                digest.update(f"{path.relative_to(ROOT)}\0".encode() + path.read_bytes())
+    return digest.hexdigest()[:20]
+
+
+def try_mutants(mutants: list[Mutant]) -> dict[Mutant, str]:
+    """The state of each mutant; raises if a test fails without any change."""
+    session = Session(mutants)
+    status = pytest.main([*OPTIONS, *(f"--ignore={file}" for file in SEARCHES), *TESTS], plugins=[session])
+    if session.failed or status not in (0, pytest.ExitCode.NO_TESTS_COLLECTED):
+        raise RuntimeError(f"tests fail without a mutant: {session.failed or status}")
+    return session.states

@@ -1,0 +1,79 @@
+"""The mutants of `make mutants`: which only change wording, which tests reach one, and which cannot change a result."""
+
+import pytest
+
+from tests.mutation.__main__ import equivalent
+from tests.mutation.mutants import Mutant, all_mutants, mutants_of
+
+
+def strings(code: str) -> dict[str, bool]:
+    """The wrapped literals of a function with this body, and whether each change is one of wording."""
+    source = f"def decide(a, b):\n    {code}\n"
+    found = [mutant for mutant in mutants_of("module", source) if "XX" in mutant.replacement]
+    return {mutant.replacement.split("XX")[1]: mutant.is_wording for mutant in found}
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("return 'the role is gone'", {"the role is gone": True}),
+        ("return 'annotation-missing'", {"annotation-missing": False}),
+        ("return ', '.join(a)", {", ": False}),
+        ("return ' and '.join(a)", {" and ": True}),
+        ("return a == 'the role is gone'", {"the role is gone": False}),
+        ("return a in ('no role', 'a role')", {"no role": False, "a role": False}),
+        ("return a['the role']", {"the role": False}),
+        ("return {'the key': 'the role is gone'}", {"the key": False, "the role is gone": True}),
+        ("return {a: 'the role is gone'}[b]", {"the role is gone": True}),
+        ("return a.startswith('not authorized')", {"not authorized": False}),
+        ("return re.match('a b', a)", {"a b": False}),
+        ("return r'a b'", {"a b": False}),
+        ("return 'aws iam get-role'", {"aws iam get-role": False}),
+        ('return f\'{a} pods {"do" if b else "does"} not run\'', {"do": True, "does": True}),
+        ("return f'{a}/{b or \"none\"}'", {"none": False}),
+        ("return pluralize(a, 'node')", {"node": True}),
+        ("return 'one' if a == 'the role is gone' else 'the other one'", {"one": False, "the role is gone": False, "the other one": True}),
+    ],
+)
+def test_only_texts_for_people_are_wording(code: str, expected: dict[str, bool]) -> None:
+    assert strings(code) == expected
+
+
+def test_a_text_that_is_missing_is_a_change_of_behavior() -> None:
+    mutants = list(mutants_of("module", "def decide(a):\n    return unknown(a, 'the role is gone')\n"))
+    assert {mutant.replacement for mutant in mutants if not mutant.is_wording} >= {"unknown(a, None)", "unknown('the role is gone')"}
+
+
+SOURCE = """
+class Role:
+    def check(self, a, b=5):
+        if (a
+            and b > 7):
+            return None
+        match a:
+            case 1 if b == 3:
+                return "one"
+            case 2:
+                return "two"
+"""
+
+
+def test_a_mutant_is_reached_by_the_lines_of_its_statement() -> None:
+    found = {(text_at(mutant), mutant.replacement): mutant for mutant in mutants_of("module", SOURCE)}
+    lines = {key: mutant.lines for key, mutant in found.items()}
+    assert {mutant.function for mutant in found.values()} == {"Role.check"}
+    assert lines["7", "8"] == (4, 5)
+    assert lines["5", "6"] == (3, 11)  # the default value belongs to every call
+    assert lines["3", "4"] == (8, 8)
+
+
+def text_at(mutant: Mutant) -> str:
+    return SOURCE[mutant.start : mutant.end].strip()
+
+
+def test_an_equivalent_mutant_exists_and_has_a_reason() -> None:
+    listed = equivalent()
+    functions = {function for function, *_ in listed}
+    existing = {(mutant.name, *mutant.change()) for mutant in all_mutants() if mutant.name in functions and not mutant.is_wording}
+    assert set(listed) <= existing
+    assert all(reason.endswith(".") for reason in listed.values())
