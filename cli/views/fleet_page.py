@@ -88,7 +88,7 @@ def _faulty(faulty: Sequence[FleetMember]) -> str:
             _mark(member),
             _cluster(member),
             _where(member),
-            to_html(member.verdict),
+            unbroken(member.verdict),
             to_html(member.sentence),
             f"<code>{unbroken(member.next_command)}</code>",
         )
@@ -105,7 +105,7 @@ def _incidents(members: Sequence[FleetMember]) -> str:
             unbroken(f"{incident.opened_at:%Y-%m-%d %H:%M}"),
             _cluster(member),
             _where(member),
-            to_html(member.verdict),
+            unbroken(member.verdict),
             to_html(incident_status(incident)),
         )
         for member in members
@@ -163,7 +163,7 @@ def _all(members: Sequence[FleetMember]) -> str:
             _mark(member),
             _cluster(member),
             _where(member),
-            to_html(member.verdict or "not known"),
+            unbroken(member.verdict or "not known"),
             to_html(member.kubernetes),
             unbroken(member.addon),
             unbroken(member.mode),

@@ -21,14 +21,14 @@ from cli.queries.fleet_sources import FleetSelection, fleet_accounts
 from cli.queries.fleet_state import FleetState
 from cli.views.fleet_documents import fleet_csv
 from cli.views.fleet_page import fleet_page
-from cli.views.fleet_table import ROWS_ON_A_SCREEN, unbound_hint
+from cli.views.fleet_table import ROWS_ON_A_SCREEN, fleet_table, unbound_hint
 from lambdas.domain.errors import TransientError
 from preflight import rules
 from preflight.cluster import ClusterReport
 from preflight.finding import Finding
 from tests.unit.cli.fake_dependencies import CALLER
 from tests.unit.cli.fake_fleet import CLOSED, LAB, FakeFleet
-from tests.unit.cli.sessions import HOSTILE, SESSIONS, TARGET, Session
+from tests.unit.cli.sessions import BROKEN, HOSTILE, SESSIONS, TARGET, Session
 from tests.unit.cli.terminal import fakes_of, run
 from tests.unit.cli.test_page import Reader, browse
 from tests.world import ACCOUNT, NOON, described
@@ -242,3 +242,19 @@ def test_a_list_longer_than_a_screen_ends_with_the_count(command: str, state: st
     lines = run(command, fakes, SESSIONS["fleet"], tmp_path).stdout.splitlines()
     counts = [line for line in lines if line.startswith(f"{faulty} clusters: {faulty} {state}")]
     assert len(counts) == (2 if faulty > ROWS_ON_A_SCREEN else 1)
+
+
+@pytest.mark.parametrize("columns", [80, 120, 200])
+def test_no_name_is_cut_and_no_line_is_longer_than_the_terminal(columns: int) -> None:
+    fakes = fakes_of(Session((), BROKEN))
+    member = assess_member(TARGET, fakes.dependencies)
+    other = replace(member, account="222222222222", region="ap-northeast-2")
+    long_name = replace(member, assessment=replace(member.assessment, target=replace(TARGET, cluster="c" * 100)))
+    console = Console(width=columns)
+    with console.capture() as captured:
+        console.print(fleet_table([member, other, long_name]))
+    lines = captured.get().splitlines()
+    assert max(map(len, lines)) <= columns
+    words = " ".join(lines).split()
+    assert {"addon-role-missing", "v1.15.1-eksbuild.1", "222222222222", "ap-northeast-2", "enforce"} <= set(words)
+    assert sum(word.count("c") for word in words if set(word) == {"c"}) == 100
