@@ -8,7 +8,8 @@ from rich.text import Text
 
 from cli.queries.fleet_state import FleetState
 from cli.queries.grants import GrantState
-from cli.views.fleet_table import AdaptiveTable, Column, count_line, final_count, marks
+from cli.views.adaptive_table import AdaptiveTable, Column
+from cli.views.fleet_table import count_line, final_count, marks
 from cli.views.grant_table import NOT_CHECKED
 from lambdas.notifications.escape import plain
 

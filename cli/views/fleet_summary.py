@@ -9,10 +9,9 @@ from rich.text import Text
 
 from cli.queries.fleet_member import UpgradeRisk
 from cli.queries.fleet_state import FleetState
+from cli.views.adaptive_table import AdaptiveTable, Column
 from cli.views.fleet_documents import account_document, by_release, of_account, release_document
 from cli.views.fleet_table import (
-    AdaptiveTable,
-    Column,
     final_count,
     fleet_table,
     marks,

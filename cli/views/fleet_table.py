@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from rich.measure import Measurement
-from rich.table import Table
 from rich.text import Text
 
 from cli.queries.fleet_member import UpgradeRisk
 from cli.queries.fleet_state import FleetState
+from cli.views.adaptive_table import AdaptiveTable, Column
 from lambdas.contract.workloads import AWS_NODE
 from lambdas.domain.diagnosis.verdict import WITHOUT_FAULT
 from lambdas.domain.planning.plan import BlockReason
@@ -20,8 +18,6 @@ from lambdas.notifications.escape import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
-
-    from rich.console import Console, ConsoleOptions, RenderResult
 
     from cli.queries.fleet_member import FleetMember
 
@@ -37,80 +33,9 @@ RISK_NAMES: Final = {
 RISK_STYLES: Final = {UpgradeRisk.LOSES_ROLE: "bold red", UpgradeRisk.FAILS: "red", UpgradeRisk.UNKNOWN: "yellow"}
 ROWS_ON_A_SCREEN: Final = 20
 """A longer table has the count below it too: a terminal of 24 lines no longer shows the first line."""
-_GAP: Final = 2
-_SENTENCE_WIDTH: Final = 24
-"""Columns of the terminal that a sentence in a cell has at least."""
-_LONGEST_WORD: Final = 32
-"""A longer name, such as that of a cluster with up to 100 characters, is folded."""
 _MOST_OPTIONS: Final = 5
 """Clusters that a command names. For more, it says `--all`."""
 _AWS_NODE: Final = f"{AWS_NODE.namespace}/{AWS_NODE.service_account}"
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column: its header, its cells, and whether numbers are aligned on the right."""
-
-    header: str
-    cells: Sequence[Text]
-    is_number: bool = False
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether no cell has a value."""
-        return not any(cell.plain for cell in self.cells)
-
-
-class AdaptiveTable:
-    """A table that stacks two or three columns in one where a terminal is too narrow for one line a row. No word is cut."""
-
-    def __init__(self, row_marks: Sequence[Text], columns: Iterable[Column]) -> None:
-        self._marks = row_marks
-        self._columns = [column for column in columns if not column.is_empty]
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        wide = self._stacked(1)
-        if Measurement.get(console, options.update(max_width=10_000), _table(self._marks, wide)).maximum <= options.max_width:
-            yield _table(self._marks, wide)
-        else:
-            in_pairs = self._stacked(2)
-            width = 1 + sum(_GAP + _wrapped_width(group) for group in in_pairs)
-            yield _table(self._marks, in_pairs if width <= options.max_width else self._stacked(3))
-
-    def _stacked(self, size: int) -> list[Sequence[Column]]:
-        return [self._columns[start : start + size] for start in range(0, len(self._columns), size)]
-
-
-def _table(row_marks: Sequence[Text], groups: Sequence[Sequence[Column]]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, _GAP, 0, 0))
-    table.add_column("")
-    for group in groups:
-        is_number = len(group) == 1 and group[0].is_number
-        table.add_column(
-            "\n".join(column.header for column in group),
-            overflow="fold",
-            justify="right" if is_number else "left",
-            min_width=max(_longest_word(text) for text in _texts(group)),
-        )
-    for index, mark in enumerate(row_marks):
-        table.add_row(mark, *(Text("\n").join(column.cells[index] for column in group) for group in groups))
-    return table
-
-
-def _wrapped_width(group: Sequence[Column]) -> int:
-    """Return the width that the columns need where a sentence is wrapped, and a name is not."""
-    return max(min(len(text), max(_longest_word(text), _SENTENCE_WIDTH)) for text in _texts(group))
-
-
-def _texts(group: Sequence[Column]) -> Iterator[str]:
-    for column in group:
-        yield column.header
-        yield from (cell.plain for cell in column.cells)
-
-
-def _longest_word(text: str) -> int:
-    """Return the width of the longest word that is not folded."""
-    return min(max(map(len, text.split()), default=0), _LONGEST_WORD)
 
 
 def fleet_table(members: Sequence[FleetMember], *, with_place: bool = False) -> AdaptiveTable:

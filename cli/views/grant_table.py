@@ -6,19 +6,19 @@ from typing import TYPE_CHECKING, Final
 
 import yaml
 from rich.console import Group
-from rich.table import Table
 from rich.text import Text
 
 from cli.queries.admission_policies import without_patch
 from cli.queries.grants import NO_PODS, GrantState
 from cli.queries.trigger_sources import TriggerSourceState
+from cli.views.adaptive_table import AdaptiveTable, Column
 from lambdas.contract.access import GROUPS, VERIFY_ACTIONS
 from lambdas.contract.aws_auth import map_roles
 from lambdas.domain.aws_commands import aws_command
 from lambdas.notifications.escape import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from rich.console import RenderableType
 
@@ -71,15 +71,10 @@ def trigger_sources_view(cluster: str, sources: Sequence[TriggerSource]) -> Iter
         yield _table(sources)
 
 
-def _table(lines: Iterable[Grant | TriggerSource]) -> Table:
-    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
-    table.add_column(overflow="fold")
-    for line in lines:
-        mark, style = _MARKS[line.state]
-        table.add_row(Text(mark, style=style), plain(line.name), Text(plain(line.detail), style="dim"))
-    return table
+def _table(lines: Sequence[Grant | TriggerSource]) -> AdaptiveTable:
+    marks = [Text(mark, style=style) for mark, style in (_MARKS[line.state] for line in lines)]
+    names = Column("", [Text(plain(line.name)) for line in lines])
+    return AdaptiveTable(marks, [names, Column("", [Text(plain(line.detail), style="dim") for line in lines])])
 
 
 def _command(text: str, command: str, effect: str) -> Text:

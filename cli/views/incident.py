@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.queries.incidents import incident_status
+from cli.views.adaptive_table import AdaptiveTable, Column
 from lambdas.domain.incidents.incident import Outcome
 from lambdas.domain.plurals import pluralize
 from lambdas.notifications.escape import plain
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from cli.queries.assessment import TargetAssessment
+    from lambdas.contract.parameters import ServiceAccountRef
     from lambdas.domain.incidents.incident import Incident, PastIncident
     from lambdas.notifications.timeline import TimelineRow
 
@@ -32,35 +34,40 @@ _OUTCOME_STYLES: Final = {
 _SYSTEM_NAMESPACE: Final = "kube-system"
 
 
-def incident_table(open_incidents: Sequence[Incident], closed: Sequence[PastIncident], verdicts: Mapping[str, str]) -> Table:
-    """Return one line for each incident. The header contains the namespace if all incidents share it, to save columns.
+def incident_table(open_incidents: Sequence[Incident], closed: Sequence[PastIncident], verdicts: Mapping[str, str]) -> AdaptiveTable:
+    """Return one row for each incident. The header contains the namespace if all incidents share it, to save columns.
 
     Args:
         verdicts: id -> present verdict of open incidents.
     """
-    targets = [incident.target for incident in open_incidents] + [incident.target for incident in closed]
-    is_system = all(target.namespace == _SYSTEM_NAMESPACE for target in targets)
-    account_column = f"in {_SYSTEM_NAMESPACE}" if is_system else "service account"
-    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 1, 0, 0))
-    for column in ("incident", "opened (UTC)", "cluster", account_column, "verdict", "outcome", "took"):
-        table.add_column(column, overflow="fold", no_wrap=column in ("incident", "opened (UTC)", "outcome", "took"))
-    for incident in open_incidents:
-        state = "needs approval" if incident.callback_id else "open"
-        table.add_row(*_first_columns(incident, is_system=is_system), verdicts.get(incident.id, "?"), Text(state, style="yellow"), "")
-    for past in closed:
-        outcome = Text(str(past.outcome), style=_OUTCOME_STYLES[past.outcome])
-        table.add_row(*_first_columns(past, is_system=is_system), plain(past.verdict), outcome, _took(past))
-    return table
+    incidents: list[Incident | PastIncident] = [*open_incidents, *closed]
+    is_system = all(incident.target.namespace == _SYSTEM_NAMESPACE for incident in incidents)
+    account_header = f"in {_SYSTEM_NAMESPACE}" if is_system else "service account"
+    columns = [
+        Column("incident", [Text(incident.id[:8]) for incident in incidents]),
+        Column("opened (UTC)", [Text(f"{incident.opened_at:%b %d %H:%M}") for incident in incidents]),
+        Column("cluster", [Text(incident.target.cluster) for incident in incidents]),
+        Column(account_header, [Text(_account(incident.target, is_system=is_system)) for incident in incidents]),
+        Column(
+            "verdict",
+            [Text(plain(verdicts.get(incident.id, "?"))) for incident in open_incidents] + [Text(plain(past.verdict)) for past in closed],
+        ),
+        Column("outcome", [_state(incident) for incident in open_incidents] + [_outcome(past) for past in closed]),
+        Column("took", [Text() for _ in open_incidents] + [Text(_took(past)) for past in closed]),
+    ]
+    return AdaptiveTable((), columns)
 
 
-def _first_columns(incident: Incident | PastIncident, *, is_system: bool) -> tuple[str, str, str, str]:
-    target = incident.target
-    return (
-        incident.id[:8],
-        f"{incident.opened_at:%b %d %H:%M}",
-        target.cluster,
-        target.name if is_system else f"{target.namespace}/{target.name}",
-    )
+def _account(target: ServiceAccountRef, *, is_system: bool) -> str:
+    return target.name if is_system else f"{target.namespace}/{target.name}"
+
+
+def _state(incident: Incident) -> Text:
+    return Text("needs approval" if incident.callback_id else "open", style="yellow")
+
+
+def _outcome(past: PastIncident) -> Text:
+    return Text(str(past.outcome), style=_OUTCOME_STYLES[past.outcome])
 
 
 def _took(incident: PastIncident) -> str:

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.queries.mechanisms import PodIdentityState, role_account
+from cli.views.adaptive_table import AdaptiveTable, Column
 from cli.views.documents import target_document
 from lambdas.contract.names import POD_IDENTITY_AGENT_ADDON
 from lambdas.domain.diagnosis.pod_credentials import CredentialSource
@@ -72,22 +73,26 @@ def _agent_text(parts: ClusterParts) -> str:
     return f"{record}: {pods}{built_in}"
 
 
-def _account_table(found: ClusterMechanisms) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-    table.add_column("service account and role", overflow="fold")
-    table.add_column("mechanism", overflow="fold")
-    table.add_column("pods", overflow="fold")
-    table.add_column("agent", overflow="fold")
-    table.add_column("Pod Identity", overflow="fold")
-    for account in found.accounts:
-        name = Text(plain(f"{account.target.namespace}/{account.target.name}"), style="bold")
-        name.append(f"\n{_role_text(account, found)}", style="not bold dim")
-        word, style = _STATES[account.state]
-        if account.state is PodIdentityState.IN_USE and account.obstacles:
-            word, style = "in use, faulty", "yellow"
-        mechanism = account.mechanism or ("none" if account.is_mechanism_read else "not read")
-        table.add_row(name, mechanism, _pods_text(account), _agents_text(account), Text(word, style=style))
-    return table
+def _account_table(found: ClusterMechanisms) -> AdaptiveTable:
+    accounts = found.accounts
+    columns = [
+        Column("service account and role", [_account_text(account, found) for account in accounts]),
+        Column("mechanism", [Text(account.mechanism or ("none" if account.is_mechanism_read else "not read")) for account in accounts]),
+        Column("pods", [Text(_pods_text(account)) for account in accounts]),
+        Column("agent", [Text(_agents_text(account)) for account in accounts]),
+        Column("Pod Identity", [_state_text(account) for account in accounts]),
+    ]
+    return AdaptiveTable((), columns)
+
+
+def _account_text(account: AccountMechanism, found: ClusterMechanisms) -> Text:
+    name = Text(plain(f"{account.target.namespace}/{account.target.name}"), style="bold")
+    return name.append(f"\n{_role_text(account, found)}", style="not bold dim")
+
+
+def _state_text(account: AccountMechanism) -> Text:
+    is_faulty = account.state is PodIdentityState.IN_USE and account.obstacles
+    return Text("in use, faulty", style="yellow") if is_faulty else Text(*_STATES[account.state])
 
 
 def _role_text(account: AccountMechanism, found: ClusterMechanisms) -> str:
@@ -124,13 +129,14 @@ def _reason_lists(found: ClusterMechanisms) -> Iterator[RenderableType]:
                 yield Padding(table, (0, 0, 0, 2), expand=False)
 
 
-def _addon_table(parts: ClusterParts) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-    for title in ("add-on", "version", "takes associations for"):
-        table.add_column(title, overflow="fold")
-    for addon in sorted(parts.addons.values(), key=lambda item: item.facts.name):
-        table.add_row(plain(addon.facts.name), plain(addon.facts.version), _associable_text(addon))
-    return table
+def _addon_table(parts: ClusterParts) -> AdaptiveTable:
+    addons = sorted(parts.addons.values(), key=lambda item: item.facts.name)
+    columns = [
+        Column("add-on", [Text(plain(addon.facts.name)) for addon in addons]),
+        Column("version", [Text(plain(addon.facts.version)) for addon in addons]),
+        Column("takes associations for", [Text(_associable_text(addon)) for addon in addons]),
+    ]
+    return AdaptiveTable((), columns)
 
 
 def _associable_text(addon: InstalledAddon) -> str:

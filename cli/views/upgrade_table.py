@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 from rich.text import Text
 
 from cli.queries.fleet_state import FleetState
-from cli.views.fleet_table import AdaptiveTable, Column, count_line, final_count, marks
+from cli.views.adaptive_table import AdaptiveTable, Column
+from cli.views.fleet_table import count_line, final_count, marks
 from lambdas.notifications.escape import plain
 from preflight.outputs.table import becomes, ending, file_views
 from preflight.report import Result

@@ -11,6 +11,8 @@ from tests.unit.cli.sessions import SESSIONS, Session
 from tests.unit.cli.terminal import fakes_of, run, transcript
 
 GOLDEN = Path(__file__).parent / "golden"
+LONGEST_NAME = 48
+"""A longer ARN may be folded."""
 VIEWS = (
     "check-trust",
     "check-all",
@@ -55,6 +57,7 @@ def test_views_fit_the_terminal_without_cutting_words(name: str, columns: int, t
         output = run(command, fakes, session, tmp_path, columns=columns).stdout
         wide_output = run(command, wide_fakes, session, tmp_path, columns=1000).stdout
         assert "".join(sorted("".join(output.split()))) == "".join(sorted("".join(wide_output.split()))), "text was cut"
+        assert all(len(word) > LONGEST_NAME for word in set(wide_output.split()) - set(output.split())), "a name was folded"
         lines = output.splitlines()
         assert [line for line in lines if line != line.rstrip()] == [], "a backslash of a command must be the last character of its line"
         copied = {line.strip() for line in wide_output.splitlines()}  # commands and policies to copy are never wrapped
