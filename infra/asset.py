@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Final
 
 from infra.build_cache import build_once
 from lambdas.contract.access import IAM
+from lambdas.generated_code import FILE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -33,6 +34,7 @@ CACHE: Final = (
 """The package directory of an installation is read-only."""
 LAMBDAS: Final = REPOSITORY / "lambdas"
 REQUIREMENTS: Final = LAMBDAS / "requirements.txt"
+_GENERATED_CODE: Final = Path(__file__).with_name("generated_code.py")
 
 SERVICES: Final = tuple(sorted({grant.action.partition(":")[0] for grant in IAM} | {"sts"}))
 """Services whose models the asset contains: those that the functions may call, and STS, whose presigned URL is the login token."""
@@ -113,7 +115,7 @@ def tree_digest(folder: Path) -> str:
 
 def content_hash(target: Target = LAMBDA) -> str:
     """Return the hash of all inputs: sources, pins, this module, the target and the Python that compiles it."""
-    return _hash(target, (*_sources(), REQUIREMENTS, Path(__file__)))
+    return _hash(target, (*_sources(), REQUIREMENTS, Path(__file__), _GENERATED_CODE))
 
 
 def _hash(target: Target, files: Iterable[Path]) -> str:
@@ -222,6 +224,7 @@ def _fill(whole: Path, target: Target, cache: Path) -> None:
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, copy)
     _compile(tree, tree / LAMBDAS.name, target)
+    _compile_generated(tree, target)
     _fix_metadata(tree)
     (whole / _DIGEST).write_text(tree_digest(tree), encoding="ascii")
 
@@ -281,6 +284,17 @@ def _compile(whole: Path, part: Path, target: Target) -> None:
     completed = subprocess.run([*command, str(part)], capture_output=True, text=True, check=False)  # noqa: S603  # fixed arguments
     if completed.returncode != 0:
         raise BundlingFailed(f"the asset could not be compiled by {python.path}:\n{completed.stdout.strip()}{completed.stderr.strip()}")
+
+
+def _compile_generated(whole: Path, target: Target) -> None:
+    """Add the code of the methods that the functions' dataclasses generate."""
+    python = compiler(target)
+    if python is None:
+        return
+    command = [python.path, "-I", "-S", "-B", str(_GENERATED_CODE), str(whole), str(whole / LAMBDAS.name / FILE)]
+    completed = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # fixed arguments
+    if completed.returncode != 0:
+        raise BundlingFailed(f"the functions could not be imported by {python.path}:\n{completed.stderr.strip()}")
 
 
 def _fix_metadata(whole: Path) -> None:

@@ -28,6 +28,7 @@ def _build_without_packages(monkeypatch: pytest.MonkeyPatch) -> None:
     """The packages do not matter here, and their installation takes seconds."""
     monkeypatch.setattr(asset, "_fill_packages", lambda folder, _target: folder.mkdir(parents=True))
     monkeypatch.setattr(asset, "_compile", lambda *_: None)
+    monkeypatch.setattr(asset, "_compile_generated", lambda *_: None)
 
 
 def handler(folder: Path) -> Path:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from infra import asset
+from lambdas.generated_code import FILE
 from sandbox.functions.execution_environment import Environment
 from sandbox.functions.function import Function
 
@@ -100,6 +101,7 @@ def test_the_hash_follows_the_pins_and_the_target(tmp_path: Path, monkeypatch: p
     rules = tmp_path / "asset.py"
     shutil.copy(asset.__file__, rules)
     monkeypatch.setattr(asset, "__file__", str(rules))
+    monkeypatch.setattr(asset, "_GENERATED_CODE", rules)
     before = asset.content_hash(asset.LAMBDA)
     (lambdas / "requirements.txt").open("a").write("# changed\n")
     assert asset.content_hash(asset.LAMBDA) != before
@@ -134,3 +136,38 @@ def test_the_functions_import_from_the_asset(functions: Path) -> None:
         found = environment.invoke(json.dumps({"modules": modules}).encode())
     assert not found.failed
     assert all(path.startswith(str(functions)) for path in found.json().values())
+
+
+COUNT_COMPILED = """
+import sys
+compiled = []
+sys.addaudithook(lambda event, given: compiled.append(given[0]) if event == "compile" and "__create_fn__" in str(given[0]) else None)
+import lambdas.checker.handler
+from lambdas.contract.parameters import ServiceAccountRef
+target, other = ServiceAccountRef("demo", "shop", "web"), ServiceAccountRef("demo", "shop", name="api")
+assert target == ServiceAccountRef("demo", "shop", "web") and len({target, other}) == 2 and other < target
+try:
+    target.name = "api"
+except AttributeError:
+    print(len(compiled), target)
+"""
+
+
+def compiled_methods(folder: Path) -> tuple[int, str]:
+    """How many methods of dataclasses the start of the checker compiles, and how one of them shows itself."""
+    started = [sys.executable, "-B", "-S", "-c", COUNT_COMPILED]
+    count, _, shown = subprocess.run(started, cwd=folder, capture_output=True, text=True, check=True).stdout.strip().partition(" ")
+    return int(count), shown
+
+
+def test_the_checker_starts_without_compiling_methods_of_dataclasses(tmp_path: Path) -> None:
+    folder = asset.build(asset.Target.this_machine(), tmp_path / "asset")
+    count, shown = compiled_methods(folder)
+    assert (count, shown) == (0, "ServiceAccountRef(cluster='demo', namespace='shop', name='web')")
+    code = folder / "lambdas" / FILE
+    of_another_python = b"\0" + code.read_bytes()[1:]
+    for content in (of_another_python, b""):
+        code.write_bytes(content)
+        count, same = compiled_methods(folder)
+        assert count > 100
+        assert same == shown
