@@ -31,7 +31,7 @@ The small EKS runs on this machine: cluster {cluster}, Kubernetes {kubernetes},
 account is read, and `exit` takes all of it down. Five commands to try:
 
   1  irsa-remediator check
-       shows the identity chain of aws-node: twelve links, all of them sound
+       shows the twelve links of the identity chain of aws-node
   2  kubectl -n kube-system get pods -o wide
        lists the pods of the plug-in; `kubectl get nodes` lists the nodes
   3  aws eks update-addon --cluster-name {cluster} --addon-name vpc-cni \\
