@@ -7,6 +7,7 @@ import statistics
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,10 +16,11 @@ from benchmarks.harness.emulated_functions import cpu_ms, function, measure_invo
 from benchmarks.harness.events import not_ready, payload
 from benchmarks.harness.measurement import Cost
 from lambdas.contract.environment import ALLOCATOR, Function
+from lambdas.contract.names import RESTARTED_AT_ANNOTATION
 from sandbox.cluster import aws_node
-from sandbox.cluster.resources import NODES, PODS
+from sandbox.cluster.resources import DAEMON_SETS, NODES, PODS
 from sandbox.functions.execution_environment import Environment
-from sandbox.simulation.aws_account import CHECKER, CLUSTER, NAMESPACE, REMEDIATOR
+from sandbox.simulation.aws_account import CHECKER, CLUSTER, NAMESPACE, REMEDIATOR, ROLE, role_arn
 from sandbox.simulation.deployment import function_asset
 from sandbox.simulation.environment import SandboxEnvironment
 from sandbox.simulation.real_backend import RealBackend
@@ -91,6 +93,44 @@ class RealCluster:
         for pod in self.pods()[:count]:
             self.env.backend.delete(PODS, pod["metadata"]["name"], NAMESPACE)
         self.wait_for_failing_pods(count)
+
+    def lose_role(self) -> None:
+        """Remove the annotation and delete every pod, so that all of them fail. Their nodes stay Ready."""
+        count = len(self.pods())
+        self._annotate(None)
+        for pod in self.pods():
+            self.env.backend.delete(PODS, pod["metadata"]["name"], NAMESPACE)
+        self.wait_for_failing_pods(count)
+
+    def roll_out(self) -> float:
+        """Annotate the ServiceAccount and restart the DaemonSet, as `kubectl` does. Returns the seconds until the roll-out is complete."""
+        started = time.monotonic()
+        self._annotate(role_arn(ROLE))
+        restarted = {RESTARTED_AT_ANNOTATION: datetime.now(UTC).isoformat()}
+        restart = {"spec": {"template": {"metadata": {"annotations": restarted}}}}
+        self._patch(f"/apis/apps/v1/namespaces/{NAMESPACE}/daemonsets/{aws_node.NAME}", restart)
+        return fault_injection.wait_until("the roll-out", self._is_rolled_out, LONGEST_S, POLL_S) - started
+
+    def _annotate(self, role: str | None) -> None:
+        self._patch(
+            f"/api/v1/namespaces/{NAMESPACE}/serviceaccounts/{aws_node.NAME}", {"metadata": {"annotations": {aws_node.ROLE_KEY: role}}}
+        )
+
+    def _patch(self, path: str, patch: Mapping[str, Any]) -> None:
+        """Patch through a new connection: the API server has closed an older one during a repair, and a patch is not sent again."""
+        self.plane.client().merge(path, patch, fieldManager="kubectl")
+
+    def _is_rolled_out(self) -> bool:
+        """Whether `kubectl rollout status` would succeed.
+
+        Source: https://github.com/kubernetes/kubectl/blob/master/pkg/polymorphichelpers/rollout_status.go
+        """
+        workload = self.env.backend.find(DAEMON_SETS, aws_node.NAME, NAMESPACE) or {}
+        status, generation = workload.get("status", {}), workload.get("metadata", {}).get("generation", 0)
+        desired = status.get("desiredNumberScheduled", 0)
+        is_observed: bool = status.get("observedGeneration", 0) >= generation > 0
+        replaced: int = min(status.get("updatedNumberScheduled", 0), status.get("numberAvailable", 0))
+        return is_observed and replaced >= desired > 0
 
     def copy_nodes(self, until: int) -> None:
         """Copy one node and its pod in etcd until the cluster has `until` nodes. Stops the controllers for good."""

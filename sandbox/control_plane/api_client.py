@@ -126,7 +126,7 @@ class ApiClient:
         is_reused = hasattr(self._of_thread, "connection")
         try:
             return self._once(method, target, body, headers)
-        except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError):
+        except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError, ssl.SSLEOFError):
             if not (is_reused and method in ("GET", "DELETE")):
                 raise
             return self._once(method, target, body, headers)
