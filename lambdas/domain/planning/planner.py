@@ -72,7 +72,8 @@ def _plan_actions(snapshot: Snapshot, diagnosis: Diagnosis, wanted: RepairAction
     actions = tuple(action for link in order for action in chosen[link])
     answers = tuple((link, tuple(actions.index(action) for action in chosen[link])) for link in order)
     held += [_consequence(finding) for finding in diagnosis.broken_findings if finding.link not in {*chosen, *(item.link for item in held)}]
-    rolling = _rollout_in_progress(snapshot) if not actions and Link.PODS in wanted else None
+    gives_no_role = any(item.link is Link.PODS and item.reason is BlockReason.PRECONDITION_FAILED for item in held)
+    rolling = _rollout_in_progress(snapshot) if not actions and Link.PODS in wanted and not gives_no_role else None
     return Plan(
         verdict=diagnosis.verdict,
         severity=diagnosis.severity,

@@ -300,6 +300,12 @@ def test_pods_that_the_webhook_missed_in_a_rollout_are_replaced() -> None:
     assert [action.pod for action in made.actions if isinstance(action, ReplaceCanaryPod)] == ["aws-node-01"]
 
 
+def test_a_rollout_without_an_identity_webhook_is_not_awaited() -> None:
+    made = planned(snapshot_with(pods=some_pods(None, ROLE), workload=workload(updated=1, desired=2), has_identity_webhook=False))
+    assert (made.actions, made.wait) == ((), None)
+    assert reasons(made) == {Link.PODS: BlockReason.PRECONDITION_FAILED}
+
+
 def test_a_rollout_that_its_own_pods_block_is_not_awaited() -> None:
     """It began between assessment and annotation: its pods lack the role, are not ready, and use up max_unavailable."""
     pods = (*some_pods(ROLE, ROLE), *(replace(pod, ready=False) for pod in some_pods(ROLE, ROLE, None, None)[2:]))
