@@ -51,13 +51,19 @@ LATEST_MESSAGE: Final = timedelta(minutes=75)
 before the incident is closed."""
 
 
+JUST_READ: Final = timedelta(minutes=3)
+LATEST_STATE: Final = timedelta(minutes=20)
+"""How much older the state in a message may be than the state that the process read just before it."""
+
+
 @dataclass
 class Evidence:
     """What a process has read before it writes or says something.
 
     `holder_was_read` says whether its latest call has read the row, and the row named the process. `binding_is_read`: it has read the
     binding in the present step. `outdated` are the pods that a rollout in progress was about to replace with the role when it read the
-    workload. `calendar_is_closed` is what its latest assessment has read. `assessed_at` is when its latest assessment began.
+    workload. `calendar_is_closed` is what its latest assessment has read. `assessed_at` is when its latest assessment began,
+    `planned_at` when one last had everything that a plan needs. `unrecorded` are the methods that wrote since its latest checkpoint.
     """
 
     role_read: str | None = None
@@ -70,6 +76,8 @@ class Evidence:
     read_at: datetime | None = None
     holder_was_read: bool = False
     assessed_at: datetime | None = None
+    planned_at: datetime | None = None
+    unrecorded: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -77,7 +85,8 @@ class Ledger:
     """What was written and said, by incident.
 
     `kinds` are the methods that wrote, `refuted` the preconditions that were read and do not hold, `repairs` counts the repairs that have
-    begun, and `failed_before` are the incidents that were taken over after a repair had failed.
+    begun, and `failed_before` are the incidents that were taken over after a repair had failed. `untraced` are methods whose effect a crash
+    has hidden: the process ended before the checkpoint that would have recorded it.
     """
 
     writes: dict[str, list[str]] = field(default_factory=dict)
@@ -92,14 +101,16 @@ class Ledger:
     refuted: dict[str, dict[str, str]] = field(default_factory=dict)
     repairs: dict[str, int] = field(default_factory=dict)
     failed_before: set[str] = field(default_factory=set)
+    untraced: dict[str, set[str]] = field(default_factory=dict)
     last_write_at: datetime | None = None
 
 
 @dataclass(frozen=True)
 class Write:
-    """One write of ours: by which incident, whether a person made it at the terminal, and what."""
+    """One write of ours: by which incident, whether a person made it at the terminal, when by the clock of the process, and what."""
 
     incident: str
+    at: datetime
     cluster: str
     method: str
     role: str | None
@@ -195,7 +206,7 @@ def check_pace(write: Write, past: list[PastIncident], world: SimulatedWorld) ->
     Raises:
         InvariantViolated: one of them does not hold.
     """
-    now, settings = world.scheduler.now, world.settings(write.cluster)
+    now, settings = write.at, world.settings(write.cluster)
     there = world.clusters.get(write.cluster)
     repairs = [one for one in past if one.changes and there and one.closed_at >= there.facts.created_at]
     if write.method == "cluster.restore_annotation" or not repairs:
@@ -234,7 +245,8 @@ def check_table(method: str, arguments: tuple[Any, ...], before: Incident | None
             raise InvariantViolated(f"a repair too many: {ledger.repairs[now.id]} repairs of incident {now.id}")
     if method == "incidents.close" and before and now is None:
         past: PastIncident = arguments[0]
-        missing = [kind for kind in sorted(ledger.kinds.get(past.id, ())) if not CHANGES[kind] & set(past.changes)]
+        made = ledger.kinds.get(past.id, set()) - ledger.untraced.get(past.id, set())
+        missing = [kind for kind in sorted(made) if not CHANGES[kind] & set(past.changes)]
         if missing and past.outcome is not Outcome.INTERRUPTED:
             raise InvariantViolated(f"history lacks a change: incident {past.id} has made {missing}, and its changes are {past.changes}")
 
@@ -275,6 +287,8 @@ def check_message(message: Message, cluster: str, evidence: Evidence, ledger: Le
         raise InvariantViolated(f"{len(said)} messages about incident {incident}: {said}")
     if evidence.assessed_at is None or world.scheduler.now - evidence.assessed_at > LATEST_MESSAGE:
         raise InvariantViolated(f"a message about the past: {message.subject}, and the assessment began at {evidence.assessed_at}")
+    if old := _outdated_state(message, evidence, world.scheduler.now):
+        raise InvariantViolated(f"a message about the past: {message.subject}, {old}")
     if world.clusters.get(cluster) is None and not world.states.get(cluster):
         return
     states = world.states_since(cluster, evidence.assessed_at)
@@ -284,13 +298,23 @@ def check_message(message: Message, cluster: str, evidence: Evidence, ledger: Le
     if kind is NotificationKind.VERIFIED:
         ledger.verified_writes[incident] = len(ledger.writes.get(incident, []))
     has_written, now = bool(ledger.writes.get(incident)), world.scheduler.now
+    is_allowed = is_by_person or incident in ledger.approved
     false = (
         _false_counts(message, states)
-        or _falsehood(kind, message, states, has_written=has_written, is_by_person=is_by_person)
+        or _falsehood(kind, message, states, has_written=has_written, is_by_person=is_by_person, is_allowed=is_allowed)
         or _false_words(message, ledger.opened_at[incident], now, is_verified_since=is_verified_since)
     )
     if false:
         raise InvariantViolated(f"a message that is not true: {message.subject!r}, but {false}")
+
+
+def _outdated_state(message: Message, evidence: Evidence, now: datetime) -> str:
+    """What is wrong about the time at which a message says that the state was last read: it could be read a moment ago."""
+    told = re.search(r"^When last read, (\d\d):(\d\d):(\d\d) UTC", message.text, re.MULTILINE)
+    if told is None or evidence.planned_at is None or now - evidence.planned_at > JUST_READ:
+        return ""
+    at = now.replace(hour=int(told[1]), minute=int(told[2]), second=int(told[3]), microsecond=0)
+    return f"which says {told[0]!r}, and it was read at {evidence.planned_at}" if evidence.planned_at - at > LATEST_STATE else ""
 
 
 def _false_counts(message: Message, states: list[ClusterState]) -> str:
@@ -303,7 +327,9 @@ def _false_counts(message: Message, states: list[ClusterState]) -> str:
     return "" if not seen or counts in seen else f"it says {told[0]!r}, and these numbers were seen: {seen}"
 
 
-def _falsehood(kind: NotificationKind, message: Message, states: list[ClusterState], *, has_written: bool, is_by_person: bool) -> str:
+def _falsehood(
+    kind: NotificationKind, message: Message, states: list[ClusterState], *, has_written: bool, is_by_person: bool, is_allowed: bool
+) -> str:
     title = json.loads(message.chat)["content"]["title"]
     unread = _PRECONDITIONS if "Not checked:" in message.text and kind is NotificationKind.VERIFIED else ()
     if kind in (NotificationKind.VERIFIED, NotificationKind.RECOVERED) and not any(_is_fine(state, unread) for state in states):
@@ -311,8 +337,9 @@ def _falsehood(kind: NotificationKind, message: Message, states: list[ClusterSta
     is_fault = kind in (NotificationKind.REPAIRING, NotificationKind.APPROVAL_REQUESTED, NotificationKind.BLOCKED)
     if is_fault and all(state.is_right and state.works and not state.record_differs for state in states):
         return "nothing was wrong"
-    if kind is NotificationKind.REPAIRING and not is_by_person and all(state.mode == "observe" for state in states):
-        return "the mode is observe"
+    modes = {state.mode for state in states}
+    if kind is NotificationKind.REPAIRING and ((modes == {"observe"} and not is_by_person) or (modes == {"approve"} and not is_allowed)):
+        return f"the mode is {modes}, and nobody has approved the repair"
     if has_written and any(text in title for text in ("nothing was changed", "recovered without a repair")):
         return "something was written"
     if not has_written and "the repair failed" in title:

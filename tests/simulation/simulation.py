@@ -301,6 +301,8 @@ class Simulation:
             self.ledger.nodes[arguments[0].id], self.world.created_by[arguments[0].id] = [], []
         elif method == "cluster.service_account" and incident:
             evidence.annotation_read = getattr(result, "role_annotations", {}).get(ROLE_ANNOTATION)
+        elif method == "incidents.history":
+            evidence.planned_at = self.scheduler.now
         elif method == "calendar.opens_at":
             evidence.calendar_is_closed = result is not None
         elif method == "cluster.workload" and incident:
@@ -378,9 +380,11 @@ class Simulation:
             self.ledger.old_values[incident.id] = values.get(cluster)
         is_about_role = method in ("cluster.apply_annotation", "cluster.restore_annotation", "eks.set_addon_role")
         role = text.rsplit(" ", 1)[-1] if is_about_role else None
+        self._evidence[process.name].unrecorded.append(method)
         execution = self.executions.get(process.name)
         write = Write(
             incident=incident.id,
+            at=process.now(),
             cluster=cluster,
             method=method,
             role=None if role == "None" else role,
@@ -424,8 +428,11 @@ class Simulation:
 
     def crash_at(self, process: Process, phase: Phase) -> bool:
         """Whether the process crashes at this moment between two calls."""
+        evidence = self._evidence[process.name]
         if phase is Phase.BEFORE:
-            self._evidence[process.name].binding_is_read = False
+            evidence.binding_is_read = False
+        if phase is Phase.AFTER_CHECKPOINT:
+            evidence.unrecorded.clear()
         is_checkpoint = phase is Phase.BEFORE_CHECKPOINT
         return is_checkpoint and process.chance.random() < self.hazards.crash
 
@@ -513,6 +520,7 @@ class Simulation:
 
         def crash() -> None:
             self.tell(f"{process.name} crashed")
+            self._hide_writes(process)
             if execution.is_stopped:
                 process.is_over = True
                 self.running.pop(process.name, None)
@@ -522,6 +530,13 @@ class Simulation:
         process.on_end, process.on_crash, process.on_failure = end, crash, lambda error: self._fail(process, error)
         process.start(0.3)
         self.tell(f"{process.name} starts for incident {incident.id} of {incident.target.cluster}")
+
+    def _hide_writes(self, process: Process) -> None:
+        """Nothing tells the next attempt of the step what this one has written. It finds its own write, or a change that hides it."""
+        unrecorded = self._evidence[process.name].unrecorded
+        if unrecorded:
+            self.ledger.untraced.setdefault(self._works_on[process.name].id, set()).update(unrecorded)
+        unrecorded.clear()
 
     def _fail(self, process: Process, error: RemediatorError) -> None:
         raise InvariantViolated(f"{process.name} ended with {type(error).__name__}: {error}")
@@ -536,11 +551,12 @@ class Simulation:
         """What the environment of the remediator keeps."""
         return self._remediator_cache
 
-    def stop_execution(self) -> None:
-        """Stop a running execution. Its process goes on until its next checkpoint."""
+    def stop_execution(self, cluster: str = "") -> None:
+        """Stop a running execution, of this cluster where one is named. Its process goes on until its next checkpoint."""
         for name in self.running:
             execution = self.executions[name]
-            if not execution.is_stopped:
+            works_on = self._works_on.get(name)
+            if not execution.is_stopped and (not cluster or (works_on and works_on.target.cluster == cluster)):
                 execution.is_stopped = True
                 self.remediator.executions[execution.arn] = "STOPPED"
                 self.tell(f"{name} is stopped by a person")
@@ -560,7 +576,7 @@ class Simulation:
 
     def _let_person_answer(self, incident: Incident, callback_id: str, plan: str) -> None:
         chance = Random(f"{self.story.seed} answer {callback_id}")
-        answer = chance.choices(("approve", "reject", "another plan", "nothing"), weights=(6, 1, 1, 1))[0]
+        answer = chance.choices(("approve", "reject", "another plan", "nothing"), weights=(5, 1, 2, 1))[0]
         by = {"approve": ApprovalAnswer(approved=True, plan=plan, by="alice"), "reject": ApprovalAnswer(approved=False, by="alice")}
         given = by.get(answer, ApprovalAnswer(approved=True, plan="0" * 24, by="mallory"))
 
@@ -581,13 +597,12 @@ class Simulation:
         process.wait_for(lambda: callback_id in self._answers, seconds)
         return self._answers.get(callback_id, ApprovalAnswer(approved=False, timed_out=True))
 
-    def fix(self, cluster: str) -> None:
-        """A person runs `irsa-remediator fix`."""
+    def fix(self, cluster: str, skew_s: float = 0.0) -> None:
+        """A person runs `irsa-remediator fix`, whose clock may be wrong."""
         target = ServiceAccountRef(cluster, *KEY)
         run = programs.PersonsRun(self, target)
-        process = self.process(
-            "person", run.run, skew_s=Random(f"{self.story.seed} person").uniform(-240, 240) if self.hazards.skew_s else 0
-        )
+        skew_s = Random(f"{self.story.seed} person").uniform(-240, 240) if self.hazards.skew_s else skew_s
+        process = self.process("person", run.run, skew_s=skew_s)
 
         def end(result: Any) -> None:
             run.is_over = True

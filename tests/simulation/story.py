@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
@@ -44,12 +44,16 @@ FAULTS_FOR_S: Final = 90 * 60
 """How long things happen. Then the faults stop."""
 SETTLES_FOR_S: Final = 3 * 3600
 """How long the product gets afterwards: more than its cool-downs, time-outs and lasting limits add up to."""
-TOLD_WITHIN_S: Final = 45 * 60
-"""How soon the first message about a fault must be sent. A reminder comes later."""
+MAX_START_S: Final = 12
+"""Seconds that a container needs to start, unless its image is pulled slowly."""
+TOLD_WITHIN_S: Final = 35 * 60
+"""How soon the first message about a fault must be sent, after the twenty minutes without a sweep. A reminder comes an hour later."""
 REPAIRS_WITHIN_S: Final = 45 * 60
 """How long the product gets to repair one more fault in a world without faults: a verification takes up to twenty minutes."""
 CLOSES_FOR_S: Final = 2 * 3600
 """How long it gets to close its incidents after a person has repaired what was left."""
+SHORT: Final = 0.4
+"""Share of the stories of a theme in which one or two things happen, of which the theme is: in a quiet world nothing hides a fault."""
 MAX_MESSAGES_AFTERWARDS: Final = 4
 """Messages for each cluster in the last hour before a person acts."""
 
@@ -136,12 +140,17 @@ class Story:
         """Every item of the story."""
         chance = Random(f"{self.seed} items")
         weights = [weight * self.theme.often.get(kind, 1) for kind, weight in WEIGHTS.items()]
-        kinds = chance.choices(list(WEIGHTS), weights=weights, k=chance.randint(3, 14))
-        kinds = [*(kind for kind in HAZARDS if chance.random() < 0.3), *kinds]
+        if self.theme.often and chance.random() < SHORT:
+            theirs = {kind: weight * WEIGHTS[kind] for kind, weight in self.theme.often.items()}
+            kinds = chance.choices(list(theirs), weights=list(theirs.values()), k=chance.choice((1, 1, 2)))
+            kinds = [*(kind for kind in HAZARDS if chance.random() < 0.1), *kinds]
+        else:
+            kinds = chance.choices(list(WEIGHTS), weights=weights, k=chance.randint(3, 14))
+            kinds = [*(kind for kind in HAZARDS if chance.random() < 0.3), *kinds]
         names = list(self.clusters)
         found = []
         for kind in kinds:
-            second = 0.0 if kind in HAZARDS else chance.uniform(1, FAULTS_FOR_S * 0.8)
+            second = 0.0 if kind in HAZARDS else chance.uniform(1, FAULTS_FOR_S * (0.2 if kind in EARLY else 0.8))
             if chance.random() < 0.3 and found:  # often at the same time as something else
                 second = found[-1][0] + chance.uniform(0, 20) if kind not in HAZARDS else 0.0
             found.append((second, kind, "" if kind in HAZARDS else chance.choice(names)))
@@ -248,7 +257,7 @@ def _cluster(chance: Random, theme: Theme) -> dict[str, Any]:
             "webhook_lag_s": chance.choice((0, 0, 2, 20)),
         },
         "settings": settings,
-        "start_s": chance.choice((0, 0, 3, 12)),
+        "start_s": chance.choice((0, 0, 3, MAX_START_S)),
         "workload": {"max_unavailable": chance.choice((1, 1, 2)), "on_delete": chance.random() < 0.1},
     }
     if chance.random() < 0.25:
@@ -625,8 +634,101 @@ def stop_repair(simulation: Simulation, name: str, chance: Random) -> None:
     method, count = chance.choice((("cluster.delete_pod", 2), ("cluster.delete_pod", 3), ("cluster.service_account", 1)))
     if _lose_role(simulation, name):
         simulation.world.set_parameter(settings_path(name, "restart_by"), "deletion")
-        stop = Trap(method, count, 20.0, lambda: stop_execution(simulation, name, chance))
+        stop = Trap(method, count, 20.0, lambda: _stop_and_sweep(simulation, name))
         simulation.set_trap(Trap("incidents.mark_repairing", 1, 0.0, lambda: simulation.set_trap(stop)))
+
+
+def _stop_and_sweep(simulation: Simulation, name: str) -> None:
+    """A person stops the execution of this cluster, and the next sweep comes at once."""
+    simulation.stop_execution(name)
+    simulation.publish(dict(SWEEP_INPUT), "", "sweep")
+
+
+def stop_failed_repair(simulation: Simulation, name: str, chance: Random) -> None:
+    """A repair fails, and the execution that only watches since is stopped. A sweep follows."""
+    cluster = _there(simulation, name)
+    if cluster is None:
+        return
+    cluster.falls_back = True
+    _annotate(simulation, name, None, "Terraform")
+    simulation.set_trap(Trap("cluster.delete_pod", 1, 0.0, lambda: spoil_role(simulation, name, chance)))
+    stop = Trap(
+        "notifier.send", 1, 0.0, lambda: simulation.scheduler.after(chance.uniform(5, 60), lambda: _stop_and_sweep(simulation, name))
+    )
+    simulation.set_trap(Trap("cluster.restore_annotation", 1, 0.0, lambda: simulation.set_trap(stop)))
+
+
+def change_before_closing(simulation: Simulation, name: str, chance: Random) -> None:
+    """A repair is verified, and before its incident is closed the annotation is removed once more."""
+    delay_s = chance.uniform(6, 15)
+    if _lose_role(simulation, name):
+        simulation.set_trap(Trap("incidents.close", 1, delay_s, lambda: remove_annotation(simulation, name, chance)))
+
+
+def change_after_persons_repair(simulation: Simulation, name: str, chance: Random) -> None:
+    """A person whose clock is fast repairs a cluster, and soon after that the annotation is removed."""
+    if not _there(simulation, name):
+        return
+    simulation.set_trap(Trap("incidents.close", 1, 0.0, lambda: later(chance.uniform(5, 150))))
+    _annotate(simulation, name, None, "Terraform")
+    simulation.fix(name, skew_s=chance.uniform(120, 240))
+
+    def later(seconds: float) -> None:
+        simulation.scheduler.after(seconds, lambda: remove_annotation(simulation, name, chance))
+
+
+def repair_by_rollout(simulation: Simulation, name: str, chance: Random) -> None:
+    """Every pod has lost its role. A person sets the annotation and restarts the workload, so that a rollout gives all of them the role."""
+    cluster = _there(simulation, name)
+    if cluster is None or KEY not in cluster.accounts:
+        return
+    world = simulation.world
+    world.set_annotation(cluster, KEY, None, "Terraform")
+    cluster.former_annotations.clear()
+    for pod in sorted(cluster.pods):
+        world.replace_pod(cluster, pod)
+
+    def roll_out() -> None:
+        set_annotation(simulation, name, chance)
+        world.stamp_template(cluster)
+
+    simulation.scheduler.after(chance.uniform(0.1, 0.5), roll_out)
+
+
+def remove_during_update(simulation: Simulation, name: str, chance: Random) -> None:
+    """An add-on update without the role takes minutes, and meanwhile the annotation is removed."""
+    update_addon(simulation, name, chance)
+    cluster = _there(simulation, name)
+    if cluster and CNI_ADDON in cluster.updates:
+        cluster.updates[CNI_ADDON].reads_left = chance.randint(20, 60)
+        simulation.scheduler.after(chance.uniform(1, 5), lambda: remove_annotation(simulation, name, chance))
+
+
+def rebind_only(simulation: Simulation, name: str, _chance: Random) -> None:
+    """The binding names the other good role, and the record of the add-on is left to its owner, who has not changed it yet."""
+    cluster, world = _there(simulation, name), simulation.world
+    if cluster and (bound := world.bound_role(name)):
+        other = next(role for role in world.good_roles(name) if role != bound)
+        world.roles.setdefault(other, RoleFacts(arn=other, trust=right_trust(cluster.facts.issuer or "")))
+        world.set_parameter(settings_path(name, "addon_record"), "notify-only")
+        _set_parameter(simulation, binding_path(name, *KEY), other, name)
+
+
+def slow_down_starts(simulation: Simulation, name: str, chance: Random) -> None:
+    """While a repair restarts the workload, containers take ten minutes to start, since their image is pulled slowly."""
+    if _lose_role(simulation, name):
+        slow = partial(simulation.world.start_s.__setitem__, name, 600.0)
+        for method in ("cluster.restart", "cluster.delete_pod"):
+            simulation.set_trap(Trap(method, 1 + (method == "cluster.delete_pod"), 0.0, slow))
+
+
+def let_fault_grow(simulation: Simulation, name: str, chance: Random) -> None:
+    """A fault that needs a person, and every few minutes one more pod loses its role."""
+    if _there(simulation, name):
+        break_trust(simulation, name, chance)
+        _annotate(simulation, name, None, "Terraform")
+        for number in range(1, 9):
+            simulation.scheduler.after(number * 540, lambda: delete_pod(simulation, name, chance))
 
 
 def undo_each_write(simulation: Simulation, name: str, chance: Random) -> None:
@@ -761,6 +863,14 @@ _WEIGHTED: Final[Mapping[str, tuple[float, Callable[[Simulation, str, Random], N
     "repair fails": (1, let_repair_fail),
     "plan overtaken": (1, overtake_plan),
     "repair stopped": (1, stop_repair),
+    "failed repair stopped": (0.5, stop_failed_repair),
+    "repaired by a rollout": (1, repair_by_rollout),
+    "fault grows": (0.5, let_fault_grow),
+    "removed during an update": (0.5, remove_during_update),
+    "slow starts": (0.5, slow_down_starts),
+    "binding changed without the record": (0.5, rebind_only),
+    "change before closing": (1, change_before_closing),
+    "change after a person's repair": (0.5, change_after_persons_repair),
     "each write undone": (0.5, undo_each_write),
     "message lost": (0.5, lose_message),
     "answer lost": (0.5, lose_answer),
@@ -812,15 +922,32 @@ class Theme:
 
 THEMES: Final = (
     Theme(),
-    Theme(often={"change during a check": 12, "process crashes": 12, "check asked for": 3, "storm": 3}),  # checks
+    Theme(  # checks, and the end of an incident
+        often={
+            "change during a check": 12,
+            "change before closing": 8,
+            "change after a person's repair": 12,
+            "process crashes": 8,
+            "check asked for": 3,
+            "storm": 3,
+        },
+        settings={"mode": ("enforce",)},
+    ),
     Theme(  # other writers, and the limits over history
-        often={"annotation removed again and again": 25, "each write undone": 8, "annotation removed": 3, "annotation changed": 4},
+        often={
+            "annotation removed again and again": 25,
+            "each write undone": 12,
+            "answer lost": 60,
+            "annotation removed": 3,
+            "annotation changed": 4,
+        },
         settings={"mode": ("enforce",), "cooldown_s": ("0", "60"), "max_repairs_per_hour": ("1", "2", "2", "10")},
     ),
     Theme(  # executions that end early, and holders that follow each other
         often={
-            "repair stopped": 12,
-            "execution stopped": 8,
+            "repair stopped": 20,
+            "failed repair stopped": 16,
+            "execution stopped": 6,
             "new version": 8,
             "person fixes": 6,
             "annotation removed": 4,
@@ -837,6 +964,8 @@ THEMES: Final = (
             "observe only": 6,
             "annotation changed": 4,
             "annotation removed": 6,
+            "repaired by a rollout": 8,
+            "add-on update without the role": 3,
         },
         traps={
             "binding changed": _PLANNED,
@@ -846,8 +975,27 @@ THEMES: Final = (
         },
         settings={"mode": ("approve", "enforce", "enforce"), "cooldown_s": ("0",)},
     ),
+    Theme(  # approvals, and records that are left to their owner
+        often={
+            "annotation removed": 3,
+            "annotation changed": 3,
+            "add-on update without the role": 4,
+            "removed during an update": 12,
+            "binding changed without the record": 12,
+            "binding changed": 5,
+            "mode changed": 1,
+        },
+        settings={"mode": ("approve", "approve", "enforce"), "addon_record": ("update", "notify-only"), "maintenance_window": ("always",)},
+    ),
     Theme(  # repairs that are rolled back
-        often={"repair fails": 20, "role spoiled": 3, "pods crash": 4, "annotation changed": 2, "pods restarted by a person": 2},
+        often={
+            "repair fails": 20,
+            "slow starts": 16,
+            "role spoiled": 3,
+            "pods crash": 4,
+            "annotation changed": 2,
+            "pods restarted by a person": 2,
+        },
         traps={"pods crash": _PLANNED},
         settings={"mode": ("enforce",), "cooldown_s": ("0",)},
         falls_back=True,
@@ -860,6 +1008,8 @@ THEMES: Final = (
             "trust broken": 5,
             "role deleted": 2,
             "OIDC provider deleted": 4,
+            "message lost": 12,
+            "fault grows": 12,
         },
         traps={"service down": ("notifier.send", "incidents.close", "incidents.mark_repairing"), "IAM not readable": ("notifier.send",)},
     ),
@@ -870,6 +1020,8 @@ HAPPENINGS: Final[Mapping[str, Callable[[Simulation, str, Random], None]]] = {
     **HAZARDS,
     **{kind: do for kind, (_, do) in _WEIGHTED.items()},
 }
+EARLY: Final = ("fault grows",)
+"""What is told again an hour later, while the faults last."""
 LASTING: Final = (
     "binding deleted",
     "observe only",
@@ -879,6 +1031,7 @@ LASTING: Final = (
     "role spoiled",
     "webhook deleted",
     "node lost",
+    "message lost",
 )
 """What the end of the faults may leave. Each needs a person."""
 
@@ -893,6 +1046,7 @@ def _mend(simulation: Simulation, name: str) -> None:
     if cluster is None:
         return
     world.spoiled.discard(name)
+    world.start_s[name] = min(world.start_s[name], MAX_START_S)
     cluster.successors_crash = False
     cluster.webhook.misses, cluster.webhook.is_registered = 0, True
     for role in world.good_roles(name):
