@@ -1,6 +1,7 @@
 """The recorded events, with the entry of the index for each."""
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,5 +17,10 @@ INDEX: dict[str, dict[str, Any]] = yaml.safe_load((HERE / "index.yaml").read_tex
 
 def event(name: str) -> dict[str, Any]:
     """A recorded event, parsed anew so that a test may change it."""
-    parsed: dict[str, Any] = json.loads((HERE / f"{name}.json").read_text(encoding="utf-8"))
+    parsed: dict[str, Any] = json.loads(_text(name))
     return parsed
+
+
+@cache
+def _text(name: str) -> str:
+    return (HERE / f"{name}.json").read_text(encoding="utf-8")
