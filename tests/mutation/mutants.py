@@ -7,6 +7,7 @@ import difflib
 import json
 import re
 from dataclasses import asdict, dataclass
+from functools import cache
 from hashlib import sha256
 from inspect import getattr_static
 from pathlib import Path
@@ -49,12 +50,12 @@ class Mutant:
 
     def source(self) -> str:
         """The module with this change."""
-        text = self.file.read_text(encoding="utf-8")
+        text = read(self.file)
         return text[: self.start] + self.replacement + text[self.end :]
 
     def change(self) -> tuple[str, str]:
         """The changed lines before and after, each on one line."""
-        before, after = ([line.strip() for line in text.splitlines()] for text in (self.file.read_text(encoding="utf-8"), self.source()))
+        before, after = ([line.strip() for line in text.splitlines()] for text in (read(self.file), self.source()))
         lines = list(difflib.unified_diff(before, after, n=0))[2:]
         removed, added = ([line[1:] for line in lines if line.startswith(sign)] for sign in "-+")
         return " ".join(removed), " ".join(added)
@@ -70,6 +71,12 @@ class Mutant:
         original = _function(namespace, self.function)
         changed = _function(_definitions(self.source(), self.function, namespace), self.function)
         original.__code__, original.__defaults__, original.__kwdefaults__ = changed.__code__, changed.__defaults__, changed.__kwdefaults__
+
+
+@cache
+def read(path: Path) -> str:
+    """The text of a file, as it was when its mutants were made."""
+    return path.read_text(encoding="utf-8")
 
 
 def module_file(module: str) -> Path:
@@ -107,7 +114,7 @@ def all_mutants() -> list[Mutant]:
 
 def cached_mutants(path: Path) -> list[Mutant]:
     """The mutants of a file, from the cache if neither the file nor this module changed."""
-    text = path.read_text(encoding="utf-8")
+    text = read(path)
     key = sha256(f"{Path(__file__).read_text(encoding='utf-8')}\0{text}".encode()).hexdigest()[:20]
     stored = CACHE / "mutants" / f"{key}.json"
     module = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")

@@ -8,6 +8,7 @@ import pytest
 
 from lambdas.application.codec import decode, encode
 from lambdas.contract.settings import AddonRecord
+from lambdas.domain.assessment import summary_builder
 from lambdas.domain.assessment.summary import AssessmentSummary, Counts
 from lambdas.domain.assessment.summary_builder import LONGEST_TEXT, summarize
 from lambdas.domain.diagnosis.verdict import Verdict
@@ -78,6 +79,18 @@ def test_every_sentence_of_a_summary_is_truncated() -> None:
     value = summary_of(snapshot_with(role=Unknown("x" * 10_000)))
     assert max(len(line.sentence) for line in value.links) == LONGEST_TEXT
     assert all(len(warning) <= LONGEST_TEXT for warning in value.warnings)
+
+
+def test_a_command_is_kept_whole_or_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    snapshot = snapshot_with(role=Missing(ROLE), service_account=service_account(None), oidc_provider=Missing("/p"))
+    commands = [remedy.command for remedy in summary_of(snapshot).remedies if remedy.command]
+    longest = max(map(len, commands))
+    monkeypatch.setattr(summary_builder, "LONGEST_COMMAND", longest)
+    assert [remedy.command for remedy in summary_of(snapshot).remedies if remedy.command] == commands
+    monkeypatch.setattr(summary_builder, "LONGEST_COMMAND", longest - 1)
+    assert [remedy.command for remedy in summary_of(snapshot).remedies if remedy.command] == [
+        command for command in commands if len(command) < longest
+    ]
 
 
 def counts(snapshot: Snapshot) -> Counts:

@@ -7,6 +7,7 @@ import pytest
 
 from lambdas.domain.errors import MalformedEvent
 from lambdas.domain.requests.parser import parse
+from lambdas.domain.requests.refused_call import refusal_in
 from lambdas.domain.requests.request import CheckRequest, Ignored, Trigger
 from lambdas.domain.untrusted_json import label, moment, texts_within
 from tests.events import ACCOUNT, ARRIVED_AT, REGION, event
@@ -91,6 +92,19 @@ def test_a_call_without_an_addon_concerns_the_whole_cluster() -> None:
 def test_a_call_that_names_no_cluster_is_refused(parameters: object) -> None:
     with pytest.raises(MalformedEvent):
         _parsed("call-update-cluster-version", requestParameters=parameters)
+
+
+def test_a_person_who_names_no_cluster_reads_which_field_is_wrong() -> None:
+    with pytest.raises(MalformedEvent, match=r"^cluster should name a cluster, and is of type int"):
+        parse({"cluster": 7}, account=ACCOUNT, region=REGION, now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("name", "call"), [("refused-cni-call-of-node-role", "ec2:DescribeNetworkInterfaces"), ("call-update-addon-by-user", None)]
+)
+def test_a_record_of_the_event_history_is_a_refusal_or_nothing(name: str, call: str | None) -> None:
+    found = refusal_in(event(name)["detail"], NOW)
+    assert (found.call if found else None) == call
 
 
 def test_a_failed_call_changed_nothing() -> None:

@@ -12,11 +12,12 @@ import pytest
 
 from lambdas.application.codec import decode, encode
 from lambdas.application.remediation import assess, repair, watch, workflow
-from lambdas.application.remediation.carried_state import CarriedState
+from lambdas.application.remediation.carried_state import CarriedState, UndeliveredNotification
 from lambdas.application.remediation.repair import MAX_REPAIRS
 from lambdas.application.remediation.results import (
     AssessmentResult,
     HandOverResult,
+    NotificationKey,
     ReplacementResult,
     ReplacementState,
     VerificationResult,
@@ -26,8 +27,10 @@ from lambdas.application.remediation.workflow import remediate
 from lambdas.application.workflow_steps import NOTIFY_SCHEDULE, InProcessSteps, Meter, PollSchedule
 from lambdas.contract.durable_quotas import HAND_OVER_AT, MAX_OPERATIONS
 from lambdas.contract.parameters import ServiceAccountRef
+from lambdas.domain.incidents.details import DeletedPod
 from lambdas.domain.incidents.incident import Incident
 from lambdas.domain.verification import VerificationState
+from lambdas.notifications.kind import NotificationKind
 from lambdas.notifications.message_context import ApprovalAnswer
 from sandbox.simulation.scenario import TrustPolicyKind, World, load, names
 from tests.fakes import FakeIncidents
@@ -119,6 +122,18 @@ def test_a_carried_state_survives_its_text() -> None:
     assert carried.samples
     incident = Incident(id="i", target=ServiceAccountRef(CLUSTER, "kube-system", "aws-node"), opened_at=NOON, signals=1, request={})
     assert WorkflowState.resume(incident, carried).carry(carried.iteration) == carried
+
+
+def test_an_undelivered_notification_is_sent_by_the_next_execution_with_what_it_is_about() -> None:
+    key = NotificationKey(3, NotificationKind.NEEDS_ACTION, "again")
+    undelivered = UndeliveredNotification(
+        key=key, verification="failed", trouble="refused", deleted_pod=DeletedPod(name="aws-node-1", node="node-1")
+    )
+    carried = CarriedState(iteration=3, first=BROKEN, current=BROKEN, undelivered=undelivered)
+    resumed = WorkflowState.resume(INCIDENT, carried)
+    assert resumed.undelivered is not None
+    assert (resumed.undelivered[0], resumed.undelivered[1].kind) == (key, NotificationKind.NEEDS_ACTION)
+    assert resumed.carry(3) == carried
 
 
 def test_an_old_execution_hands_over_before_its_time_out() -> None:

@@ -1,10 +1,16 @@
-"""Poll schedules and step ids."""
+"""Poll schedules, step ids, and the history record of an incident."""
+
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lambdas.application.remediation.steps.history import IncidentRecord, past_incident
 from lambdas.application.workflow_steps import InProcessSteps, PollSchedule, StepId, StepPurpose
+from lambdas.domain.incidents.incident import Outcome
+from tests.unit.workflow.test_arbitrary_results import BROKEN, INCIDENT
+from tests.world import NOON
 
 
 def delays(patience: PollSchedule) -> list[int]:
@@ -69,3 +75,9 @@ def test_polling_ends_with_the_last_result_when_the_time_is_up() -> None:
 def test_a_step_id_has_one_durable_name(step: StepId, name: str) -> None:
     """A running execution finds its checkpoints by these names."""
     assert str(step) == name
+
+
+@pytest.mark.parametrize(("request_", "trigger"), [({"trigger": "sweep"}, "sweep"), ({}, "person")])
+def test_history_keeps_the_trigger_and_an_incident_without_one_was_opened_by_a_person(request_: dict[str, str], trigger: str) -> None:
+    record = IncidentRecord(outcome=Outcome.VERIFIED, first=BROKEN, current=BROKEN, signals=1)
+    assert past_incident(replace(INCIDENT, request=request_), record, NOON).trigger == trigger
