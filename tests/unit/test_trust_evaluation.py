@@ -247,6 +247,7 @@ PATTERNS = {
     "one-then-star": ("?*", "a", True),
     "newline-is-a-character": ("a?b", "a\nb", True),
     "dot-is-plain": ("a.b", "axb", False),
+    "letter-is-plain": ("X*", "abc", False),
 }
 
 

@@ -69,7 +69,7 @@ def _token(piece: str, *, wildcards: bool) -> _Token:
         return _ESCAPED[piece]
     if _is_variable(piece):
         return _Wild.MANY
-    return _Wild(piece) if wildcards and piece in "*?" else piece
+    return _Wild(piece) if wildcards and piece in ("*", "?") else piece
 
 
 def _fits(tokens: list[_Token], value: str) -> bool:

@@ -94,6 +94,13 @@ def test_a_call_that_names_no_cluster_is_refused(parameters: object) -> None:
         _parsed("call-update-cluster-version", requestParameters=parameters)
 
 
+@pytest.mark.parametrize(
+    "detail", [{"responseElements": None}, {"requestParameters": {"clusterName": "prod-blue", "name": "prod-blue"}}], ids=str
+)
+def test_a_pod_identity_call_names_its_service_account_in_the_request_or_in_the_response(detail: dict[str, Any]) -> None:
+    assert _parsed("call-create-association", **detail).service_account == AWS_NODE
+
+
 def test_a_person_who_names_no_cluster_reads_which_field_is_wrong() -> None:
     with pytest.raises(MalformedEvent, match=r"^cluster should name a cluster, and is of type int"):
         parse({"cluster": 7}, account=ACCOUNT, region=REGION, now=NOW)

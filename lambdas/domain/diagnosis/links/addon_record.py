@@ -11,9 +11,9 @@ from lambdas.contract.settings import AddonRecord, Severity
 from lambdas.domain.aws_commands import aws_command
 from lambdas.domain.diagnosis.call_needs import parse_release
 from lambdas.domain.diagnosis.finding import Evidence, Finding, Link, Remedy, broken, not_applicable, ok, unknown
+from lambdas.domain.diagnosis.pod_credentials import uses_pod_identity
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.diagnosis.workload_needs import release_warning
-from lambdas.domain.snapshot.bindings import wants_association
 from lambdas.domain.snapshot.snapshot import (
     AddonFacts,
     Binding,
@@ -152,8 +152,7 @@ def update_with_role(snapshot: Snapshot, addon: AddonFacts, *, version: str = ""
 
     Source: https://docs.aws.amazon.com/eks/latest/APIReference/API_UpdateAddon.html (serviceAccountRoleArn, resolveConflicts)
     """
-    by_association = snapshot.association is not None or wants_association(snapshot.binding)
-    role = addon.role_arn if by_association else snapshot.desired_role or addon.role_arn
+    role = addon.role_arn if uses_pod_identity(snapshot) else snapshot.desired_role or addon.role_arn
     options = f"--cluster-name {snapshot.target.cluster} --addon-name {quote(addon.name)}"
     update = aws_command("eks update-addon", snapshot.region, options)
     update += f" --addon-version {quote(version)}" if version else ""

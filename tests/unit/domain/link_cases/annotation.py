@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 
 from lambdas.contract.names import FIELD_MANAGER, ROLE_ANNOTATION
 from lambdas.contract.settings import Claim, Settings
@@ -12,7 +12,7 @@ from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.snapshot.snapshot import NOT_READ, Missing, ServiceAccountFacts, Snapshot, Unknown
 from tests.unit.domain.link_cases.fixtures import BROKEN, NOT_APPLICABLE, OK, UNKNOWN, Case
 from tests.unit.domain.snapshot_fixtures import BORN, OTHER_ROLE, addon, errors, snapshot_with, some_pods, workload
-from tests.unit.notifications.snapshots import EBS, NOW, ROLE, SHOP, healthy_snapshot, pods, service_account
+from tests.unit.notifications.snapshots import EBS, NOW, ROLE, SHOP, healthy_snapshot, nodes, pods, service_account
 
 
 def driver(**changes: Any) -> Snapshot:
@@ -21,6 +21,19 @@ def driver(**changes: Any) -> Snapshot:
         healthy_snapshot(EBS), addon_name="aws-ebs-csi-driver", addon=addon(name="aws-ebs-csi-driver"), workload=workload(desired=2)
     )
     return replace(base, pods=tuple(replace(pod, **changes) for pod in pods(2, ROLE)))
+
+
+_TERMINATING: Final = {"phase": "Running", "deleting": True, "node": "ip-10-0-0-0.eu-west-1.compute.internal"}
+
+
+def _late(*ages: timedelta, **changes: Any) -> Snapshot:
+    """Pods of these ages that wait for a node, or that change otherwise, beside those that are ready."""
+    wait = {"phase": "Pending", "ready": False, "node": "", "intended_node": "node-a"} | changes
+    since = [
+        {"created_at": NOW - age} | ({"deleting_since": NOW - age} if "deleting" in changes and "node" in changes else {}) for age in ages
+    ]
+    late = [replace(pod, **{**wait, **times}) for pod, times in zip(pods(len(ages), ROLE), since, strict=True)]
+    return snapshot_with(pods=(*pods(15, ROLE)[len(ages) :], *late))
 
 
 CASES: dict[str, Case] = {
@@ -128,6 +141,23 @@ CASES: dict[str, Case] = {
     ),
     # 10 pods
     "pods: all right": (snapshot_with(), Link.PODS, OK, None),
+    "pods: one Pending for less than five minutes": (
+        _late(timedelta(minutes=4, seconds=59)),
+        Link.PODS,
+        BROKEN,
+        Verdict.PODS_NOT_READY,
+    ),
+    "pods: one Pending for five minutes": (_late(timedelta(minutes=5)), Link.PODS, BROKEN, Verdict.PODS_STUCK),
+    "pods: one Pending for 119 minutes": (_late(timedelta(minutes=119)), Link.PODS, BROKEN, Verdict.PODS_STUCK),
+    "pods: two Pending for two hours": (_late(timedelta(hours=2), timedelta(hours=2)), Link.PODS, BROKEN, Verdict.PODS_STUCK),
+    "pods: one that is Terminating was Pending": (_late(timedelta(hours=2), deleting=True), Link.PODS, OK, None),
+    "pods: one Terminating for an hour": (_late(timedelta(hours=1), **_TERMINATING), Link.PODS, BROKEN, Verdict.PODS_STUCK),
+    "pods: one Terminating for an hour on a node that is not Ready": (
+        replace(_late(timedelta(hours=1), **_TERMINATING), nodes=nodes(15, unready=15)),
+        Link.PODS,
+        OK,
+        None,
+    ),
     "pods: none, although all are wanted": (snapshot_with(pods=()), Link.PODS, BROKEN, Verdict.PODS_NOT_CREATED),
     "pods: none of a DaemonSet that wants one": (
         snapshot_with(pods=(), workload=workload(desired=1, max_unavailable=1)),
