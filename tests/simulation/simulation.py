@@ -14,6 +14,7 @@ from unittest.mock import patch
 
 from cli.clients.local_incidents import Row
 from lambdas.application.check import incident_handover, pipeline
+from lambdas.application.check.parameter_handover import FIELD
 from lambdas.contract.approval import decode_plan
 from lambdas.contract.events import INCOMING, SWEEP_INPUT
 from lambdas.contract.names import ROLE_ANNOTATION
@@ -409,11 +410,13 @@ class Simulation:
     def _drain(self) -> None:
         """Deliver what was published, and check what was said."""
         sent, self.ports.bus.sent = self.ports.bus.sent, []
+        requested, self.ports.checker.requested = self.ports.checker.requested, []
         for kind, detail in sent:
             if kind in tuple(INCOMING):
                 happened = datetime.fromisoformat(detail["occurredAt"]) if "occurredAt" in detail else None
-                event = events.own(kind, detail, self.scheduler.now)
-                self.publish(event, str(detail.get("cluster") or ""), str(kind), happened)
+                handed = next((check for check in requested if check["detail"] is detail), None)
+                event = events.own(kind, detail, self.scheduler.now) | ({FIELD: handed[FIELD]} if handed and FIELD in handed else {})
+                self.publish(event, str(detail.get("cluster") or ""), str(kind), happened, is_invoked=handed is not None)
         messages, self.ports.notifier.sent = self.ports.notifier.sent, []
         for message in messages:
             process = self._current
@@ -438,12 +441,14 @@ class Simulation:
 
     # --- the bus and the checker
 
-    def publish(self, event: Mapping[str, Any], cluster: str, name: str, happened: datetime | None = None) -> None:
-        """An event on the bus: delivered late, twice or never, as the story has it. An unlucky one is lost only outside of our bus."""
+    def publish(
+        self, event: Mapping[str, Any], cluster: str, name: str, happened: datetime | None = None, *, is_invoked: bool = False
+    ) -> None:
+        """An event on the bus: delivered late, twice or never, as the story has it. Sweeps, and checks that they invoke, are never lost."""
         happened = happened or self.scheduler.now
         chance = Random(f"{self.story.seed} bus {self._sent}")
         self._sent += 1
-        if chance.random() < self.hazards.loss and name != "sweep":
+        if chance.random() < self.hazards.loss and name != "sweep" and not is_invoked:
             self.tell(f"lost on the bus: {name} {cluster}")
             return
         for _ in range(2 if chance.random() < self.hazards.double else 1):

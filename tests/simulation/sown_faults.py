@@ -279,7 +279,7 @@ def _always_verified(_before: Any, now: Any, **_: Any) -> Verification:
     return Verification(state=VerificationState.VERIFIED, sentence=now.sentence or "verified")
 
 
-def _never_sent(_steps: Any, _key: Any, _context: Any) -> NotificationResult:
+def _never_sent(_steps: Any, *_: Any) -> NotificationResult:
     return NotificationResult(at=_steps.now(), state=DeliveryState.SENT)
 
 

@@ -632,10 +632,21 @@ def overtake_plan(simulation: Simulation, name: str, chance: Random) -> None:
 def stop_repair(simulation: Simulation, name: str, chance: Random) -> None:
     """A repair that replaces one pod after the other is stopped in the console while a call is on its way, and a sweep follows."""
     method, count = chance.choice((("cluster.delete_pod", 2), ("cluster.delete_pod", 3), ("cluster.service_account", 1)))
-    if _lose_role(simulation, name):
+    if _there(simulation, name):
         simulation.world.set_parameter(settings_path(name, "restart_by"), "deletion")
-        stop = Trap(method, count, 20.0, lambda: _stop_and_sweep(simulation, name))
+        simulation.world.start_s[name] = 4.0  # so that the successor is not done before the former process continues
+        stop = Trap(method, count, chance.choice((5.0, 8.0, 20.0)), lambda: _stop_and_sweep(simulation, name))
         simulation.set_trap(Trap("incidents.mark_repairing", 1, 0.0, lambda: simulation.set_trap(stop)))
+        _annotate(simulation, name, None, "Terraform")
+        _replace_all_pods(simulation, name)
+
+
+def _replace_all_pods(simulation: Simulation, name: str) -> None:
+    """Every pod is replaced at once, and the webhook knows the present annotation."""
+    cluster = simulation.world.clusters[name]
+    cluster.former_annotations.clear()
+    for pod in sorted(cluster.pods):
+        simulation.world.replace_pod(cluster, pod)
 
 
 def _stop_and_sweep(simulation: Simulation, name: str) -> None:
@@ -684,9 +695,7 @@ def repair_by_rollout(simulation: Simulation, name: str, chance: Random) -> None
         return
     world = simulation.world
     world.set_annotation(cluster, KEY, None, "Terraform")
-    cluster.former_annotations.clear()
-    for pod in sorted(cluster.pods):
-        world.replace_pod(cluster, pod)
+    _replace_all_pods(simulation, name)
 
     def roll_out() -> None:
         set_annotation(simulation, name, chance)
@@ -782,7 +791,9 @@ def hide_fault(simulation: Simulation, name: str, chance: Random) -> None:
     """The trust policy or the OIDC provider is wrong, and after the first message it cannot be read any more."""
     if _there(simulation, name):
         chance.choice((break_trust, delete_provider))(simulation, name, chance)
-        _annotate(simulation, name, None, "Terraform")
+        if chance.random() < 0.3:
+            _annotate(simulation, name, None, "Terraform")
+        ask_for_check(simulation, name, chance)
         simulation.set_trap(Trap("notifier.send", 1, 0.0, lambda: hide_iam(simulation, name, chance)))
 
 
@@ -965,6 +976,7 @@ THEMES: Final = (
             "annotation changed": 4,
             "annotation removed": 6,
             "repaired by a rollout": 8,
+            "plan overtaken": 24,
             "add-on update without the role": 3,
         },
         traps={
@@ -1010,6 +1022,7 @@ THEMES: Final = (
             "OIDC provider deleted": 4,
             "message lost": 12,
             "fault grows": 12,
+            "fault hidden": 24,
         },
         traps={"service down": ("notifier.send", "incidents.close", "incidents.mark_repairing"), "IAM not readable": ("notifier.send",)},
     ),
