@@ -414,8 +414,7 @@ def _message(line: str) -> str:
     if not line.lstrip().startswith("{"):
         return line
     try:
-        record = json.loads(line)
+        message = json.loads(line).get("msg")  # what starts with a brace is an object
     except (ValueError, RecursionError):
         return line
-    message = record.get("msg") if isinstance(record, dict) else None
     return " ".join(message.split()) if isinstance(message, str) else line
