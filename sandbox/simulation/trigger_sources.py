@@ -254,7 +254,7 @@ TRIGGER_SOURCES: Final[Mapping[str, TriggerSource]] = {
         inject_fault=_bind_missing_role, send=_parameter_changed, rules=("ParameterChanges",), aws_delay="seconds"
     ),
     "sweep": TriggerSource(
-        inject_fault=_remove_annotation, send=_announced("sweep"), rules=("OwnEvents",), aws_delay="up to 5 minutes until the next sweep"
+        inject_fault=_remove_annotation, send=_announced("sweep"), rules=(), aws_delay="up to 5 minutes until the next sweep"
     ),
     "a person, by event": TriggerSource(inject_fault=_remove_annotation, send=_announced("check-requested"), rules=("OwnEvents",)),
     "a person, by invocation": TriggerSource(inject_fault=_remove_annotation, send=_invoke_checker, rules=()),
