@@ -11,6 +11,9 @@ from lambdas.domain.requests.request import CheckRequest, Trigger
 from lambdas.domain.snapshot.snapshot import Binding, Snapshot
 from lambdas.notifications.kind import NotificationKind
 
+TAKES_OVER: Final = frozenset({Trigger.SWEEP, Trigger.PERSON, Trigger.PARAMETER_CHANGED})
+"""Triggers that ask whether the holder still works. No sweep comes for a cluster whose binding was deleted, so that event has to ask."""
+
 
 def open_incident(
     snapshot: Snapshot,
@@ -50,7 +53,7 @@ def handle_counted_signal(incident: Incident, request: CheckRequest, dependencie
     dependencies.log("request", "counted on the open incident", incident=incident.id, signals=incident.signals, trigger=request.trigger)
     if not incident.started and not incident.is_held_by_person:
         _start_remediator(incident, dependencies)
-    elif request.trigger in (Trigger.SWEEP, Trigger.PERSON) and not _is_held(incident, dependencies):
+    elif request.trigger in TAKES_OVER and not _is_held(incident, dependencies):
         return _take_over(incident, dependencies)
     return SignalCounted(incident_id=incident.id, signals=incident.signals)
 

@@ -6,8 +6,10 @@ from datetime import timedelta
 import pytest
 
 from lambdas.application.check.pipeline import run
+from lambdas.contract.parameters import binding_path
 from lambdas.domain.errors import TransientError
 from lambdas.domain.incidents.incident import FormerRepair
+from tests.events import event as recorded
 from tests.over_fakes import events
 from tests.unit.checker.simulated_checker import TARGET, check, simulate
 
@@ -51,6 +53,21 @@ def test_a_sweep_or_a_person_takes_over_an_incident_whose_execution_has_ended(ev
     assert (now.id != first.id) is taken
     assert len(simulation.remediator.executions) == (2 if taken else 1)
     assert now.signals >= 2
+
+
+def test_a_deleted_binding_takes_over_an_incident_whose_execution_has_ended() -> None:
+    simulation = simulate(annotation=None)
+    check(simulation)
+    first, path = simulation.incidents.get(TARGET), binding_path(TARGET.cluster, TARGET.namespace, TARGET.name)
+    simulation.remediator.executions = dict.fromkeys(simulation.remediator.executions, "ABORTED")
+    deleted = recorded("parameter-binding-deleted")
+    deleted["detail"]["name"] = path
+    deleted["resources"] = [f"{deleted['resources'][0].partition('/')[0]}{path}"]
+    run(deleted, simulation.ports)
+    now = simulation.incidents.get(TARGET)
+    assert first
+    assert now
+    assert now.id != first.id, "no sweep comes for a cluster without a binding"
 
 
 def test_a_running_execution_is_not_replaced() -> None:
