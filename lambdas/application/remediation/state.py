@@ -134,14 +134,21 @@ class WorkflowState:
         return self.is_verified or is_verified(summary) if self.changes else not self.is_undecided(summary)
 
     def is_undecided(self, summary: AssessmentSummary) -> bool:
-        """Whether nothing is broken any more, and the end of the fault is not shown: a broken link was not read, or a pod is not ready yet.
+        """Whether nothing is broken any more, and the end of the fault is not shown: a broken link was not read, a pod is not ready
+        yet, or lacks the role.
 
         A refused call is no such link: it is evidence that expires, and nothing shows that the call would succeed now.
         """
         if not summary.is_healthy or self.changes:
             return False
         undecided = self._undecided_links(summary) - {Link.PERMISSION_ERRORS}
-        return summary.counts.pods_ready < summary.counts.pods or not undecided.isdisjoint(self.unresolved)
+        counts = summary.counts
+        return counts.pods_ready < counts.pods or not undecided.isdisjoint(self.unresolved) or self._lacks_role(summary)
+
+    def _lacks_role(self, summary: AssessmentSummary) -> bool:
+        """Whether pods lack the role since the annotation was wrong. Without a binding no link says so: their role is only compared."""
+        was_wrong = self.first is not None and Link.ANNOTATION in _links_in(self.first, State.BROKEN)
+        return was_wrong and bool(summary.desired_role) and summary.counts.pods_right < summary.counts.pods
 
     def _undecided_links(self, summary: AssessmentSummary) -> set[int]:
         """Links that are neither shown to hold nor broken. If the binding was deleted, nothing says which role is right."""
