@@ -28,6 +28,7 @@ from lambdas.domain.planning.association import NOT_PASSABLE, association_action
 from lambdas.domain.planning.plan import BlockedAction, BlockReason, Plan
 from lambdas.domain.planning.policies import Blocker, RepairHistory, blockers
 from lambdas.domain.planning.role_bounds import is_passable
+from lambdas.domain.plurals import pluralize
 from lambdas.domain.snapshot.node_reachability import is_rolled_out, is_rollout_stalled, reachable_pods
 from lambdas.domain.snapshot.snapshot import AddonFacts, Binding, PodFacts, ServiceAccountFacts, Snapshot, WorkloadFacts
 
@@ -74,13 +75,14 @@ def _plan_actions(snapshot: Snapshot, diagnosis: Diagnosis, wanted: RepairAction
     held += [_consequence(finding) for finding in diagnosis.broken_findings if finding.link not in {*chosen, *(item.link for item in held)}]
     gives_no_role = any(item.link is Link.PODS and item.reason is BlockReason.PRECONDITION_FAILED for item in held)
     rolling = _rollout_in_progress(snapshot) if not actions and Link.PODS in wanted and not gives_no_role else None
+    starting = _starting_pods(snapshot) if not actions and wanted.get(Link.PODS) == () and not gives_no_role else None
     return Plan(
         verdict=diagnosis.verdict,
         severity=diagnosis.severity,
         actions=actions,
         blocked=tuple(sorted(held, key=lambda item: item.link)),
         answers=answers,
-        wait=rolling,
+        wait=rolling or starting,
         needs_approval=bool(actions) and snapshot.settings.mode is Mode.APPROVE,
     )
 
@@ -147,8 +149,10 @@ def _replace(snapshot: Snapshot, workload: WorkloadFacts, stale: tuple[PodFacts,
     ours = _left_by_rollout(snapshot, workload, stale) if is_set and not is_rolled_out(snapshot) else stale
     if not ours or snapshot.desired_role is None or not isinstance(snapshot.pods, tuple):
         return ()
+    if all(pod.ready for pod in ours) and _starting_pods(snapshot):
+        return ()
     mechanism, refused = Mechanism.POD_IDENTITY if uses_pod_identity(snapshot) else Mechanism.IRSA, refuses_irsa(snapshot)
-    canary = _canary_action(_choose_canary(snapshot, ours), workload, snapshot.pods, snapshot.desired_role, mechanism)
+    canary = _canary_action(_choose_canary(snapshot, workload, ours), workload, snapshot.pods, snapshot.desired_role, mechanism)
     first = replace(canary, refuses_irsa=refused)
     if len(ours) == 1:
         return (first,)
@@ -218,15 +222,34 @@ def _first_pod_of_rollout(snapshot: Snapshot, workload: WorkloadFacts) -> dateti
     return sorted(pod.created_at for pod in snapshot.pods)[-workload.updated]
 
 
-def _choose_canary(snapshot: Snapshot, stale: tuple[PodFacts, ...]) -> PodFacts:
+def _choose_canary(snapshot: Snapshot, workload: WorkloadFacts, stale: tuple[PodFacts, ...]) -> PodFacts:
     """A stale pod on a node that waits for the CNI, where replacing it costs nothing; else the oldest one on a Ready node.
 
-    On a node that is not Ready for another cause, a successor may not become ready with the right role either.
+    On a node that is not Ready for another cause, a successor may not become ready with the right role either. Where as many pods fail as
+    may be unavailable, no ready one is replaced if another is stale.
     """
     nodes = snapshot.nodes if isinstance(snapshot.nodes, tuple) else ()
     waiting = {node.name for node in waiting_for_cni(nodes)}
     otherwise = {node.name for node in not_ready_otherwise(nodes)}
-    return min(sort_by_age(stale), key=lambda pod: (pod.node not in waiting, pod.node in otherwise))
+    has_room = len(_unready(snapshot)) < workload.max_unavailable
+    return min(sort_by_age(stale), key=lambda pod: (pod.node not in waiting, pod.node in otherwise, pod.ready and not has_room))
+
+
+START_TIME: Final = timedelta(minutes=10)
+"""Age up to which a pod that is not ready counts as starting: its image may be pulled slowly."""
+
+
+def _unready(snapshot: Snapshot) -> list[PodFacts]:
+    return [pod for pod in reachable_pods(snapshot) if not pod.ready]
+
+
+def _starting_pods(snapshot: Snapshot) -> str | None:
+    """The pods that start with the role and use up the unavailable pods, so that no ready pod is replaced; None where there is room."""
+    workload, unready, stale = snapshot.workload, _unready(snapshot), stale_pods(snapshot)
+    starting = [pod for pod in unready if pod not in stale and snapshot.began_at - pod.created_at < START_TIME]
+    if not isinstance(workload, WorkloadFacts) or not starting or len(unready) < workload.max_unavailable:
+        return None
+    return f"{pluralize(len(starting), 'pod of', 'pods of')} {workload.name} with the role {'is' if len(starting) == 1 else 'are'} starting"
 
 
 def _timestamp(time: datetime) -> str:
@@ -258,7 +281,7 @@ def _blocked_link(snapshot: Snapshot, diagnosis: Diagnosis, finding: Finding, wa
         return BlockedAction(
             link=finding.link,
             reason=BlockReason.CONSEQUENCE,
-            sentence=_rollout_in_progress(snapshot) or "ends once the earlier links are repaired",
+            sentence=_rollout_in_progress(snapshot) or _starting_pods(snapshot) or "ends once the earlier links are repaired",
         )
     if finding.link not in wanted and not _ends_by_itself(diagnosis, finding, wanted):
         return BlockedAction(link=finding.link, reason=BlockReason.NEEDS_PERSON, sentence="only a person can change this")

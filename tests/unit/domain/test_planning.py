@@ -306,6 +306,35 @@ def test_a_rollout_without_an_identity_webhook_is_not_awaited() -> None:
     assert reasons(made) == {Link.PODS: BlockReason.PRECONDITION_FAILED}
 
 
+def _with_a_pod_that_starts(age: timedelta) -> Snapshot:
+    """Two stale pods that work, and one with the role that has not become ready since this time."""
+    stale, other, new = some_pods(None, None, ROLE)
+    began_at = snapshot_with().began_at
+    pods = (stale, other, replace(new, ready=False, created_at=began_at - age))
+    return snapshot_with(pods=pods, workload=workload(updated=3, desired=3, max_unavailable=1))
+
+
+def test_no_ready_pod_is_replaced_while_pods_with_the_role_start() -> None:
+    made = planned(_with_a_pod_that_starts(timedelta(minutes=9)))
+    assert made.actions == ()
+    assert made.wait == "1 pod of aws-node with the role is starting"
+    assert reasons(made) == {Link.PODS: BlockReason.CONSEQUENCE}
+
+
+def test_pods_that_do_not_start_are_not_awaited_for_longer_than_ten_minutes() -> None:
+    made = planned(_with_a_pod_that_starts(timedelta(minutes=11)))
+    assert made.wait is None
+    assert "replace-canary-pod" in kinds(made)
+
+
+def test_the_canary_is_a_stale_pod_that_fails_where_no_other_may_be_unavailable() -> None:
+    first, second, third = some_pods(None, None, ROLE)
+    for is_ready, canary in ((False, "aws-node-01"), (True, "aws-node-00")):
+        pods = (first, replace(second, ready=is_ready), third)
+        made = planned(snapshot_with(pods=pods, workload=workload(updated=3, desired=3, max_unavailable=1)))
+        assert [action.pod for action in made.actions if isinstance(action, ReplaceCanaryPod)] == [canary]
+
+
 def test_a_rollout_that_its_own_pods_block_is_not_awaited() -> None:
     """It began between assessment and annotation: its pods lack the role, are not ready, and use up max_unavailable."""
     pods = (*some_pods(ROLE, ROLE), *(replace(pod, ready=False) for pod in some_pods(ROLE, ROLE, None, None)[2:]))

@@ -211,7 +211,7 @@ def test_pods_that_are_not_ready_are_replaced_first() -> None:
     done = run_workflow({"nodes": 15, "node_role_has_permissions": True}, first=half)
     deleted = [write.rpartition("/")[2] for write in done.run.world.writes]
     assert len(deleted) == 7
-    assert set(deleted[1:3]) == set(sick), "after the canary, the first wave of two"
+    assert set(deleted[:2]) == set(sick), "canary and first wave, since as many fail as may be unavailable"
     assert done.outcome == "verified"
 
 
