@@ -287,7 +287,7 @@ def check_message(message: Message, cluster: str, evidence: Evidence, ledger: Le
         raise InvariantViolated(f"{len(said)} messages about incident {incident}: {said}")
     if evidence.assessed_at is None or world.scheduler.now - evidence.assessed_at > LATEST_MESSAGE:
         raise InvariantViolated(f"a message about the past: {message.subject}, and the assessment began at {evidence.assessed_at}")
-    if old := _outdated_state(message, evidence, world.scheduler.now):
+    if kind is NotificationKind.REMINDER and (old := _outdated_state(message, evidence, world.scheduler.now)):
         raise InvariantViolated(f"a message about the past: {message.subject}, {old}")
     if world.clusters.get(cluster) is None and not world.states.get(cluster):
         return

@@ -623,8 +623,9 @@ def let_repair_fail(simulation: Simulation, name: str, chance: Random) -> None:
 
 def overtake_plan(simulation: Simulation, name: str, chance: Random) -> None:
     """Between plan and write the binding, the mode or the annotation changes."""
-    change = chance.choice((change_binding, change_binding, set_observe, set_observe, change_mode, change_annotation))
-    method = chance.choice(("incidents.mark_repairing", "incidents.mark_repairing", "cluster.apply_annotation", "cluster.delete_pod"))
+    change = chance.choice((rebind, rebind, set_observe, set_observe, change_mode, change_annotation))
+    methods = ("incidents.mark_repairing",) if change is rebind else ("incidents.mark_repairing", *_WRITES[:2])
+    method = chance.choice(methods)
     if _lose_role(simulation, name):
         simulation.set_trap(Trap(method, 1, chance.choice((0.0, 2.0)), lambda: change(simulation, name, chance)))
 
@@ -713,14 +714,26 @@ def remove_during_update(simulation: Simulation, name: str, chance: Random) -> N
         simulation.scheduler.after(chance.uniform(1, 5), lambda: remove_annotation(simulation, name, chance))
 
 
-def rebind_only(simulation: Simulation, name: str, _chance: Random) -> None:
-    """The binding names the other good role, and the record of the add-on is left to its owner, who has not changed it yet."""
+def rebind(simulation: Simulation, name: str, _chance: Random) -> None:
+    """The binding names the other good role."""
     cluster, world = _there(simulation, name), simulation.world
     if cluster and (bound := world.bound_role(name)):
         other = next(role for role in world.good_roles(name) if role != bound)
         world.roles.setdefault(other, RoleFacts(arn=other, trust=right_trust(cluster.facts.issuer or "")))
-        world.set_parameter(settings_path(name, "addon_record"), "notify-only")
         _set_parameter(simulation, binding_path(name, *KEY), other, name)
+
+
+def rebind_only(simulation: Simulation, name: str, chance: Random) -> None:
+    """The binding names the other good role, and the record of the add-on is left to its owner, who has not changed it yet."""
+    simulation.world.set_parameter(settings_path(name, "addon_record"), "notify-only")
+    rebind(simulation, name, chance)
+
+
+def remove_in_freeze(simulation: Simulation, name: str, chance: Random) -> None:
+    """The annotation is removed while the change calendar is closed. Nothing fails until a pod starts."""
+    simulation.world.set_parameter(settings_path(name, "maintenance_window"), "calendar:freeze")
+    close_calendar(simulation, name, chance)
+    remove_annotation(simulation, name, chance)
 
 
 def slow_down_starts(simulation: Simulation, name: str, chance: Random) -> None:
@@ -871,6 +884,7 @@ _WEIGHTED: Final[Mapping[str, tuple[float, Callable[[Simulation, str, Random], N
     "service down": (2, take_down),
     "IAM not readable": (1, hide_iam),
     "calendar closes": (1, close_calendar),
+    "annotation removed in a freeze": (0.5, remove_in_freeze),
     "repair fails": (1, let_repair_fail),
     "plan overtaken": (1, overtake_plan),
     "repair stopped": (1, stop_repair),
@@ -975,8 +989,9 @@ THEMES: Final = (
             "observe only": 6,
             "annotation changed": 4,
             "annotation removed": 6,
-            "repaired by a rollout": 8,
+            "repaired by a rollout": 20,
             "plan overtaken": 24,
+            "annotation removed in a freeze": 24,
             "add-on update without the role": 3,
         },
         traps={
