@@ -213,6 +213,7 @@ def _write_interruption(options: GlobalOptions, remediation_steps: InteractiveRe
     from rich.text import Text
 
     from cli.views.documents import target_document
+    from cli.views.suggested_command import suggested_command
     from lambdas.contract.workloads import service_account_option
     from lambdas.domain.planning.actions import DONE
 
@@ -224,8 +225,8 @@ def _write_interruption(options: GlobalOptions, remediation_steps: InteractiveRe
     prompt.print(Text(f"Done: {done}." if done else "Nothing was changed."))
     for sentence in (_CONTINUES[kind] for kind in changes if kind in _CONTINUES):
         prompt.print(Text(f"Continues without this command: {sentence}"))
-    prompt.print(Text(f"irsa-remediator check {option}", style="bold").append("   shows the present state", style="not bold dim"))
-    prompt.print(Text(f"irsa-remediator fix {option}", style="bold").append("   repairs the rest", style="not bold dim"))
+    prompt.print(suggested_command(f"irsa-remediator check {option}", "shows the present state"))
+    prompt.print(suggested_command(f"irsa-remediator fix {option}", "repairs the rest"))
     if options.output is not Format.TABLE:
         document: dict[str, Any] = {
             "command": "fix",

@@ -11,6 +11,7 @@ from cli.queries.grants import GrantState
 from cli.views.adaptive_table import AdaptiveTable, Column
 from cli.views.fleet_table import count_line, final_count, marks
 from cli.views.grant_table import NOT_CHECKED
+from cli.views.suggested_command import suggested_command
 from lambdas.notifications.escape import plain
 
 if TYPE_CHECKING:
@@ -39,8 +40,8 @@ def access_views(reports: Sequence[ClusterAccessReport]) -> Iterator[RenderableT
             columns.append(Column(str(state), cells, is_number=True))
         columns.append(Column("first", [Text(_first(report)) for report in listed]))
         yield AdaptiveTable(marks(report.state for report in listed), columns)
-        command = Text(f"\nirsa-remediator access --cluster {plain(listed[0].cluster)} --check", style="bold")
-        yield command.append("   shows each grant and the next step", style="not bold dim")
+        command = f"\nirsa-remediator access --cluster {plain(listed[0].cluster)} --check"
+        yield suggested_command(command, "shows each grant and the next step")
     yield Text(NOT_CHECKED, style="dim")
     yield from final_count(count, len(listed))
 

@@ -15,6 +15,7 @@ from rich.text import Text
 from cli.errors import ExitCode
 from cli.queries.assessment import needs_override
 from cli.queries.incidents import incident_status
+from cli.views.suggested_command import suggested_command
 from lambdas.contract.parameters import binding_path
 from lambdas.contract.workloads import service_account_option
 from lambdas.domain.diagnosis.finding import State
@@ -166,9 +167,8 @@ def _conclusion(assessment: TargetAssessment, summary: AssessmentSummary) -> Ite
         yield Text(f"note: {plain(note)}", style="dim")
     if assessment.incident:
         yield Text(f"Incident {assessment.incident.id} is open: {incident_status(assessment.incident)}")
-    if next_step := _next_command(assessment, summary):
-        command, effect = next_step
-        yield Text(command, style="bold").append(f"   {effect}", style="not bold dim")
+    if command := _next_command(assessment, summary):
+        yield command
 
 
 def _corrected_trust(summary: AssessmentSummary) -> Iterator[RenderableType]:
@@ -193,24 +193,24 @@ def _verdict(assessment: TargetAssessment, summary: AssessmentSummary) -> Text:
     return text.append(f". {consequence_text(summary)}", style="not bold default")
 
 
-def override_command(target: ServiceAccountRef) -> tuple[str, str]:
-    """Return the command of a person who repairs against another writer, and what it does."""
-    return (
+def override_command(target: ServiceAccountRef) -> Text:
+    """Return the command of a person who repairs against another writer."""
+    return suggested_command(
         f"irsa-remediator fix --cluster {target.cluster}{service_account_option(target)} --override",
         "repairs it once more, although another writer may undo it",
     )
 
 
-def _next_command(assessment: TargetAssessment, summary: AssessmentSummary) -> tuple[str, str] | None:
-    """Return the next command and what it does."""
+def _next_command(assessment: TargetAssessment, summary: AssessmentSummary) -> Text | None:
+    """Return the next command."""
     option = f"--cluster {assessment.target.cluster}"
     if summary.is_healthy:
         is_unbound = not summary.binding_path and summary.verdict in WITHOUT_FAULT
-        return (f"irsa-remediator adopt {option}", "binds the current role") if is_unbound else None
+        return suggested_command(f"irsa-remediator adopt {option}", "binds the current role") if is_unbound else None
     if summary.verdict is Verdict.CLUSTER_GONE:
         return None
     if summary.verdict is Verdict.NO_ACCESS:
-        return f"irsa-remediator access {option} --check", "shows which access is missing"
+        return suggested_command(f"irsa-remediator access {option} --check", "shows which access is missing")
     if needs_override(assessment):
         return override_command(assessment.target)
-    return f"irsa-remediator plan {option}", "shows what a repair would change"
+    return suggested_command(f"irsa-remediator plan {option}", "shows what a repair would change")

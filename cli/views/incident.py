@@ -9,6 +9,7 @@ from rich.text import Text
 
 from cli.queries.incidents import incident_status
 from cli.views.adaptive_table import AdaptiveTable, Column
+from cli.views.suggested_command import suggested_command
 from lambdas.domain.incidents.incident import Outcome
 from lambdas.domain.plurals import pluralize
 from lambdas.notifications.escape import plain
@@ -79,12 +80,11 @@ def open_incident_view(incident: Incident, assessment: TargetAssessment) -> list
     summary = assessment.summary
     verdict = f"{summary.verdict}: {plain(summary.sentence)}" if summary else f"could not be assessed: {plain(assessment.failure)}"
     opened = f"open since {clock(incident.opened_at)}, {pluralize(incident.signals, 'signal')}"
-    command = Text(f"irsa-remediator check --cluster {incident.target.cluster}", style="bold")
     return [
         Text(incident.target.key, style="bold").append(f" · incident {incident.id} · {opened}", style="not bold"),
         Text(verdict),
         Text(f"Now: {incident_status(incident)}"),
-        command.append("   shows which link is broken", style="not bold dim"),
+        suggested_command(f"irsa-remediator check --cluster {incident.target.cluster}", "shows which link is broken"),
     ]
 
 

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from cli.queries.assessment import may_repair, needs_override
 from cli.views.chain import failure_view, override_command, target_title
+from cli.views.suggested_command import suggested_command
 from lambdas.contract.workloads import service_account_option
 from lambdas.domain.diagnosis.finding import Link
 from lambdas.domain.planning.plan import BlockReason
@@ -65,14 +66,13 @@ def next_command(assessment: TargetAssessment) -> Text:
     """Return `approve` where the repair waits for approval, `fix` where it would act, otherwise `check`, which prints the changes."""
     incident = assessment.incident
     if incident and incident.callback_id and not incident.is_held_by_person:
-        return Text(f"irsa-remediator approve {incident.id}", style="bold").append("   approves the waiting repair", style="not bold dim")
+        return suggested_command(f"irsa-remediator approve {incident.id}", "approves the waiting repair")
     option = f"--cluster {assessment.target.cluster}{service_account_option(assessment.target)}"
     if needs_override(assessment):
-        command, effect = override_command(assessment.target)
-        return Text(command, style="bold").append(f"   {effect}", style="not bold dim")
+        return override_command(assessment.target)
     if may_repair(assessment, override=True):
-        return Text(f"irsa-remediator fix {option}", style="bold").append("   carries out the plan", style="not bold dim")
-    return Text(f"irsa-remediator check {option}", style="bold").append("   prints the manual changes", style="not bold dim")
+        return suggested_command(f"irsa-remediator fix {option}", "carries out the plan")
+    return suggested_command(f"irsa-remediator check {option}", "prints the manual changes")
 
 
 def _action_table(actions: Iterable[Action]) -> Table:

@@ -10,6 +10,7 @@ from rich.text import Text
 from cli.queries.fleet_state import FleetState
 from cli.views.adaptive_table import AdaptiveTable, Column
 from cli.views.fleet_table import count_line, final_count, marks
+from cli.views.suggested_command import suggested_command
 from lambdas.notifications.escape import plain
 from preflight.outputs.table import becomes, ending, file_views
 from preflight.report import Result
@@ -37,9 +38,8 @@ def fleet_views(report: PreflightReport) -> Iterator[RenderableType]:
     yield count
     if listed:
         yield AdaptiveTable(marks(states[cluster.cluster] for cluster in listed), _columns(listed))
-        yield Text(f"\nirsa-remediator preflight --cluster {plain(listed[0].cluster)}", style="bold").append(
-            "   shows the findings and the commands that keep the role", style="not bold dim"
-        )
+        command = f"\nirsa-remediator preflight --cluster {plain(listed[0].cluster)}"
+        yield suggested_command(command, "shows the findings and the commands that keep the role")
     yield from file_views(report)
     yield from final_count(count, len(listed))
     yield ending(report)
