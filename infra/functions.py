@@ -1,7 +1,7 @@
 """The three functions with their roles, logs and dead-letter queues."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Final
 
 from aws_cdk import Annotations, Duration, RemovalPolicy, Stack
@@ -26,7 +26,7 @@ from lambdas.contract.durable_quotas import EXECUTION_TIMEOUT_S
 from lambdas.contract.environment import Function
 from lambdas.contract.memory import MEMORY_MIB
 from lambdas.contract.names import PROJECT
-from lambdas.contract.timeouts import CHECKER_TIMEOUT_S, REMEDIATOR_TIMEOUT_S
+from lambdas.contract.timeouts import TIMEOUT_S
 
 EXECUTION_TIMEOUT: Final = Duration.seconds(EXECUTION_TIMEOUT_S)
 """Longer than all waits together: approval and maintenance window (7 days each), two updates and two verifications (6 hours each)."""
@@ -36,18 +36,10 @@ HISTORY_RETENTION: Final = Duration.days(30)
 _RETENTION: Final = dict(zip(LOG_DAYS, logs.RetentionDays, strict=False))  # both ascend; CDK's list ends with INFINITE
 
 
-@dataclass(frozen=True, kw_only=True)
-class Profile:
-    """Timeout of one invocation, and description. A durable execution consists of many invocations."""
-
-    timeout: Duration
-    what: str
-
-
-PROFILES: Final[Mapping[Function, Profile]] = {
-    Function.CHECKER: Profile(timeout=Duration.seconds(CHECKER_TIMEOUT_S), what="event to plan; writes only incident rows"),
-    Function.REMEDIATOR: Profile(timeout=Duration.seconds(REMEDIATOR_TIMEOUT_S), what="plan to verification, as a durable execution"),
-    Function.NODE_WATCHER: Profile(timeout=Duration.seconds(60), what="audit log to events"),
+DESCRIPTIONS: Final[Mapping[Function, str]] = {
+    Function.CHECKER: "event to plan; writes only incident rows",
+    Function.REMEDIATOR: "plan to verification, as a durable execution",
+    Function.NODE_WATCHER: "audit log to events",
 }
 
 
@@ -106,7 +98,7 @@ class Functions(Construct):
         role = iam.Role(
             self,
             f"{logical_id(function)}Role",
-            description=f"{PROJECT}: {PROFILES[function].what}",
+            description=f"{PROJECT}: {DESCRIPTIONS[function]}",
             assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
             inline_policies={"Contract": document(inline)},
         )
@@ -125,18 +117,18 @@ class Functions(Construct):
         return frozenset(name for name, value in enabled.items() if value)
 
     def _function(self, function: Function, variables: Mapping[str, str], log: logs.LogGroup) -> lambda_.Function:
-        profile, durable = PROFILES[function], function is Function.REMEDIATOR
+        durable = function is Function.REMEDIATOR
         resource = lambda_.Function(
             self,
             logical_id(function),
             function_name=self._name(function),
-            description=profile.what,
+            description=DESCRIPTIONS[function],
             runtime=lambda_.Runtime.PYTHON_3_13,
             architecture=lambda_.Architecture.ARM_64,
             handler=function.handler,
             code=self._code,
             memory_size=MEMORY_MIB[function],
-            timeout=profile.timeout,
+            timeout=Duration.seconds(TIMEOUT_S[function]),
             environment={**contract_environment.ALLOCATOR, **variables},
             # The contract already has the statements that CDK would add.
             role=self.roles[function].without_policy_updates(),

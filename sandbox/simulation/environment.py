@@ -12,7 +12,7 @@ from lambdas.contract.environment import ALLOCATOR, Function
 from lambdas.contract.events import SUBSCRIPTIONS, SWEEP_RATE_MINUTES
 from lambdas.contract.memory import MEMORY_MIB
 from lambdas.contract.names import CNI_ADDON
-from lambdas.contract.timeouts import CHECKER_TIMEOUT_S, REMEDIATOR_TIMEOUT_S
+from lambdas.contract.timeouts import TIMEOUT_S
 from lambdas.contract.workloads import known
 from lambdas.domain.snapshot.snapshot import ComputeType
 from sandbox.aws.eks_clusters import ClusterSpec
@@ -263,7 +263,6 @@ class SandboxEnvironment(ResourceStack):
             LambdaApi(region=REGION, skip_time=self._skip_time, on_line=self._line, on_dead_letter=self.dead_letters)
         )
         self.aws.route("lambda", self.functions)
-        timeouts = {Function.CHECKER: CHECKER_TIMEOUT_S, Function.REMEDIATOR: REMEDIATOR_TIMEOUT_S}
         for function, principal, durable in ((Function.CHECKER, CHECKER, False), (Function.REMEDIATOR, REMEDIATOR, True)):
             self.functions.add(
                 LocalFunction(
@@ -273,7 +272,7 @@ class SandboxEnvironment(ResourceStack):
                     environment={**ALLOCATOR, **self.function_variables(), **self.aws.environment(principal)},
                     durable=durable,
                     memory_mib=MEMORY_MIB[function],
-                    timeout_s=timeouts[function],
+                    timeout_s=TIMEOUT_S[function],
                     concurrency=2,
                     preloaded=self._preloaded,
                     role=role_arn(principal),
