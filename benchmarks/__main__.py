@@ -48,7 +48,6 @@ COMMITTED: Final = _ROOT / "benchmarks" / "results.json"
 """The rows of the last committed results; `--markdown` writes them."""
 PAGE: Final = _ROOT / "docs" / "performance.md"
 RESULTS: Final = "## Latest results\n"
-_COST_FACTS: Final = {"cpu_ms": "sweep_cpu_ms", "fan_out_cpu_ms": "fan_out_cpu_ms", "log_bytes": "log_bytes"}
 CURVE: Final = re.compile(r"(?<=<!-- memory sizes -->\n).*?(?=<!-- end of memory sizes -->)", re.DOTALL)
 
 
@@ -121,7 +120,7 @@ def _write_pages(document: dict[str, Any]) -> None:
         page = f"{before}{heading}\n{results}\n"
     print("\n\n".join(filter(None, (curve, results))))
     PAGE.write_text(page, encoding="utf-8")
-    measured = {name: document["facts"].get(fact) for name, fact in _COST_FACTS.items()}
+    measured = {name: document["facts"].get(fact) for name, fact in cost_model.MEASURED.items()}
     if all(measured.values()):
         cost_model.COST_PAGE.write_text(
             cost_model.rewritten(cost_model.COST_PAGE.read_text(encoding="utf-8"), **measured), encoding="utf-8"

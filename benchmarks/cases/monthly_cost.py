@@ -17,8 +17,7 @@ def run(run: Run) -> list[Row]:
     if "log_bytes" not in run.facts:
         warm_check.run(run)
     page = cost_model.COST_PAGE.read_text(encoding="utf-8")
-    measured = {"cpu_ms": "sweep_cpu_ms", "fan_out_cpu_ms": "fan_out_cpu_ms", "log_bytes": "log_bytes"}
-    items = cost_model.month(page, **{name: run.facts[fact] for name, fact in measured.items()})
+    items = cost_model.month(page, **{name: run.facts[fact] for name, fact in cost_model.MEASURED.items()})
     whole, fixed = cost_model.total(items), cost_model.fixed(items)
     run.log(", ".join(f"{name} {item.count:,.2f} = {item.dollars:.2f}" for name, item in items.items()))
     goal = Goal(on="value", bound=4.0)

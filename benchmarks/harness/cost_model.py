@@ -48,6 +48,8 @@ FREE: Final = {
 
 Source: https://aws.amazon.com/lambda/pricing/ and https://aws.amazon.com/cloudwatch/pricing/
 """
+MEASURED: Final = {"cpu_ms": "sweep_cpu_ms", "fan_out_cpu_ms": "fan_out_cpu_ms", "log_bytes": "log_bytes"}
+"""The measured arguments of `month` and `rewritten`: name -> the fact of a run."""
 _ROW: Final = re.compile(r"^\| ([\w ,-]+) \| ([\d.,]+) \| ([\d.]+) \| ([\d.]+) \| (.*) \|$", re.MULTILINE)
 
 
