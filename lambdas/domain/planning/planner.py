@@ -34,6 +34,9 @@ from lambdas.domain.snapshot.snapshot import AddonFacts, Binding, PodFacts, Serv
 
 RepairActions = dict[Link, tuple[Action, ...]]
 
+START_TIME: Final = timedelta(minutes=10)
+"""Age up to which a pod that is not ready counts as starting: its image may be pulled slowly."""
+
 
 def plan(snapshot: Snapshot, diagnosis: Diagnosis, past: RepairHistory) -> Plan:
     """Plan the repair of a diagnosis, as of the time of the snapshot.
@@ -233,10 +236,6 @@ def _choose_canary(snapshot: Snapshot, workload: WorkloadFacts, stale: tuple[Pod
     otherwise = {node.name for node in not_ready_otherwise(nodes)}
     has_room = len(_unready(snapshot)) < workload.max_unavailable
     return min(sort_by_age(stale), key=lambda pod: (pod.node not in waiting, pod.node in otherwise, pod.ready and not has_room))
-
-
-START_TIME: Final = timedelta(minutes=10)
-"""Age up to which a pod that is not ready counts as starting: its image may be pulled slowly."""
 
 
 def _unready(snapshot: Snapshot) -> list[PodFacts]:
