@@ -228,8 +228,8 @@ def _first_pod_of_rollout(snapshot: Snapshot, workload: WorkloadFacts) -> dateti
 def _choose_canary(snapshot: Snapshot, workload: WorkloadFacts, stale: tuple[PodFacts, ...]) -> PodFacts:
     """A stale pod on a node that waits for the CNI, where replacing it costs nothing; else the oldest one on a Ready node.
 
-    On a node that is not Ready for another cause, a successor may not become ready with the right role either. Where as many pods fail as
-    may be unavailable, no ready one is replaced if another is stale.
+    On a node that is not Ready for another cause, a successor may not become ready with the right role either. Where `maxUnavailable` pods
+    are not ready already, a stale pod that is not ready comes before a ready one.
     """
     nodes = snapshot.nodes if isinstance(snapshot.nodes, tuple) else ()
     waiting = {node.name for node in waiting_for_cni(nodes)}
@@ -243,7 +243,7 @@ def _unready(snapshot: Snapshot) -> list[PodFacts]:
 
 
 def _starting_pods(snapshot: Snapshot) -> str | None:
-    """The pods that start with the role and use up the unavailable pods, so that no ready pod is replaced; None where there is room."""
+    """Say that pods with the role are starting, where they use up `maxUnavailable`, so that no ready pod may be replaced; else None."""
     workload, unready, stale = snapshot.workload, _unready(snapshot), stale_pods(snapshot)
     starting = [pod for pod in unready if pod not in stale and snapshot.began_at - pod.created_at < START_TIME]
     if not isinstance(workload, WorkloadFacts) or not starting or len(unready) < workload.max_unavailable:
