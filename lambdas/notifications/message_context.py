@@ -6,6 +6,8 @@ from typing import Final
 
 from lambdas.contract.settings import Severity
 from lambdas.domain.assessment.summary import AssessmentSummary, BlockedSummary
+from lambdas.domain.diagnosis.finding import READABLE_PRECONDITIONS, State
+from lambdas.domain.diagnosis.role_clearance import REQUIRED
 from lambdas.domain.diagnosis.verdict import REPAIRABLE, Verdict
 from lambdas.domain.incidents.details import DeletedPod, TimelineEntry
 from lambdas.domain.incidents.incident import Incident
@@ -38,7 +40,8 @@ class MessageContext:
     and `unanswered` those of them whose write got no answer, so that it is not known whether they took effect.
     `verification` says what verified the repair, `trouble` says what failed; both are sentences, empty where the notification has none.
     `deleted_pod` is a pod that the remediator deleted and that has no ready successor. `is_verified` says that the latest repair was
-    verified. `latest_at` is the time of the workflow's latest step, which may be later than the assessment.
+    verified. `has_begun_repair` says that a repair has begun, which a crash may have kept from recording its changes. `latest_at` is the
+    time of the workflow's latest step, which may be later than the assessment.
     """
 
     kind: NotificationKind
@@ -54,6 +57,7 @@ class MessageContext:
     answer: ApprovalAnswer | None = None
     deleted_pod: DeletedPod | None = None
     is_verified: bool = False
+    has_begun_repair: bool = False
     latest_at: datetime | None = None
 
     @property
@@ -78,6 +82,12 @@ class MessageContext:
     def is_part_left(self) -> bool:
         """Whether a person has to change a part that the repair does not change."""
         return any(blocked.reason == BlockReason.NEEDS_PERSON for blocked in self.current.blocked)
+
+    @property
+    def unread_preconditions(self) -> tuple[str, ...]:
+        """Which of role, OIDC provider and trust policy the latest assessment could not read."""
+        unread = {link.link for link in self.current.links if link.state == State.UNKNOWN}
+        return tuple(REQUIRED[link] for link in READABLE_PRECONDITIONS if link in unread)
 
     @property
     def cluster(self) -> str:

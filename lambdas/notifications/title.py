@@ -35,9 +35,12 @@ class Mark(StrEnum):
 
 
 def mark(context: MessageContext) -> Mark:
-    """Red while something fails, orange where a person has to act, yellow for what can wait, green for the end of an incident."""
+    """Red while something fails, orange where a person has to act, yellow for what can wait, green for the end of an incident.
+
+    An end without a repair is yellow where the role, the OIDC provider or the trust policy could not be read.
+    """
     if context.is_over:
-        return Mark.OK
+        return Mark.NOTE if context.kind is NotificationKind.RECOVERED and context.unread_preconditions else Mark.OK
     if context.is_failing:
         is_deferred = context.kind is NotificationKind.BLOCKED and context.main_blocker is not None and context.main_blocker.until
         return Mark.ACTION if is_deferred else Mark.URGENT
@@ -79,7 +82,9 @@ def titles(context: MessageContext) -> tuple[Phrase, ...]:
 
 def _fault(context: MessageContext) -> Phrase:
     match context.kind:
-        case NotificationKind.RECOVERED if context.incident.former_repair:
+        case NotificationKind.RECOVERED if context.unread_preconditions:
+            template = "no fault of {workload} is found any more"
+        case NotificationKind.RECOVERED if context.incident.former_repair or context.has_begun_repair:
             template = "{workload} recovered"
         case NotificationKind.RECOVERED:
             template = "{workload} recovered without a repair"
@@ -146,13 +151,14 @@ def _state(context: MessageContext) -> tuple[Phrase, Phrase | None]:
         case NotificationKind.VERIFIED:
             return phrase("repaired and verified"), _remainder(context)
         case NotificationKind.RECOVERED:
-            return phrase("no action needed"), None
+            return _not_checked(context) or phrase("no action needed"), None
 
 
 def _result(context: MessageContext) -> Phrase:
     """What the remediator has achieved, where the fault is left to a person. A verified repair has not failed: this fault came later."""
     if not context.changes:
-        return phrase(_FORMER_REPAIR[context.incident.former_repair])
+        former = context.incident.former_repair
+        return phrase("no change is on record" if context.has_begun_repair and not former else _FORMER_REPAIR[former])
     return phrase("the last repair was verified") if context.is_verified else phrase("the repair failed")
 
 
@@ -178,6 +184,12 @@ def _blocked(context: MessageContext) -> Phrase:
     return phrase("{state} (until {time})", state=state, time=clock(until, context.at)) if until else state
 
 
+def _not_checked(context: MessageContext) -> Phrase | None:
+    """What could not be read about the role at the end of an incident, so that the title claims nothing about it."""
+    parts = context.unread_preconditions
+    return phrase("not checked: {parts}", parts=", ".join(parts)) if parts else None
+
+
 def _remainder(context: MessageContext) -> Phrase:
     counts = context.current.counts
     not_ready = counts.nodes - counts.nodes_ready
@@ -185,4 +197,6 @@ def _remainder(context: MessageContext) -> Phrase:
         return phrase("but {nodes} lost", nodes=pluralize(not_ready, "node is", "nodes are"))
     if not context.current.is_healthy and not_ready:
         return phrase("but {nodes} NotReady for another reason", nodes=pluralize(not_ready, "node is", "nodes are"))
-    return phrase("nothing urgent is left" if context.current.is_healthy else "but something else is broken")
+    if not context.current.is_healthy:
+        return phrase("but something else is broken")
+    return _not_checked(context) or phrase("nothing urgent is left")

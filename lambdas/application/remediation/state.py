@@ -174,6 +174,7 @@ class WorkflowState:
             answer=self.answer,
             deleted_pod=deleted_pod,
             is_verified=self.is_verified,
+            has_begun_repair=self.repairs > 0,
             latest_at=self.latest_at,
         )
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from lambdas.contract.names import FIELD_MANAGER
 from lambdas.contract.parameters import binding_path
 from lambdas.contract.settings import settings_path
 from lambdas.domain.errors import AccessDenied, Denial, TransientError
@@ -108,6 +109,32 @@ def test_a_fault_that_cannot_be_read_any_more_has_not_recovered() -> None:
     assert done.run.incidents.get(TARGET) is not None
 
 
+def _refuse_role(run: ScenarioRun) -> None:
+    run.world.fail("iam.role", AccessDenied("read the role: 403", denial=Denial.FORBIDDEN), times=None)
+
+
+def test_the_end_of_an_incident_claims_nothing_about_a_trust_policy_that_was_never_read() -> None:
+    def shut_out(run: ScenarioRun) -> None:
+        by_hand(run)
+        run.world.fail("cluster.workload", AccessDenied("cluster.workload: 403", denial=Denial.FORBIDDEN), times=None)
+
+    def let_in(run: ScenarioRun) -> None:
+        run.world.call_faults.clear()
+        _refuse_role(run)
+
+    works = {"annotation": BOUND, "trust": "valid"}
+    done = run_workflow(works, first=shut_out, before={"1 watch 1": let_in}, watches=1)
+    assert done.notified == ["needs-action", "recovered"]
+    assert _titles(done)[1] == "🟡 demo: no fault of aws-node is found any more · not checked: the role, the trust policy"
+    assert done.run.notifier.sent[1].subject.startswith("NOTE ")
+
+
+def test_a_verified_repair_names_a_trust_policy_that_could_not_be_read() -> None:
+    done = run_workflow(before={"1 verify": _refuse_role})
+    assert done.notified == ["repairing", "verified"]
+    assert _titles(done)[1].endswith("repaired and verified, not checked: the role, the trust policy")
+
+
 def test_a_new_fault_does_not_make_a_verified_repair_a_failed_one() -> None:
     def loses(run: ScenarioRun) -> None:
         run.world.lose_node(run.world.cluster, next(iter(run.world.cluster.nodes)))
@@ -116,6 +143,25 @@ def test_a_new_fault_does_not_make_a_verified_repair_a_failed_one() -> None:
     done = run_workflow(before={"2 assess": loses})
     assert done.notified == ["repairing", "verified", "needs-action"]
     assert _titles(done)[-1].endswith("the last repair was verified")
+
+
+def test_no_message_denies_a_change_that_a_crash_may_have_hidden() -> None:
+    """A process that ends between a write and its checkpoint leaves no trace in the workflow, as here."""
+
+    def written_by_a_process_that_crashed(run: ScenarioRun) -> None:
+        set_annotation(BOUND_ROLE, FIELD_MANAGER)(run)
+        set_annotation(None)(run)
+        run.world.roles[BOUND_ROLE] = RoleFacts(arn=BOUND_ROLE, trust=right_trust("https://oidc.eks.eu-west-1.amazonaws.com/id/OTHER"))
+
+    def corrected(run: ScenarioRun) -> None:
+        by_hand(run)
+        run.world.roles[BOUND_ROLE] = RoleFacts(arn=BOUND_ROLE, trust=right_trust(run.world.cluster.facts.issuer or ""))
+
+    changes = {"1.1 apply annotate-service-account": written_by_a_process_that_crashed, "2 watch 1": corrected}
+    done = run_workflow(before=changes, watches=1)
+    assert done.notified == ["repairing", "needs-action", "recovered"]
+    assert _titles(done)[1].endswith("action needed now, no change is on record")
+    assert _titles(done)[2].endswith("aws-node recovered · no action needed")
 
 
 def test_a_second_approval_request_does_not_deny_the_first_repair() -> None:
