@@ -135,6 +135,18 @@ def test_a_verified_repair_names_a_trust_policy_that_could_not_be_read() -> None
     assert _titles(done)[1].endswith("repaired and verified, not checked: the role, the trust policy")
 
 
+def test_a_fault_has_not_recovered_without_a_binding_while_pods_lack_the_lost_role() -> None:
+    def lose_the_role(run: ScenarioRun) -> None:
+        for name in list(run.world.cluster.pods):
+            run.world.replace_pod(run.world.cluster, name)
+
+    world = {"binding": None, "addon_role": BOUND, "node_role_has_permissions": True}
+    changes = {"1 watch 1": set_annotation(BOUND_ROLE), "1 watch 2": by_hand}
+    done = run_workflow(world, first=lose_the_role, before=changes, watches=2)
+    assert done.notified == ["blocked", "reminder", "recovered"]
+    assert "recovered without a repair" in _titles(done)[2]
+
+
 def test_a_new_fault_does_not_make_a_verified_repair_a_failed_one() -> None:
     def loses(run: ScenarioRun) -> None:
         run.world.lose_node(run.world.cluster, next(iter(run.world.cluster.nodes)))
