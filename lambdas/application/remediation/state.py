@@ -10,7 +10,7 @@ from lambdas.application.remediation.steps.history import MAX_ENTRIES, IncidentR
 from lambdas.application.remediation.steps.remediation_steps import RemediationSteps
 from lambdas.application.workflow_steps import StepId, StepPurpose, Steps
 from lambdas.domain.assessment.summary import AssessmentSummary
-from lambdas.domain.diagnosis.finding import Link, State
+from lambdas.domain.diagnosis.finding import READABLE_PRECONDITIONS, Link, State
 from lambdas.domain.incidents.details import CountSample, DeletedPod, NotificationRecord, TimelineEntry, TimelineEvent
 from lambdas.domain.incidents.incident import Incident, Outcome
 from lambdas.domain.planning.actions import Action, AnnotateServiceAccount, UpdateAssociation
@@ -129,21 +129,22 @@ class WorkflowState:
 
         Where we changed something, one verification must have succeeded since.
         """
-        if not summary.is_healthy:
+        if not summary.is_healthy or self.is_undecided(summary):
             return False
-        return self.is_verified or is_verified(summary) if self.changes else not self.is_undecided(summary)
+        return not self.changes or self.is_verified or is_verified(summary)
 
     def is_undecided(self, summary: AssessmentSummary) -> bool:
         """Whether nothing is broken any more, and the end of the fault is not shown: a broken link was not read, a pod is not ready
-        yet, or lacks the role.
+        yet, or lacks the role. After a change of ours a verification decides, except about a role, an OIDC provider or a trust policy.
 
         A refused call is no such link: it is evidence that expires, and nothing shows that the call would succeed now.
         """
-        if not summary.is_healthy or self.changes:
+        if not summary.is_healthy:
             return False
-        undecided = self._undecided_links(summary) - {Link.PERMISSION_ERRORS}
-        counts = summary.counts
-        return counts.pods_ready < counts.pods or not undecided.isdisjoint(self.unresolved) or self._lacks_role(summary)
+        undecided = self._undecided_links(summary) & set(self.unresolved) - {Link.PERMISSION_ERRORS}
+        if self.changes:
+            return not undecided.isdisjoint(READABLE_PRECONDITIONS)
+        return summary.counts.pods_ready < summary.counts.pods or bool(undecided) or self._lacks_role(summary)
 
     def _lacks_role(self, summary: AssessmentSummary) -> bool:
         """Whether pods lack the role since the annotation was wrong. Without a binding no link says so: their role is only compared."""

@@ -135,6 +135,15 @@ def test_a_verified_repair_names_a_trust_policy_that_could_not_be_read() -> None
     assert _titles(done)[1].endswith("repaired and verified, not checked: the role, the trust policy")
 
 
+def test_a_fault_after_a_verified_repair_stays_open_while_it_cannot_be_read() -> None:
+    def break_trust(run: ScenarioRun) -> None:
+        run.world.roles[BOUND_ROLE] = RoleFacts(arn=BOUND_ROLE, trust=right_trust("https://oidc.eks.eu-west-1.amazonaws.com/id/OTHER"))
+
+    done = run_workflow(before={"2 assess": break_trust, "2 watch 1": _refuse_role}, watches=2)
+    assert done.notified == ["repairing", "verified", "needs-action", "reminder", "reminder"]
+    assert done.run.incidents.get(TARGET) is not None
+
+
 def test_a_fault_has_not_recovered_without_a_binding_while_pods_lack_the_lost_role() -> None:
     def lose_the_role(run: ScenarioRun) -> None:
         for name in list(run.world.cluster.pods):
