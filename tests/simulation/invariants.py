@@ -10,8 +10,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from lambdas.contract.settings import AddonRecord
+from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.incidents.incident import Outcome
 from lambdas.notifications.kind import NotificationKind
+from lambdas.remediator.handler import FACTS_TTL_S
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,6 +53,11 @@ LATEST_MESSAGE: Final = timedelta(minutes=75)
 before the incident is closed."""
 
 
+CACHED_FACTS: Final = timedelta(seconds=FACTS_TTL_S)
+"""How much older than its assessment the role and the OIDC provider may be that a message rests on."""
+BLAMES_PRECONDITION: Final = frozenset(
+    {Verdict.BINDING_INVALID, Verdict.OIDC_PROVIDER_MISSING, Verdict.TRUST_OTHER_ISSUER, Verdict.TRUST_CONDITION_WRONG}
+)
 JUST_READ: Final = timedelta(minutes=3)
 LATEST_STATE: Final = timedelta(minutes=20)
 """How much older the state in a message may be than the state that the process read just before it."""
@@ -86,7 +93,8 @@ class Ledger:
 
     `kinds` are the methods that wrote, `refuted` the preconditions that were read and do not hold, `repairs` counts the repairs that have
     begun, and `failed_before` are the incidents that were taken over after a repair had failed. `untraced` are methods whose effect a crash
-    has hidden: the process ended before the checkpoint that would have recorded it.
+    has hidden: the process ended before the checkpoint that would have recorded it. `blamed` are the incidents of which a message has said
+    that the role, the OIDC provider or the trust policy is wrong.
     """
 
     writes: dict[str, list[str]] = field(default_factory=dict)
@@ -102,6 +110,7 @@ class Ledger:
     repairs: dict[str, int] = field(default_factory=dict)
     failed_before: set[str] = field(default_factory=set)
     untraced: dict[str, set[str]] = field(default_factory=dict)
+    blamed: set[str] = field(default_factory=set)
     last_write_at: datetime | None = None
 
 
@@ -276,6 +285,9 @@ def check_harm(cluster: str, world: SimulatedWorld) -> None:
 def check_message(message: Message, cluster: str, evidence: Evidence, ledger: Ledger, world: SimulatedWorld, *, is_by_person: bool) -> None:
     """A message is true: what it says held in the world between the start of its assessment and now.
 
+    Of the role and the OIDC provider it may say what held up to `CACHED_FACTS` before, since the functions keep these facts for so long. It
+    says nothing about those that it names as not checked. Where an earlier message has called one wrong, it must have been read since.
+
     Raises:
         InvariantViolated: it did not hold, or too many messages were sent about one incident.
     """
@@ -299,9 +311,15 @@ def check_message(message: Message, cluster: str, evidence: Evidence, ledger: Le
         ledger.verified_writes[incident] = len(ledger.writes.get(incident, []))
     has_written, now = bool(ledger.writes.get(incident)), world.scheduler.now
     is_allowed = is_by_person or incident in ledger.approved
+    if message.attributes["verdict"] in BLAMES_PRECONDITION:
+        ledger.blamed.add(incident)
+    was_let_in = any(state.lets_in for state in world.states_since(cluster, evidence.assessed_at - CACHED_FACTS))
+    unread = tuple(_PRECONDITIONS) if was_let_in else _not_checked(message, ledger)
     false = (
         _false_counts(message, states)
+        or _false_end(kind, message, states, unread)
         or _falsehood(kind, message, states, has_written=has_written, is_by_person=is_by_person, is_allowed=is_allowed)
+        or _denied_change(message, ledger)
         or _false_words(message, ledger.opened_at[incident], now, is_verified_since=is_verified_since)
     )
     if false:
@@ -327,13 +345,34 @@ def _false_counts(message: Message, states: list[ClusterState]) -> str:
     return "" if not seen or counts in seen else f"it says {told[0]!r}, and these numbers were seen: {seen}"
 
 
+def _title(message: Message) -> str:
+    return str(json.loads(message.chat)["content"]["title"])
+
+
+def _false_end(kind: NotificationKind, message: Message, states: list[ClusterState], unread: tuple[str, ...]) -> str:
+    """What is wrong about the end of an incident. `unread` are the reasons about which the message says nothing."""
+    if kind not in (NotificationKind.VERIFIED, NotificationKind.RECOVERED) or any(_is_fine(state, unread) for state in states):
+        return ""
+    return f"the cluster was not right: {states[-1].why_wrong}"
+
+
+def _not_checked(message: Message, ledger: Ledger) -> tuple[str, ...]:
+    """The preconditions that the title names as not checked, and that no earlier message has called wrong without a right read since."""
+    _, told, parts = _title(message).partition("not checked: ")
+    if not told or (message.thread in ledger.blamed and ledger.refuted.get(message.thread)):
+        return ()
+    return tuple(why for why, names in _PRECONDITIONS.items() if names & set(parts.split(", ")))
+
+
+def _denied_change(message: Message, ledger: Ledger) -> str:
+    made = ledger.kinds.get(message.thread, set()) - ledger.untraced.get(message.thread, set())
+    return f"{sorted(made)} are on record" if made and "no change is on record" in _title(message) else ""
+
+
 def _falsehood(
     kind: NotificationKind, message: Message, states: list[ClusterState], *, has_written: bool, is_by_person: bool, is_allowed: bool
 ) -> str:
-    title = json.loads(message.chat)["content"]["title"]
-    unread = _PRECONDITIONS if "Not checked:" in message.text and kind is NotificationKind.VERIFIED else ()
-    if kind in (NotificationKind.VERIFIED, NotificationKind.RECOVERED) and not any(_is_fine(state, unread) for state in states):
-        return f"the cluster was not right: {states[-1].why_wrong}"
+    title = _title(message)
     is_fault = kind in (NotificationKind.REPAIRING, NotificationKind.APPROVAL_REQUESTED, NotificationKind.BLOCKED)
     if is_fault and all(state.is_right and state.works and not state.record_differs for state in states):
         return "nothing was wrong"
@@ -364,7 +403,11 @@ def _false_words(message: Message, opened_at: datetime, now: datetime, *, is_ver
 _SECONDS: Final = {"s": 1, "min": 60, "h": 3600, "d": 86400}
 
 
-_PRECONDITIONS: Final = ("there is no OIDC provider", "the role does not let the workload in")
+_PRECONDITIONS: Final[Mapping[str, set[str]]] = {
+    "there is no OIDC provider": {"the OIDC provider"},
+    "the role does not let the workload in": {"the role", "the trust policy"},
+}
+"""Why a cluster is not right, with the names of what must be read to know it."""
 
 
 def _is_fine(state: ClusterState, unread: tuple[str, ...]) -> bool:

@@ -28,6 +28,7 @@ _right_trust: Final = cache(right_trust)
 class ClusterState:
     """What an observer from outside sees of one cluster. `is_right`: every link holds, and every reachable pod works with its role.
 
+    `lets_in`: the role of the binding and the OIDC provider exist, and the trust policy lets the workload in.
     `record_differs` is set as well where the record is left to its owner, which is no fault of the identity.
     """
 
@@ -37,6 +38,7 @@ class ClusterState:
     annotation: str | None = None
     mode: str = "enforce"
     works: bool = True
+    lets_in: bool = True
     record_differs: bool = False
     why_wrong: str = ""
     pod_roles: tuple[str, ...] = ()
@@ -288,6 +290,7 @@ class SimulatedWorld(World):
             annotation=annotation,
             mode=mode,
             works=works,
+            lets_in=bound is not None and self.is_trusted(cluster, bound) and cluster.facts.provider_arn in self.providers,
             record_differs=record is not None and record.role_arn != bound,
             why_wrong=why,
             pod_roles=tuple(sorted((pod.role_arn or "").rpartition("/")[2] for pod in pods)),

@@ -24,6 +24,7 @@ from lambdas.domain.incidents.incident import HEARTBEAT_INTERVAL
 from lambdas.domain.snapshot.snapshot import OidcProvider, RoleFacts
 from lambdas.notifications.kind import NotificationKind
 from lambdas.notifications.message_context import ApprovalAnswer
+from lambdas.remediator.handler import FACTS_TTL_S
 from tests import fakes
 from tests.over_fakes import events
 from tests.over_fakes.fake_ports import FakePorts
@@ -76,7 +77,7 @@ LAMBDA_RETRIES_S: Final = (60.0, 120.0)
 Source: https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
 """
 CHECKER_CACHE_S: Final = {"parameters.load": 20.0, "eks.cluster": 300.0, "iam.role": 300.0, "iam.oidc_provider": 300.0}
-REMEDIATOR_CACHE_S: Final = {"eks.cluster": 2.0, "iam.role": 2.0, "iam.oidc_provider": 2.0}
+REMEDIATOR_CACHE_S: Final = dict.fromkeys(("eks.cluster", "iam.role", "iam.oidc_provider"), float(FACTS_TTL_S))
 PERSON: Final = "arn:aws:iam::111122223333:user/alice"
 
 
