@@ -41,7 +41,7 @@ class UserSession(AwsSession):
         """Return a session for another region, with the credentials of this one: a role is assumed once for all regions."""
         other = UserSession(region, profile=self._profile, role_arn=self._role_arn)
         with self._lock:
-            other._session = self._boto3()
+            other._session = self._botocore()
         other._lock = self._lock
         return other
 
@@ -71,7 +71,7 @@ class SharedSession(AwsSession):
         with self._lock:
             if region not in self._regions:
                 other = SharedSession(region)
-                other._session, other._lock = self._boto3(), self._lock
+                other._session, other._lock = self._botocore(), self._lock
                 self._regions[region] = other
             return self._regions[region]
 

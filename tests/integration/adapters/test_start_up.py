@@ -29,10 +29,10 @@ def test_importing_every_adapter_loads_no_client_library() -> None:
     assert not loaded("\n".join(f"import lambdas.adapters.{name}" for name in names)) & HEAVY
 
 
-def test_a_client_comes_from_a_boto3_session_whose_models_orjson_reads() -> None:
+def test_a_client_comes_from_botocore_alone_whose_models_orjson_reads() -> None:
     code = "from lambdas.adapters.aws_session import AwsSession\nAwsSession('eu-west-1').client('eks')"
-    assert {"boto3", "botocore", "orjson"} <= loaded(code)
-    assert not {"kubernetes", "asyncio"} & loaded(code)
+    assert {"botocore", "orjson"} <= loaded(code)
+    assert not {"boto3", "kubernetes", "asyncio"} & loaded(code)
 
 
 def test_a_client_is_created_once() -> None:
