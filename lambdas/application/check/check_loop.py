@@ -91,6 +91,7 @@ def _assess(
         diagnosis.verdict,
         target=target.key,
         trigger=request.trigger,
+        event_id=request.event_id,
         broken=list(diagnosis.verdicts),
         unread=unread,
         unproven=list(diagnosis.unproven),

@@ -50,7 +50,15 @@ def open_incident(
 
 def handle_counted_signal(incident: Incident, request: CheckRequest, dependencies: CheckDependencies) -> SignalCounted | IncidentTakenOver:
     """Start the execution of an open incident if it was never started; replace the incident if its holder is gone."""
-    dependencies.log("request", "counted on the open incident", incident=incident.id, signals=incident.signals, trigger=request.trigger)
+    dependencies.log(
+        "request",
+        "counted on the open incident",
+        target=incident.target.key,
+        incident=incident.id,
+        signals=incident.signals,
+        trigger=request.trigger,
+        event_id=request.event_id,
+    )
     if not incident.started and not incident.is_held_by_person:
         _start_remediator(incident, dependencies)
     elif request.trigger in TAKES_OVER and not _is_held(incident, dependencies):

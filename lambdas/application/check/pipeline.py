@@ -171,8 +171,6 @@ def _check_cluster(request: CheckRequest, dependencies: CheckDependencies) -> Ev
     if not dependencies.environment.serves(cluster):
         dependencies.log("request", f"cluster {cluster} belongs to another stack")
         return EventIgnored("the cluster belongs to another stack")
-    if request.trigger is not Trigger.SWEEP:  # the diagnosis is the one line of a sweep's check
-        dependencies.log("request", f"check {cluster}", trigger=request.trigger, event_id=request.event_id)
     targets = targets_of(request, cluster, dependencies)
     if not targets:
         dependencies.log("request", f"{'/'.join(request.service_account or ())} has no binding in {cluster}")
@@ -216,7 +214,8 @@ def _check_targets(targets: Sequence[ServiceAccountRef], request: CheckRequest, 
         try:
             results[target] = check_target(target, request, dependencies, deadline=deadline, is_answerable=is_answerable)
         except RemediatorError as error:  # the other targets are still checked; Lambda then delivers the event again
-            dependencies.log("snapshot", str(error), target=target.key, error=error)
+            cause = {"trigger": request.trigger, "event_id": request.event_id}
+            dependencies.log("snapshot", str(error), target=target.key, error=error, **cause)
             failure = failure or error
     if failure:
         raise failure
@@ -266,14 +265,16 @@ def check_target(
     if request.trigger is not Trigger.SWEEP:  # a sweep makes one check for each bound cluster, so the count says nothing
         dependencies.metrics(metrics.CHECKS, 1, trigger=request.trigger)
     signaled = dependencies.incidents.signal(target, signal_of(target, request, dependencies, is_answerable=is_answerable))
+    cause = {"trigger": request.trigger, "event_id": request.event_id}
     match signaled:
         case Incident():
             return handle_counted_signal(signaled, request, dependencies)
         case AlreadyAnswered(began_at=began_at):
-            dependencies.log("request", "answered by a check that began after the event", target=target.key, began_at=began_at.isoformat())
+            text = "answered by a check that began after the event"
+            dependencies.log("request", text, target=target.key, began_at=began_at.isoformat(), **cause)
             return SignalAlreadyAnswered(began_at)
         case Deferred(lease_holder=lease_holder):
-            dependencies.log("request", "deferred to the check that holds the lease", target=target.key, check=lease_holder)
+            dependencies.log("request", "deferred to the check that holds the lease", target=target.key, check=lease_holder, **cause)
             return SignalDeferred(lease_holder)
     return run_check_loop(target, request, signaled, dependencies, deadline=deadline)
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -12,6 +13,7 @@ from lambdas.contract import metrics
 from lambdas.contract.parameters import ServiceAccountRef, binding_path
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.errors import NotFound
+from lambdas.domain.requests.request import Trigger
 from lambdas.domain.snapshot.bindings import Parameter
 from tests.events import event as recorded
 from tests.fakes import FakeParameters
@@ -47,6 +49,27 @@ def test_ten_thousand_events_for_one_fault_are_all_counted_on_one_incident() -> 
     assert found.signals == 10_000
     assert len(simulation.remediator.executions) == 1
     assert simulation.world.reads.count("cluster.pods") == 1
+
+
+def test_an_event_that_needs_no_plan_is_one_log_line_with_its_target_its_trigger_and_its_id() -> None:
+    simulation = simulate()
+    event = events.trigger_event("check-requested", simulation.world.now)
+    simulation.world.sleep(2)
+    run(event, simulation.ports)
+    run(event, simulation.ports)
+    event["time"] = (simulation.world.now + timedelta(seconds=30)).isoformat()
+    simulation.world.sleep(60)
+    simulation.world.set_annotation(simulation.world.cluster, KEY, None, "helm")
+    run(event, simulation.ports)
+    run(event, simulation.ports)
+    of_event = [(line, fields) for _, line, fields in simulation.log.lines if fields.get("event_id") == event["id"]]
+    assert [line for line, _ in of_event] == [
+        "no-fault-found",
+        "answered by a check that began after the event",
+        "annotation-wiped",
+        "counted on the open incident",
+    ]
+    assert {(fields["target"], fields["trigger"]) for _, fields in of_event} == {(TARGET.key, Trigger.PERSON)}
 
 
 @pytest.mark.parametrize(
