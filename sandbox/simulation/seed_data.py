@@ -65,6 +65,9 @@ def seed_cluster(backend: ClusterBackend, world: World) -> None:
     backend.webhook_faults.cache_lag_s = world.webhook_lag_s
     manager = "eks" if world.addon else "helm"
     backend.apply(_account(world), manager)
+    others = [kind for kind, count in world.other_nodes.items() for _ in range(count)]
+    for number, kind in enumerate(others):  # before the workload, whose pods are scheduled on the nodes that are there
+        backend.apply(_other_node(FIRST_OTHER_INDEX + number, kind, world), "kubelet")
     if world.workload and world.addon_installed:
         backend.apply(_workload(world), manager)
     if world.service_account != aws_node.NAME:  # without the CNI no node is Ready and no other pod starts
@@ -75,9 +78,6 @@ def seed_cluster(backend: ClusterBackend, world: World) -> None:
     backend.join_nodes(world.nodes)
     for number in range(world.windows_nodes):  # their machine image contains the CNI, so they are Ready at once
         backend.apply(node(FIRST_WINDOWS_INDEX + number, version=world.kubernetes, os="windows"), "kubelet")
-    others = [kind for kind, count in world.other_nodes.items() for _ in range(count)]
-    for number, kind in enumerate(others):
-        backend.apply(_other_node(FIRST_OTHER_INDEX + number, kind, world), "kubelet")
 
 
 def _other_node(index: int, kind: str, world: World) -> dict[str, Any]:
