@@ -108,8 +108,18 @@ def _function(namespace: dict[str, Any], name: str) -> FunctionType:
 
 def all_mutants() -> list[Mutant]:
     """Every mutant of the mutated code, by module and position."""
+    return [mutant for path in mutated_files() for mutant in cached_mutants(path)]
+
+
+def mutated_files() -> list[Path]:
+    """The files of the mutated code."""
     files = sorted(path for source in SOURCES for path in (ROOT / source).rglob("*.py"))
-    return [mutant for path in files if path.relative_to(ROOT).as_posix() not in NOT_MUTATED for mutant in cached_mutants(path)]
+    return [path for path in files if path.relative_to(ROOT).as_posix() not in NOT_MUTATED]
+
+
+def module_of(path: Path) -> str:
+    """The module of a file, such as `lambdas.domain.fleet`."""
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
 
 
 def cached_mutants(path: Path) -> list[Mutant]:
@@ -117,10 +127,9 @@ def cached_mutants(path: Path) -> list[Mutant]:
     text = read(path)
     key = sha256(f"{Path(__file__).read_text(encoding='utf-8')}\0{text}".encode()).hexdigest()[:20]
     stored = CACHE / "mutants" / f"{key}.json"
-    module = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
     if not stored.exists():
         stored.parent.mkdir(parents=True, exist_ok=True)
-        stored.write_text(json.dumps([asdict(mutant) for mutant in mutants_of(module, text)]), encoding="utf-8")
+        stored.write_text(json.dumps([asdict(mutant) for mutant in mutants_of(module_of(path), text)]), encoding="utf-8")
     rows = json.loads(stored.read_text(encoding="utf-8"))
     return [Mutant(**{**row, "lines": tuple(row["lines"])}) for row in rows]
 

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.mutation.__main__ import equivalent
-from tests.mutation.mutants import Mutant, all_mutants, mutants_of
+from tests.mutation.mutants import Mutant, cached_mutants, module_of, mutants_of, mutated_files
 
 
 def strings(code: str) -> dict[str, bool]:
@@ -74,6 +74,8 @@ def text_at(mutant: Mutant) -> str:
 def test_an_equivalent_mutant_exists_and_has_a_reason() -> None:
     listed = equivalent()
     functions = {function for function, *_ in listed}
-    existing = {(mutant.name, *mutant.change()) for mutant in all_mutants() if mutant.name in functions and not mutant.is_wording}
+    files = [path for path in mutated_files() if any(function.startswith(f"{module_of(path)}.") for function in functions)]
+    mutants = [mutant for path in files for mutant in cached_mutants(path) if mutant.name in functions]
+    existing = {(mutant.name, *mutant.change()) for mutant in mutants if not mutant.is_wording}
     assert set(listed) <= existing
     assert all(reason.endswith(".") for reason in listed.values())
