@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -37,6 +38,7 @@ from tests.unit.domain.snapshot_fixtures import (
 )
 from tests.unit.notifications.fault_cases import FAULT_CASES
 from tests.unit.notifications.snapshots import EBS, NO_AGENT, NOW, ROLE, agent, healthy_snapshot, nodes, pods, service_account
+from tests.unit.notifications.test_golden import assert_golden
 
 
 def summary_of(snapshot: Snapshot, past: RepairHistory | None = None) -> AssessmentSummary:
@@ -51,6 +53,28 @@ def stored(value: AssessmentSummary) -> AssessmentSummary:
 def test_a_summary_is_unchanged_by_a_checkpoint(world: Any) -> None:
     value = world.assess()
     assert stored(value) == value
+
+
+def test_each_summary_is_as_reviewed() -> None:
+    """The fields that differ from those of a healthy one, without the links and remedies, which other golden files have.
+
+    After a wanted change: `UPDATE_GOLDEN=1`.
+    """
+    healthy = _flat(encode(summary_of(snapshot_with())))
+    lines = ["healthy", *(f"  {name}: {value}" for name, value in healthy.items())]
+    for name, case in FAULT_CASES.items():
+        found = _flat(encode(case.assess()))
+        changed = [key for key in {**found, **healthy} if found.get(key) != healthy.get(key) and key not in ("links", "remedies")]
+        lines += [name, *(f"  {key}: {found.get(key, 'the default')}" for key in changed)]
+    assert_golden(Path(__file__).parent / "golden" / "summaries.txt", "\n".join(lines) + "\n")
+
+
+def _flat(data: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested fields by their path."""
+    flat: dict[str, Any] = {}
+    for key, value in data.items():
+        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": json.dumps(value, ensure_ascii=False)}
+    return flat
 
 
 def test_a_blocked_action_keeps_its_time() -> None:

@@ -27,13 +27,13 @@ if TYPE_CHECKING:
     from tests.unit.workflow.workflow_run import WorkflowRun
 
 
-def _repaired(ago: timedelta) -> PastIncident:
+def repaired_ago(ago: timedelta) -> PastIncident:
     at = NOON - ago
     return replace(repaired(ago, "restart-workload"), target=TARGET, opened_at=at, closed_at=at)
 
 
 def test_a_repair_that_the_cooldown_blocks_runs_after_it() -> None:
-    done = run_workflow(first=lambda run: run.incidents.remember(_repaired(timedelta(seconds=60))))
+    done = run_workflow(first=lambda run: run.incidents.remember(repaired_ago(timedelta(seconds=60))))
     assert done.notified == ["blocked", "repairing", "verified"]
     assert done.writes == REPAIR
     assert timedelta(seconds=240) <= done.run.world.now - NOON < timedelta(minutes=10)
@@ -53,7 +53,7 @@ def test_the_wait_for_a_running_update_has_its_configured_limit(setting: int) ->
 
 
 def test_a_block_of_less_than_a_second_sends_one_notification() -> None:
-    done = run_workflow(first=lambda run: run.incidents.remember(_repaired(timedelta(seconds=59, milliseconds=600))))
+    done = run_workflow(first=lambda run: run.incidents.remember(repaired_ago(timedelta(seconds=59, milliseconds=600))))
     assert done.notified == ["blocked", "repairing", "verified"]
 
 

@@ -90,15 +90,16 @@ def run_workflow(
     answer: Callable[[str], ApprovalAnswer] | None = None,
     watches: int = 0,
     prepare: Callable[[ScenarioRun, InterruptedSteps], None] = lambda *_: None,
+    kind: type[InterruptedSteps] = InterruptedSteps,
 ) -> WorkflowRun:
     """Request a check in a world without the annotation, and run the workflow. `first` changes the world before the request,
-    `prepare` the steps before the run.
+    `prepare` the steps before the run. `kind` is the type of the steps.
     """
     kept: list[InterruptedSteps] = []
 
     def steps(run: ScenarioRun) -> Steps:
         changes: dict[str, Callable[[], None]] = {name: partial(change, run) for name, change in (before or {}).items()}
-        made = InterruptedSteps(sleep=run.world.sleep, before=changes, watches=watches)
+        made = kind(sleep=run.world.sleep, before=changes, watches=watches)
         if answer:
             made.answer = lambda callback_id: _with_plan(answer(callback_id), run)
         prepare(run, made)
