@@ -1,6 +1,7 @@
 """`python -m tests.mutation` changes one expression of the deciding code at a time, and counts the changes that no test notices.
 
-mutmut's operators make the mutants (`mutants.py`), and tests run in forks of one process (`runner.py`). A run tries a random sample.
+mutmut's operators make the mutants (`mutants.py`), and tests run in forks of one process (`runner.py`). mypy checks the mutants that no
+test notices (`type_check.py`). A run tries a random sample.
 Mutants that only change the wording of a text are counted and not tried. Mutants that cannot change any result are listed in
 `equivalent.yaml` with the reason. The survivors are written to `build/mutants.txt`.
 """
@@ -17,7 +18,7 @@ from typing import Final
 import yaml
 
 from tests.mutation.mutants import ROOT, Mutant, all_mutants
-from tests.mutation.runner import NO_TESTS, NOTICED, try_mutants
+from tests.mutation.runner import NO_TESTS, NOTICED, REJECTED, SURVIVED, try_mutants
 
 SURVIVORS: Final = ROOT / "build" / "mutants.txt"
 DOCUMENT: Final = ROOT / "docs" / "testing.md"
@@ -46,7 +47,9 @@ def main(arguments: list[str] | None = None) -> int:
     print(f"{len(tried)} of {len(mutants)} mutants in {asked.within}, seed {seed}", file=sys.stderr)
     reasons = equivalent()
     states = try_mutants(tried)
-    alive = {mutant: reasons.get((mutant.name, *mutant.change()), "") for mutant, state in states.items() if state != NOTICED}
+    alive = {
+        mutant: reasons.get((mutant.name, *mutant.change()), "") for mutant, state in states.items() if state not in (NOTICED, REJECTED)
+    }
     SURVIVORS.parent.mkdir(exist_ok=True)
     SURVIVORS.write_text("\n".join(f"{mutant.text()}{states[mutant]} {reason}\n" for mutant, reason in alive.items()), encoding="utf-8")
     text = report(states, alive, len(every) - len(mutants), len(mutants), seed)
@@ -70,9 +73,9 @@ def report(states: dict[Mutant, str], alive: dict[Mutant, str], wording: int, of
         counts = packages.setdefault(".".join(mutant.module.split(".")[:3]), Counter())
         counts["equivalent" if alive.get(mutant) else state] += 1
     total = sum(packages.values(), Counter[str]())
-    share, without_equivalent = total[NOTICED] / total.total(), total[NOTICED] / (total.total() - total["equivalent"] or 1)
+    changing = total.total() - total["equivalent"] or 1
     rows = [
-        f"| `{name}` | {row.total()} | {row[NOTICED]} | {row['equivalent']} | {row['survived']} | {row[NO_TESTS]} |"
+        f"| `{name}` | {row.total()} | {row[NOTICED]} | {row[REJECTED]} | {row['equivalent']} | {row[SURVIVED]} | {row[NO_TESTS]} |"
         for name, row in packages.items()
     ]
     listed = [
@@ -83,11 +86,12 @@ def report(states: dict[Mutant, str], alive: dict[Mutant, str], wording: int, of
     return "\n".join(
         (
             f"{wording + of:,} mutants: {wording:,} only change wording, and {of:,} change behavior.",
-            f"{total.total()} of the latter were tried (seed {seed}), and {total[NOTICED]} were noticed:",
-            f"{share:.1%}, or {without_equivalent:.1%} without the equivalent ones.",
+            f"{total.total()} of the latter were tried (seed {seed}), of which {total['equivalent']} cannot change a result.",
+            f"Of the other {changing}, a test notices {total[NOTICED]} ({total[NOTICED] / changing:.1%}),",
+            f"and mypy rejects {total[REJECTED]}: {(total[NOTICED] + total[REJECTED]) / changing:.1%} in all.",
             "",
-            "| package or module | tried | noticed | equivalent | survived | reached by no test |",
-            "|---|---:|---:|---:|---:|---:|",
+            "| package or module | tried | noticed by a test | rejected by mypy | equivalent | survived | reached by no test |",
+            "|---|---:|---:|---:|---:|---:|---:|",
             *sorted(rows),
             *(["", "Survivors:", "", *sorted(listed)] if listed else []),
         )

@@ -23,6 +23,7 @@ import pytest
 from coverage import Coverage, CoverageData
 
 from tests.mutation.mutants import CACHE, ROOT, Mutant
+from tests.mutation.type_check import rejected
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -61,7 +62,7 @@ OPTIONS: Final = (
     "not long and not control_plane and not sandbox and not exhaustive",
 )
 PROCESSES: Final = os.cpu_count() or 1
-NOTICED, SURVIVED, NO_TESTS = "noticed", "survived", "no tests"
+NOTICED, REJECTED, SURVIVED, NO_TESTS = "noticed", "rejected by mypy", "survived", "no tests"
 AT_COLLECTION: Final = ""
 """The context of lines that run when a test module is imported, before any test starts."""
 
@@ -261,4 +262,5 @@ def try_mutants(mutants: list[Mutant]) -> dict[Mutant, str]:
     status = pytest.main([*OPTIONS, *(f"--ignore={file}" for file in SEARCHES), *TESTS], plugins=[session])
     if session.failed or status not in (0, pytest.ExitCode.NO_TESTS_COLLECTED):
         raise RuntimeError(f"tests fail without a mutant: {session.failed or status}")
-    return session.states
+    unnoticed = [mutant for mutant, state in session.states.items() if state != NOTICED]
+    return session.states | dict.fromkeys(rejected(unnoticed), REJECTED)
