@@ -201,6 +201,7 @@ def lines_of(story: dict[str, Any]) -> Iterator[str]:
     def prepare(run: ScenarioRun, steps: InterruptedSteps) -> None:
         assert isinstance(steps, TracedSteps)
         traces.append(traces[-1] if traces else Trace(run))
+        traces[-1].skip()
         steps.trace = traces[-1]
         story.get("prepare", lambda *_: None)(run, steps)
 
