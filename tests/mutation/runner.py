@@ -26,7 +26,7 @@ from tests.mutation.mutants import CACHE, ROOT, Mutant
 from tests.mutation.type_check import rejected
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
 TESTS: Final = (
@@ -141,17 +141,17 @@ class Session:
             if len(running) >= PROCESSES:
                 yield wait()
             told = CACHE / f"noticed-{os.getpid()}-{number}"
-            seconds = 20 + 5 * sum(reach.seconds[item.nodeid] for item in tests)
-            running[forked(partial(_try, mutant, tests, told, seconds))] = (mutant, told)
+            running[forked(partial(_try, mutant, tests, told, reach.seconds))] = (mutant, told)
         while running:
             yield wait()
 
 
-def _try(mutant: Mutant, tests: list[pytest.Item], told: Path, seconds: float) -> int:
-    """Run the tests with this change until one fails; a fork that uses too much processor time is killed, which counts as noticed."""
-    resource.setrlimit(resource.RLIMIT_CPU, (int(seconds), int(seconds) + 5))
+def _try(mutant: Mutant, tests: list[pytest.Item], told: Path, seconds: Mapping[str, float]) -> int:
+    """Run the tests with this change until one fails. A test that takes far longer than usual ends the fork, which counts as noticed."""
     mutant.apply()
     for item, following in zip(tests, [*tests[1:], None], strict=True):
+        limit = int(time.process_time() + 10 + 5 * seconds[item.nodeid])
+        resource.setrlimit(resource.RLIMIT_CPU, (limit, resource.RLIM_INFINITY))
         if run_test(item, following):
             told.write_text(item.nodeid, encoding="utf-8")
             return 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lambdas.application.codec import encode
@@ -13,9 +13,11 @@ from tests.world import NOON
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from lambdas.application.remediation.results import NotificationKey, NotificationResult
+    from lambdas.application.remediation.steps.remediation_steps import RemediationSteps
     from lambdas.application.workflow_steps import PollSchedule, StepId
-    from lambdas.domain.incidents.incident import PastIncident
-    from lambdas.notifications.message_context import ApprovalAnswer
+    from lambdas.domain.incidents.incident import Incident, PastIncident
+    from lambdas.notifications.message_context import ApprovalAnswer, MessageContext
     from tests.over_fakes.scenario_run import ScenarioRun
 
 R = TypeVar("R")
@@ -34,6 +36,24 @@ class Trace:
     _seen: dict[str, int] = field(default_factory=dict)
     _event: Mapping[str, Any] = field(default_factory=dict)
     """The last published event. Of the next one only what differs is written."""
+    _notes: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Write down the data of each notification, too."""
+        steps_of = self.run.remediation_steps
+
+        def traced(incident: Incident) -> RemediationSteps:
+            work = steps_of(incident)
+            notify = work.notify
+
+            def noted(key: NotificationKey, context: MessageContext) -> NotificationResult:
+                self._notes.append(f"  notify {key}: {json.dumps(_told(context), ensure_ascii=False)}")
+                return notify(key, context)
+
+            work.notify = noted  # type: ignore[method-assign]
+            return work
+
+        self.run.remediation_steps = traced  # type: ignore[method-assign]
 
     def skip(self) -> None:
         """Leave out what was sent before an execution began: by the check that started it."""
@@ -74,6 +94,7 @@ class Trace:
         yield from (f"  write {write}" for write in self._new("write", run.world.writes))
         for name, value, dimensions in self._new("metric", run.metrics.counted):
             yield f"  metric {name} {value:g} {' '.join(dimensions.values())}".rstrip()
+        yield from self._new("note", self._notes)
         for message in self._new("message", run.notifier.sent):
             yield f"  message {message.subject}"
         for kind, detail in self._new("event", run.bus.sent):
@@ -84,6 +105,12 @@ class Trace:
     def _new(self, name: str, items: list[Any]) -> list[Any]:
         start, self._seen[name] = self._seen.get(name, 0), len(items)
         return items[start:]
+
+
+def _told(context: MessageContext) -> dict[str, Any]:
+    """What a notification says besides the assessments and the timeline."""
+    left_out = ("kind", "incident", "first", "current", "timeline")
+    return encode({item.name: value for item in fields(context) if item.name not in left_out and (value := getattr(context, item.name))})
 
 
 def _words(value: Any) -> str:
