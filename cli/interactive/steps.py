@@ -178,7 +178,7 @@ class InteractiveSteps(InProcessSteps):
         return super().once(step, do, result)
 
     def until(self, step: StepId, initial: R, check: Callable[[R], R], is_settled: Callable[[R], bool], schedule: PollSchedule) -> R:
-        """Poll, and show each result."""
+        """Poll, and show each result. A wait for a policy says how long it may take."""
 
         def check_and_show(former: R) -> R:
             self._before(step)
@@ -189,13 +189,9 @@ class InteractiveSteps(InProcessSteps):
 
         if step.purpose is StepPurpose.WATCH:
             return initial
+        if step.purpose is StepPurpose.PAUSE and self.display:
+            self.display.note_pause(schedule.timeout_s)
         return super().until(step, initial, check_and_show, is_settled, schedule)
-
-    def pause(self, step: StepId, seconds: int) -> None:
-        """Sleep, after telling how long."""
-        if self.display:
-            self.display.note_pause(seconds)
-        super().pause(step, seconds)
 
     def _before(self, step: StepId) -> None:
         if self.lease:

@@ -57,8 +57,16 @@ def watch(iteration: Iteration, summary: AssessmentSummary) -> bool:
     return False
 
 
+def await_policy(iteration: Iteration, summary: AssessmentSummary, seconds: int) -> None:
+    """Assess until the policies that block the repair no longer do, at most for this time: a fault may begin to fail, or end, before."""
+    check, step = partial(_check, iteration, Fingerprint.of(summary)), iteration.step(StepPurpose.PAUSE)
+    schedule = reminder_schedule(min(seconds, REMINDERS_S[-1]))
+    result = iteration.steps.until(step, WatchResult(), check, lambda found: found.is_changed, schedule)
+    iteration.state.latest_at = result.at or iteration.state.latest_at
+
+
 def reminder_schedule(seconds: int) -> PollSchedule:
-    """How often to assess before a reminder that follows after this time."""
+    """How often to assess in a wait of this time."""
     return PollSchedule(timeout_s=seconds, first_s=5, most_s=WATCH_MOST_S, growth=1.3)
 
 

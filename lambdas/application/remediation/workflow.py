@@ -16,7 +16,7 @@ from lambdas.application.remediation.repair import MAX_REPAIRS, repair
 from lambdas.application.remediation.results import CloseResult, HandOverResult, RemediationResult, StepResult
 from lambdas.application.remediation.state import Iteration, WorkflowState
 from lambdas.application.remediation.steps.remediation_steps import RemediationSteps
-from lambdas.application.remediation.watch import watch
+from lambdas.application.remediation.watch import await_policy, watch
 from lambdas.application.workflow_steps import PollSchedule, StepPurpose, Steps
 from lambdas.contract.durable_quotas import HAND_OVER_AFTER_S
 from lambdas.domain.assessment.summary import AssessmentSummary
@@ -63,7 +63,7 @@ def remediate(incident: Incident, steps: Steps, work: RemediationSteps, carried:
                     repair(iteration, approved)
             elif (seconds := _seconds_blocked(summary)) is not None:
                 notify(iteration, NotificationKind.BLOCKED)
-                steps.pause(iteration.step(StepPurpose.PAUSE), seconds)
+                await_policy(iteration, summary, seconds)
             elif not watch(iteration, summary):
                 break
         outcome = Outcome.NEEDS_ACTION if state.notified is NotificationKind.NEEDS_ACTION else Outcome.BLOCKED

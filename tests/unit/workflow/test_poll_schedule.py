@@ -24,7 +24,7 @@ from tests.world import NOON, right_trust
 if TYPE_CHECKING:
     from lambdas.domain.incidents.incident import PastIncident
     from tests.over_fakes.scenario_run import ScenarioRun
-    from tests.unit.workflow.workflow_run import WorkflowRun
+    from tests.unit.workflow.workflow_run import InterruptedSteps, WorkflowRun
 
 
 def repaired_ago(ago: timedelta) -> PastIncident:
@@ -50,6 +50,44 @@ def test_the_wait_for_a_running_update_has_its_configured_limit(setting: int) ->
     assert done.writes == []
     assert done.notified
     assert timedelta(0) <= done.run.world.now - NOON - timedelta(seconds=setting) < timedelta(minutes=1)
+
+
+def test_a_fault_that_begins_to_fail_does_not_wait_for_the_maintenance_window() -> None:
+    def closes(run: ScenarioRun) -> None:
+        run.world.parameters[settings_path(CLUSTER, "maintenance_window")] = Parameter(value="tue 02:00-04:00")
+        set_annotation(None)(run)
+
+    def fails_after_an_hour(run: ScenarioRun, steps: InterruptedSteps) -> None:
+        def sleep(seconds: float) -> None:
+            is_before = run.world.now < NOON + timedelta(hours=1)
+            run.world.sleep(seconds)
+            if is_before and run.world.now >= NOON + timedelta(hours=1):
+                run.world.replace_pod(run.world.cluster, next(iter(run.world.cluster.pods)))
+
+        steps.sleep = sleep
+
+    done = run_workflow({"annotation": BOUND}, first=closes, prepare=fails_after_an_hour)
+    assert done.notified == ["blocked", "repairing", "verified"]
+    assert done.run.world.now - NOON < timedelta(hours=2)
+
+
+def test_an_incident_that_waits_for_the_maintenance_window_closes_once_a_person_has_repaired_it() -> None:
+    def closes(run: ScenarioRun) -> None:
+        run.world.parameters[settings_path(CLUSTER, "maintenance_window")] = Parameter(value="tue 02:00-04:00")
+        set_annotation(None)(run)
+
+    done = run_workflow({"annotation": BOUND}, first=closes, before={"1 pause": by_hand})
+    assert done.notified == ["blocked", "recovered"]
+    assert done.run.world.now - NOON < timedelta(hours=1)
+
+
+def test_a_wait_of_a_week_for_the_maintenance_window_is_reported_every_three_days() -> None:
+    def closes(run: ScenarioRun) -> None:
+        run.world.parameters[settings_path(CLUSTER, "maintenance_window")] = Parameter(value="thu 10:00-12:00")
+        set_annotation(None)(run)
+
+    done = run_workflow({"annotation": BOUND}, first=closes)
+    assert done.notified == ["blocked", "blocked", "blocked", "repairing", "verified"]
 
 
 def test_a_block_of_less_than_a_second_sends_one_notification() -> None:
