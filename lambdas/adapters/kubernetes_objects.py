@@ -3,7 +3,7 @@
 Each function raises `KeyError`, `TypeError` or `ValueError` for an invalid object; `expected_shape` translates them.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -50,6 +50,9 @@ Source: https://github.com/aws/eks-node-monitoring-agent/blob/HEAD/docs/node-hea
 """
 _SHUT_DOWN: Final = "node.cloudprovider.kubernetes.io/shutdown"
 """Source: https://kubernetes.io/docs/reference/labels-annotations-taints/#node-cloudprovider-kubernetes-io-shutdown"""
+_ROLE: Final = "AWS_ROLE_ARN"
+_TOKEN_FILE: Final = "AWS_WEB_IDENTITY_TOKEN_FILE"  # noqa: S105  # the name of a variable
+_STATIC_KEY: Final = "AWS_ACCESS_KEY_ID"
 _AGENT_URI: Final = "AWS_CONTAINER_CREDENTIALS_FULL_URI"
 _AGENT_TOKEN: Final = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"  # noqa: S105  # the name of a variable
 _AGENT_URIS: Final = ("http://169.254.170.23/v1/credentials", "http://[fd00:ec2::23]/v1/credentials")
@@ -57,6 +60,7 @@ _AGENT_URIS: Final = ("http://169.254.170.23/v1/credentials", "http://[fd00:ec2:
 
 Source: https://docs.aws.amazon.com/eks/latest/userguide/pod-id-agent-setup.html
 """
+_CREDENTIAL_VARIABLES: Final = frozenset({_ROLE, _TOKEN_FILE, _STATIC_KEY, _AGENT_URI, _AGENT_TOKEN})
 _UNAVAILABLE_BY_DEFAULT: Final = {WorkloadKind.DAEMON_SET: 1, WorkloadKind.DEPLOYMENT: "25%", WorkloadKind.STATEFUL_SET: 1}
 
 
@@ -210,7 +214,7 @@ def workload(kind: WorkloadKind, item: Json) -> WorkloadFacts:
         on_delete=_text(strategy, "type") == "OnDelete",
         containers=tuple(map(_container, _children(pod, "containers"))),
         service_account=_text(pod, "serviceAccountName") or _text(pod, "serviceAccount") or "default",
-        template_role_arn=_in_environment([*_children(pod, "containers"), *_children(pod, "initContainers")], "AWS_ROLE_ARN") or None,
+        template_role_arn=_credential_variables([*_children(pod, "containers"), *_children(pod, "initContainers")]).get(_ROLE) or None,
     )
 
 
@@ -250,15 +254,16 @@ def _pod(item: Json) -> PodFacts:
     containers = [*_children(spec, "containers"), *_children(spec, "initContainers")]
     statuses = [*_children(status, "initContainerStatuses"), *_children(status, "containerStatuses")]
     failing = _failing(statuses)
+    variables = _credential_variables(containers)
     return PodFacts(
         name=_required(metadata, "name"),
         uid=_required(metadata, "uid"),
         node=_text(spec, "nodeName"),
         created_at=_required_time(metadata, "creationTimestamp"),
-        role_arn=_in_environment(containers, "AWS_ROLE_ARN") or None,
-        container_credentials=_in_environment(containers, _AGENT_URI) in _AGENT_URIS and _is_set(containers, _AGENT_TOKEN),
-        has_token_file=_is_set(containers, "AWS_WEB_IDENTITY_TOKEN_FILE"),
-        has_static_keys=_is_set(containers, "AWS_ACCESS_KEY_ID"),
+        role_arn=variables.get(_ROLE) or None,
+        container_credentials=variables.get(_AGENT_URI) in _AGENT_URIS and _AGENT_TOKEN in variables,
+        has_token_file=_TOKEN_FILE in variables,
+        has_static_keys=_STATIC_KEY in variables,
         ready=_text(_condition(status, _READY), "status") == "True",
         owner=_controller(metadata),
         deleting="deletionTimestamp" in metadata,
@@ -272,17 +277,14 @@ def _pod(item: Json) -> PodFacts:
     )
 
 
-def _in_environment(containers: Iterable[Json], name: str) -> str | None:
-    """The value of the variable in the first container that has it. The search starts at the end, where the webhook appends."""
-    for container in containers:
-        for variable in reversed(_children(container, "env")):
-            if variable["name"] == name:
-                return _text(variable, "value")
-    return None
-
-
-def _is_set(containers: Iterable[Json], name: str) -> bool:
-    return _in_environment(containers, name) is not None
+def _credential_variables(containers: Sequence[Json]) -> Mapping[str, str]:
+    """The variables that decide the credentials of a pod, each from the first container that has it, and there from its last entry."""
+    return {
+        name: _text(variable, "value")
+        for container in reversed(containers)
+        for variable in _children(container, "env")
+        if (name := variable["name"]) in _CREDENTIAL_VARIABLES
+    }
 
 
 def _controller(metadata: Json) -> tuple[str, str] | None:
