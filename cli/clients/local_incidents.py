@@ -115,7 +115,8 @@ class LocalIncidents:
         return self._change(incident, heartbeat_at=at)
 
     def mark_repairing(self, incident: Incident, repairing: bool) -> bool:
-        return self._is_execution(incident) and self._change(incident, repairing=repairing)
+        begun = {"has_begun_repair": True} if repairing else {}
+        return self._is_execution(incident) and self._change(incident, repairing=repairing, **begun)
 
     def mark_approval_requested(self, incident: Incident, callback_id: str | None) -> None:
         if not self._change(incident, callback_id=callback_id):

@@ -45,6 +45,7 @@ OPEN_ATTRIBUTES: Final = (
     "heartbeat_at",
     "notified",
     "repairing",
+    "has_begun_repair",
     "execution_number",
     *LEASE_ATTRIBUTES,
 )
@@ -118,6 +119,7 @@ def open_attributes(incident: Incident) -> Row:
     known: Row = {name: {"S": text} for name, text in texts.items() if text is not None}
     known |= {"heartbeat_at": time(incident.heartbeat_at)} if incident.heartbeat_at else {}
     known |= {"repairing": {"BOOL": True}} if incident.repairing else {}
+    known |= {"has_begun_repair": {"BOOL": True}} if incident.has_begun_repair else {}
     known |= {"execution_number": {"N": str(incident.execution)}} if incident.execution > 1 else {}
     return known | {"opened_at": time(incident.opened_at), "started": {"BOOL": incident.started}}
 
@@ -137,6 +139,7 @@ def incident(target: ServiceAccountRef, row: Row) -> Incident:
         binding_path=_text(row, "binding_path"),
         heartbeat_at=_time_of(row["heartbeat_at"]) if "heartbeat_at" in row else None,
         repairing="repairing" in row,
+        has_begun_repair="has_begun_repair" in row,
         execution=execution_number(row),
         refusal=_latest_refusal(row),
     )

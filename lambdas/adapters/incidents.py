@@ -168,7 +168,7 @@ class Incidents:
         condition, values = _same_execution(incident)
         values |= {":yes": {"BOOL": True}} if repairing else {}
         attempt = f"record that the repair of incident {incident.id} {'begins' if repairing else 'has ended'}"
-        change = "SET repairing = :yes" if repairing else "REMOVE repairing"
+        change = "SET repairing = :yes, has_begun_repair = :yes" if repairing else "REMOVE repairing"
         return self._table.update(attempt, items.row_key(incident.target), change, condition, values)[1]
 
     def mark_approval_requested(self, incident: Incident, callback_id: str | None) -> None:

@@ -171,6 +171,7 @@ def test_the_attributes_of_the_incidents_table_are() -> None:
         "heartbeat_at",
         "notified",
         "repairing",
+        "has_begun_repair",
         "lease_holder",
         "lease_since",
         "latest_request",

@@ -94,11 +94,12 @@ _REPAIRS: Final = (NotificationKind.REPAIRING, NotificationKind.NEEDS_ACTION, No
 
 
 def former_repair(ended: Incident, notified: Iterable[str]) -> FormerRepair:
-    """How far the repairs of an incident are whose holder has ended, from its notifications: `2 repairing`, then `2 needs-action`.
+    """How far the repairs of an incident are whose holder has ended, from its row and its notifications: `2 repairing`, `2 needs-action`.
 
     The journal of its execution cannot be read. So a successor neither repeats a repair that has failed, nor says that nothing was changed.
     """
-    return max(ended.former_repair, _notified_repair(notified), key=tuple(FormerRepair).index)
+    begun = FormerRepair.UNFINISHED if ended.has_begun_repair else FormerRepair.NONE  # also where no notification could be sent
+    return max(ended.former_repair, begun, _notified_repair(notified), key=tuple(FormerRepair).index)
 
 
 def _notified_repair(notified: Iterable[str]) -> FormerRepair:

@@ -54,6 +54,7 @@ class Incident:
     `holder` is `remediator` or the ARN of a person, whose last heartbeat is `heartbeat_at`. `binding_path` is the parameter that the
     circuit
     breaker counts by. While `repairing` is set, the holder may be changing something, and a running execution is not taken over.
+    `has_begun_repair` says that `repairing` was set at least once.
     `execution` numbers the executions of the remediator that follow each other, from 1: each has quotas of its own.
     """
 
@@ -69,6 +70,7 @@ class Incident:
     binding_path: str | None = None
     heartbeat_at: datetime | None = None
     repairing: bool = False
+    has_begun_repair: bool = False
     execution: int = 1
     refusal: Mapping[str, Any] | None = None
 

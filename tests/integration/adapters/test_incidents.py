@@ -91,13 +91,13 @@ def test_only_the_holder_of_an_incident_marks_it_as_repairing(incidents: Inciden
     assert not incidents.mark_repairing(mine, True), "nothing is open"
     incidents.claim(mine)
     assert incidents.mark_repairing(mine, True)
-    assert incidents.get(target) == replace(mine, repairing=True)
+    assert incidents.get(target) == replace(mine, repairing=True, has_begun_repair=True)
     assert incidents.mark_repairing(mine, True), "a step that is repeated"
     assert not incidents.mark_repairing(other, True)
     assert not incidents.mark_repairing(other, False)
-    assert incidents.get(target) == replace(mine, repairing=True)
+    assert incidents.get(target) == replace(mine, repairing=True, has_begun_repair=True)
     assert incidents.mark_repairing(mine, False)
-    assert incidents.get(target) == mine
+    assert incidents.get(target) == replace(mine, has_begun_repair=True)
 
 
 @pytest.mark.parametrize("began", [True, False], ids=["began to act", "stopped"])
@@ -109,9 +109,10 @@ def test_a_take_over_fails_if_the_repair_began_or_ended_since_the_incident_was_r
     incidents.mark_repairing(mine, not began)
     seen = replace(mine, repairing=not began)
     incidents.mark_repairing(mine, began)
-    assert incidents.take_over(seen, incident(target, "b")) == replace(mine, repairing=began, signals=2)
+    assert incidents.take_over(seen, incident(target, "b")) == replace(mine, repairing=began, has_begun_repair=True, signals=2)
     assert incidents.take_over(replace(seen, repairing=began), incident(target, "c")).id.endswith("-c")
     assert not incidents.mark_repairing(mine, True), "it has become another's"
+    assert not getattr(incidents.get(target), "has_begun_repair", True), "its own repair has not begun"
 
 
 def test_a_closed_incident_is_not_repairing(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
@@ -270,10 +271,10 @@ def test_an_execution_that_handed_over_marks_no_repair(incidents: IncidentsPort,
     incidents.hand_over(first, "{}")
     second = replace(first, execution=2)
     assert not incidents.mark_repairing(first, repairing)
-    assert incidents.get(target) == replace(second, repairing=not repairing)
+    assert incidents.get(target) == replace(second, repairing=not repairing, has_begun_repair=not repairing)
     assert incidents.mark_repairing(second, repairing)
     assert not incidents.mark_repairing(replace(first, execution=3), not repairing)
-    assert incidents.get(target) == replace(second, repairing=repairing)
+    assert incidents.get(target) == replace(second, repairing=repairing, has_begun_repair=True)
 
 
 def test_a_repeated_hand_over_is_idempotent(incidents: IncidentsPort, target: ServiceAccountRef) -> None:

@@ -125,6 +125,20 @@ def test_an_incident_that_takes_over_knows_how_far_the_former_repair_was(notifie
     assert (now.id != first.id, now.former_repair) == (True, former)
 
 
+def test_an_incident_that_takes_over_knows_of_a_repair_that_was_not_reported() -> None:
+    simulation = simulate(annotation=None)
+    check(simulation)
+    first = simulation.incidents.get(TARGET)
+    assert first
+    simulation.incidents.mark_repairing(first, True)
+    simulation.incidents.mark_repairing(first, False)
+    simulation.remediator.executions = dict.fromkeys(simulation.remediator.executions, "STOPPED")
+    check(simulation)
+    now = simulation.incidents.get(TARGET)
+    assert now
+    assert (now.id != first.id, now.former_repair) == (True, FormerRepair.UNFINISHED)
+
+
 def test_a_failed_repair_is_remembered_by_each_incident_that_takes_over() -> None:
     simulation = simulate(annotation=None)
     check(simulation)
