@@ -164,7 +164,7 @@ def _counts(snapshot: Snapshot) -> Counts:
     right = list(filter(role_check(snapshot), staying))
     return Counts(
         pods=len(staying),
-        pods_right=len(right) if snapshot.desired_role else 0,
+        pods_right=len(right),
         pods_ready=sum(pod.ready for pod in staying),
         pods_deleting=len(pods) - len(staying) - lost,
         pods_lost=lost,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-from dataclasses import fields
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +10,7 @@ from lambdas.domain.errors import MalformedEvent
 from lambdas.domain.requests.parser import parse
 from tests.events import ACCOUNT, ARRIVED_AT, INDEX, REGION, event
 from tests.unit.notifications.test_golden import assert_golden
+from tests.unit.variations import changed_at, difference, paths
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,34 +31,13 @@ def _variations(name: str, *, with_envelope: bool) -> Iterator[str]:
     recorded = event(name)
     usual = _reading(recorded)
     yield name
-    for path in _paths(recorded):
+    for path in paths(recorded):
         if path[0] in ENVELOPE and len(path) == 1 and not with_envelope:
             continue
-        results = [_difference(_reading(_changed(recorded, path, value)), usual) for value in (None, OTHER_TYPE)]
+        results = [difference(_reading(changed_at(recorded, path, value)), usual) for value in (None, OTHER_TYPE)]
         if any(results):
             absent, other = results
             yield f"  {'.'.join(map(str, path))}: {absent or 'no difference'}{f' | of another type: {other}' if other != absent else ''}"
-
-
-def _paths(value: Any, *above: Any) -> Iterator[tuple[Any, ...]]:
-    """The path of each field of nested JSON, and of the first element of each list."""
-    children = value.items() if isinstance(value, dict) else enumerate(value[:1]) if isinstance(value, list) else ()
-    for key, child in children:
-        yield (*above, key)
-        yield from _paths(child, *above, key)
-
-
-def _changed(recorded: dict[str, Any], path: tuple[Any, ...], value: int | None) -> dict[str, Any]:
-    """A copy with this value at the path, or without the field."""
-    changed = copy.deepcopy(recorded)
-    inner: Any = changed
-    for key in path[:-1]:
-        inner = inner[key]
-    if value is None:
-        del inner[path[-1]]
-    else:
-        inner[path[-1]] = value
-    return changed
 
 
 def _reading(value: dict[str, Any]) -> Any:
@@ -67,12 +45,3 @@ def _reading(value: dict[str, Any]) -> Any:
         return parse(value, account=ACCOUNT, region=REGION, now=NOW)
     except MalformedEvent as error:
         return f"MalformedEvent: {error}"
-
-
-def _difference(found: Any, usual: Any) -> str:
-    """The fields that differ from the usual result, or the whole result where it is of another type."""
-    if type(found) is not type(usual) or isinstance(found, str):
-        return "" if found == usual else str(found)
-    values = {item.name: (getattr(found, item.name), getattr(usual, item.name)) for item in fields(found)}
-    nested = {name: _difference(*pair) if hasattr(pair[0], "__dataclass_fields__") else repr(pair[0]) for name, pair in values.items()}
-    return ", ".join(f"{name}={nested[name]}" for name, (now, then) in values.items() if now != then)

@@ -395,11 +395,11 @@ class RemediationSteps(StepContext):
         """
         began_at = self.now()
         result = replace(former, began_at=former.began_at or began_at)
-        reach: Reach | None = None
+        reach = Reach()
         for checks in count():
             try:
                 pods = self.pods()
-                if reach is None or checks % LOST_NODE_CHECKS == 0:
+                if checks % LOST_NODE_CHECKS == 0:
                     reach = self._reach(pods, is_idle=result.is_idle)
                 batch, following = next_batch(action, pods, reach, result, self.now())
                 if batch and (why := self._why_outdated(action, binding)):

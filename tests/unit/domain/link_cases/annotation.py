@@ -86,6 +86,12 @@ CASES: dict[str, Case] = {
         BROKEN,
         Verdict.ANNOTATION_DIFFERS,
     ),
+    "annotation: kept by the guard": (
+        snapshot_with(service_account=replace(service_account(ROLE), left_out_by="arn:aws:sts::111122223333:assumed-role/ci-deploy/1698")),
+        Link.ANNOTATION,
+        OK,
+        None,
+    ),
     "annotation: empty": (snapshot_with(service_account=service_account("")), Link.ANNOTATION, BROKEN, Verdict.ANNOTATION_MISSING),
     "annotation: under another key": (
         snapshot_with(service_account=service_account(key="eks.amazon.com/role-arn")),
