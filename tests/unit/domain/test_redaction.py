@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lambdas.domain.errors import AccessDenied, Denial, PermanentError, TransientError
-from lambdas.domain.redaction import REDACTED, redacted
+from lambdas.domain.redaction import REDACTED, printable, redacted
 
 TOKEN = "k8s-aws-v1.aHR0cHM6Ly9zdHMuZXUtd2VzdC0xLmFtYXpvbmF3cy5jb20v_-9"
 TEXTS = {
@@ -40,3 +40,10 @@ def test_given_secrets_are_removed_with_and_without_their_prefix() -> None:
 def test_every_error_is_redacted() -> None:
     errors = (PermanentError(TOKEN), TransientError(TOKEN), AccessDenied(TOKEN, denial=Denial.FORBIDDEN))
     assert {str(error) for error in errors} == {f"k8s-aws-v1.{REDACTED}"}
+
+
+@pytest.mark.parametrize(
+    ("text", "line"), [("a role", "a role"), (" two\n lines\t", "two lines"), ("a\x1b[31m b", "a\N{REPLACEMENT CHARACTER}[31m b")]
+)
+def test_a_text_becomes_one_line_that_can_be_printed(text: str, line: str) -> None:
+    assert printable(text) == line

@@ -1,14 +1,21 @@
-"""Poll schedules, step ids, and the history record of an incident."""
+"""Poll schedules, ids of steps and notifications, successors of a canary, and the history record of an incident."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lambdas.application.remediation.results import NotificationKey
+from lambdas.application.remediation.steps.canary import successor
 from lambdas.application.remediation.steps.history import IncidentRecord, past_incident
 from lambdas.application.workflow_steps import InProcessSteps, PollSchedule, StepId, StepPurpose
 from lambdas.domain.incidents.incident import Outcome
+from lambdas.domain.planning.actions import ReplaceCanaryPod
+from lambdas.domain.snapshot.snapshot import PodFacts
+from lambdas.notifications.kind import NotificationKind
+from tests.unit.notifications.snapshots import pods
 from tests.unit.workflow.test_arbitrary_results import BROKEN, INCIDENT
 from tests.world import NOON
 
@@ -81,3 +88,47 @@ def test_a_step_id_has_one_durable_name(step: StepId, name: str) -> None:
 def test_history_keeps_the_trigger_and_an_incident_without_one_was_opened_by_a_person(request_: dict[str, str], trigger: str) -> None:
     record = IncidentRecord(outcome=Outcome.VERIFIED, first=BROKEN, current=BROKEN, signals=1)
     assert past_incident(replace(INCIDENT, request=request_), record, NOON).trigger == trigger
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("2 needs-action", NotificationKey(2, NotificationKind.NEEDS_ACTION)),
+        ("12 reminder 1", NotificationKey(12, NotificationKind.REMINDER, "1")),
+        ("1 reminder 1 2", NotificationKey(1, NotificationKind.REMINDER, "1 2")),
+        ("1 telegram", None),
+        ("first reminder", None),
+        ("2", None),
+        ("", None),
+    ],
+)
+def test_a_stored_key_of_a_notification_is_read_or_is_of_another_version(text: str, key: NotificationKey | None) -> None:
+    assert NotificationKey.parse(text) == key
+    assert key is None or str(key) == text
+
+
+def _pod(uid: str, *, minutes: int = 1, node: str = "n1", deleting: bool = False) -> PodFacts:
+    return replace(pods(1, None)[0], name=f"pod-{uid}", uid=uid, node=node, created_at=NOON + timedelta(minutes=minutes), deleting=deleting)
+
+
+@pytest.mark.parametrize(
+    ("found", "of_daemon_set", "of_deployment"),
+    [
+        ((), None, None),
+        ((_pod("old"),), None, None),
+        ((_pod("a"),), "a", "a"),
+        ((_pod("a", node="n2"),), None, "a"),
+        ((_pod("a", minutes=-1),), "a", None),
+        ((_pod("known", minutes=0),), "known", None),
+        ((_pod("a", deleting=True),), None, None),
+        ((_pod("a", minutes=2), _pod("b", minutes=3), _pod("c", minutes=1)), "b", "b"),
+        ((_pod("a"), _pod("b")), "b", "b"),
+    ],
+)
+def test_a_successor_is_a_pod_in_the_place_of_the_canary(
+    found: tuple[PodFacts, ...], of_daemon_set: str | None, of_deployment: str | None
+) -> None:
+    """On the canary's node, or where pods may run anywhere: a pod that the plan did not know. The newest one, by name where two are."""
+    on_node = ReplaceCanaryPod(pod="pod-old", uid="old", node="n1", newest=NOON.isoformat(), role_arn="arn", as_new=("known",))
+    pods_found = [successor(found, action) for action in (on_node, replace(on_node, node=""))]
+    assert [pod.uid if pod else None for pod in pods_found] == [of_daemon_set, of_deployment]

@@ -134,6 +134,22 @@ CASES: dict[str, Case] = {
     ),
     "errors: a time-out that is over": (snapshot_with(pods=some_pods(ROLE, termination_message=STS)), Link.PERMISSION_ERRORS, OK, None),
     # 12 nodes
+    "nodes: not Ready for several reasons": (
+        snapshot_with(
+            nodes=(
+                *nodes(15, unready=2, message="", pressures=("DiskPressure",))[12:],
+                *nodes(16, unready=1, message="", pressures=("MemoryPressure",))[15:],
+                *nodes(17, unready=1, message="", shut_down=True)[16:],
+            )
+        ),
+        Link.NODES,
+        BROKEN,
+        Verdict.NODES_NOT_READY,
+    ),
+    **{
+        f"permission errors: STS answers {code}": (refused(TOKEN, code=code), Link.PERMISSION_ERRORS, BROKEN, Verdict.STS_ERROR)
+        for code in ("AccessDenied", "InvalidIdentityTokenException", "ExpiredTokenException", "IDPRejectedClaimException", "Throttling")
+    },
     "nodes: Ready": (snapshot_with(), Link.NODES, OK, None),
     "nodes: not read": (snapshot_with(nodes=NOT_READ), Link.NODES, NOT_APPLICABLE, None),
     "nodes: of another workload": (snapshot_with(addon_name=None, nodes=nodes(3, unready=1)), Link.NODES, NOT_APPLICABLE, None),
