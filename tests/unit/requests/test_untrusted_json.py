@@ -54,6 +54,7 @@ def test_a_native_event_may_use_any_likely_field_name(
         ({"type": "IAMUser", "arn": "arn:aws:iam::1:user/dana"}, "arn:aws:iam::1:user/dana"),
         ({"type": "AssumedRole", "sessionContext": {"sessionIssuer": {"arn": "arn:aws:iam::1:role/x"}}}, "arn:aws:iam::1:role/x"),
         ({"type": "AWSService", "invokedBy": "eks.amazonaws.com"}, "eks.amazonaws.com"),
+        ({"type": "IAMUser", "userName": "dana", "principalId": "1"}, "dana"),
         ({"type": "Root", "principalId": "1"}, "1"),
         ({}, "unknown"),
         (None, "unknown"),
@@ -99,6 +100,12 @@ def test_a_call_that_names_no_cluster_is_refused(parameters: object) -> None:
 )
 def test_a_pod_identity_call_names_its_service_account_in_the_request_or_in_the_response(detail: dict[str, Any]) -> None:
     assert _parsed("call-create-association", **detail).service_account == AWS_NODE
+
+
+@pytest.mark.parametrize("key", ["clusterName", "cluster_name", "cluster", "name"])
+def test_an_addon_event_with_a_wrong_cluster_name_is_refused_with_the_field(key: str) -> None:
+    with pytest.raises(MalformedEvent, match=rf"^detail\.{key} is '\.\./x', which is no name"):
+        _parsed("addon-creation-succeeded-empty", **{key: "../x"})
 
 
 def test_a_person_who_names_no_cluster_reads_which_field_is_wrong() -> None:
