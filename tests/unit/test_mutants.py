@@ -1,7 +1,10 @@
 """The mutants of `make mutants`: which only change wording, which tests reach one, and which cannot change a result."""
 
+from dataclasses import replace
+
 import pytest
 
+from tests.mutation import type_check
 from tests.mutation.__main__ import equivalent
 from tests.mutation.mutants import Mutant, cached_mutants, module_of, mutants_of, mutated_files
 
@@ -79,3 +82,24 @@ def test_an_equivalent_mutant_exists_and_has_a_reason() -> None:
     existing = {(mutant.name, *mutant.change()) for mutant in mutants if not mutant.is_wording}
     assert set(listed) <= existing
     assert all(reason.endswith(".") for reason in listed.values())
+
+
+def test_one_run_of_mypy_checks_one_mutant_of_each_module(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So an error in a file is one of the mutant that replaced it."""
+    plurals, errors = (Mutant(f"lambdas.domain.{name}", "f", 0, 0, "", (1, 1), is_wording=False) for name in ("plurals", "errors"))
+    second = replace(plurals, start=5)
+    runs: list[list[Mutant]] = []
+
+    def files_with_errors(mutants: list[Mutant]) -> set[str]:
+        runs.append(mutants)
+        return {"lambdas/domain/plurals.py"} if second in mutants else set()
+
+    monkeypatch.setattr(type_check, "_files_with_errors", files_with_errors)
+    assert type_check.rejected([plurals, second, errors]) == {second}
+    assert runs == [[], [plurals, errors], [second]]
+
+
+def test_types_have_to_hold_without_a_mutant(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(type_check, "_files_with_errors", lambda _: {"lambdas/domain/plurals.py"})
+    with pytest.raises(RuntimeError, match=r"without a mutant: lambdas/domain/plurals\.py"):
+        type_check.rejected([])
