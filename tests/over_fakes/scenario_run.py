@@ -24,6 +24,7 @@ from tests.over_fakes.scenario_world import ScenarioWorld, world_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from lambdas.application.remediation.results import RemediationResult
     from lambdas.domain.incidents.incident import Incident, PastIncident
     from lambdas.domain.snapshot.snapshot import HealthIssue
     from sandbox.simulation.scenario import Scenario
@@ -84,6 +85,7 @@ class ScenarioRun(FakePorts):
         self.undelivered: list[events.Event] = []
         self.next_failure: HealthIssue | None = None
         self.opened: list[Incident] = []
+        self.ended: list[RemediationResult] = []
         self.announced_at = world.now
         self._steps = steps or (lambda scenario_run: StepsWithoutWatch(sleep=scenario_run.world.sleep))
 
@@ -105,7 +107,7 @@ class ScenarioRun(FakePorts):
             try:
                 state = self.incidents.carried_state(incident)
                 carried = decode(CarriedState, json.loads(state)) if state else None
-                remediate(incident, self._steps(self), self.remediation_steps(incident), carried)
+                self.ended.append(remediate(incident, self._steps(self), self.remediation_steps(incident), carried))
                 self.remediator.executions[arn] = "SUCCEEDED"
             except WatchReached:
                 pass

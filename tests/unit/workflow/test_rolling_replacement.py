@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from lambdas.application.remediation.steps.remediation_steps import RemediationSteps
     from lambdas.domain.incidents.incident import Incident
     from lambdas.domain.planning.planned_binding import PlannedBinding
+    from lambdas.domain.snapshot.snapshot import PodFacts
     from tests.over_fakes.scenario_run import ScenarioRun
     from tests.unit.workflow.workflow_run import InterruptedSteps
 
@@ -38,6 +39,100 @@ def test_a_replacement_is_stuck_after_minutes_without_progress(idle: timedelta, 
     former = ReplacementResult(goal=5, progress_at=NOON)
     batch, result = next_batch(ACTION, pods(4, ROLE), Reach(), former, NOON + idle)
     assert (batch, result.state, result.progress_at, result.is_idle) == ((), state, NOON, True)
+
+
+def _pods(*states: str) -> tuple[PodFacts, ...]:
+    """Pods on a node each: `new` has the role, `old` does not, `slow` has the role and is not ready, `sick` neither, `gone` terminates."""
+    changes: dict[str, dict[str, Any]] = {
+        "new": {"role_arn": ROLE},
+        "old": {},
+        "slow": {"role_arn": ROLE, "ready": False},
+        "sick": {"ready": False},
+        "gone": {"deleting": True},
+    }
+    return tuple(replace(pod, **changes[state]) for pod, state in zip(pods(len(states), None), states, strict=True))
+
+
+LOST = frozenset({pods(1, None)[0].node})
+BEFORE = NOON - timedelta(seconds=30)
+
+
+@pytest.mark.parametrize(
+    ("found", "reach", "former", "deleted", "expected"),
+    [
+        pytest.param(
+            _pods("old", "old", "old"),
+            Reach(),
+            ReplacementResult(began_at=BEFORE),
+            ["aws-node-00", "aws-node-01"],
+            ReplacementResult(message="3 stale pods, 2 being replaced", goal=2, began_at=BEFORE, progress_at=NOON),
+            id="the first batch",
+        ),
+        pytest.param(
+            _pods("new", "new", "old"),
+            Reach(),
+            ReplacementResult(goal=2, progress_at=BEFORE, is_idle=True),
+            ["aws-node-02"],
+            ReplacementResult(message="1 stale pod, 1 being replaced", goal=3, progress_at=NOON),
+            id="the next batch",
+        ),
+        pytest.param(
+            _pods("new", "slow", "old"),
+            Reach(),
+            ReplacementResult(goal=2),
+            [],
+            ReplacementResult(message="1 replaced pod has not become ready", goal=2, progress_at=NOON, is_idle=True),
+            id="a pod of the batch before is not ready",
+        ),
+        pytest.param(
+            _pods("new", "slow", "slow", "old"),
+            Reach(),
+            ReplacementResult(goal=3, progress_at=BEFORE),
+            [],
+            ReplacementResult(message="2 replaced pods have not become ready", goal=3, progress_at=BEFORE, is_idle=True),
+            id="two pods of the batch before are not ready",
+        ),
+        pytest.param(
+            _pods("new", "gone", "old"),
+            Reach(capacity=2),
+            ReplacementResult(goal=3),
+            ["aws-node-02"],
+            ReplacementResult(message="1 stale pod, 1 being replaced", goal=2, progress_at=NOON),
+            id="the controller can run fewer pods than before",
+        ),
+        pytest.param(
+            _pods("slow", "slow", "old"),
+            Reach(),
+            ReplacementResult(),
+            [],
+            ReplacementResult(
+                message="2 pods that have the role are not ready, so no other pod is replaced", goal=0, progress_at=NOON, is_idle=True
+            ),
+            id="others use up the unavailable pods",
+        ),
+        pytest.param(
+            _pods("slow", "slow", "slow", "sick", "old"),
+            Reach(),
+            ReplacementResult(),
+            ["aws-node-03"],
+            ReplacementResult(message="2 stale pods, 1 being replaced", goal=1, progress_at=NOON),
+            id="a pod that is not ready costs nothing",
+        ),
+        pytest.param(
+            _pods("old", "new", "gone"),
+            Reach(lost_nodes=LOST),
+            ReplacementResult(goal=1),
+            [],
+            ReplacementResult(state=ReplacementState.DONE, message="every reachable pod has the role", goal=1, progress_at=NOON),
+            id="only a lost node has a stale pod",
+        ),
+    ],
+)
+def test_a_batch_follows_once_the_pods_before_are_ready(
+    found: tuple[PodFacts, ...], reach: Reach, former: ReplacementResult, deleted: list[str], expected: ReplacementResult
+) -> None:
+    batch, result = next_batch(replace(ACTION, at_a_time=2), found, reach, former, NOON)
+    assert ([pod.name for pod in batch], result) == (deleted, expected)
 
 
 def test_progress_ends_an_idle_time() -> None:

@@ -5,6 +5,7 @@ After a wanted change, set `UPDATE_GOLDEN=1` for this test and read the differen
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -13,11 +14,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from lambdas.application.codec import encode
 from lambdas.application.workflow_steps import Meter
 from lambdas.contract.durable_quotas import MAX_OPERATIONS
 from lambdas.contract.parameters import binding_path
 from lambdas.contract.settings import settings_path
 from lambdas.domain.errors import AccessDenied, Conflict, Denial, Rejected, TransientError
+from lambdas.domain.incidents.incident import FORMER_REPAIR, FormerRepair
 from lambdas.domain.snapshot.bindings import Parameter
 from lambdas.domain.snapshot.snapshot import Association
 from lambdas.notifications.message_context import ApprovalAnswer
@@ -45,6 +48,7 @@ from tests.unit.workflow.workflow_run import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from lambdas.domain.incidents.incident import Incident
     from tests.over_fakes.scenario_run import ScenarioRun
     from tests.unit.workflow.workflow_run import InterruptedSteps
 
@@ -103,6 +107,16 @@ def is_taken_over(run: ScenarioRun) -> None:
     run.incidents.take_over(run.incidents.get(incident.target) or incident, replace(incident, id="successor"))
 
 
+def repair_has_failed(run: ScenarioRun) -> None:
+    """The incident is opened after one whose repair had failed."""
+    claim = run.incidents.claim
+
+    def claim_after(incident: Incident) -> Incident:
+        return claim(replace(incident, request={**incident.request, FORMER_REPAIR: FormerRepair.FAILED}))
+
+    run.incidents.claim = claim_after  # type: ignore[method-assign]
+
+
 def nears_its_quota(run: ScenarioRun, steps: InterruptedSteps) -> None:
     """The first execution uses up its operations."""
     steps.meter = Meter(operations=MAX_OPERATIONS) if len(run.remediator.executions) == 1 else None
@@ -139,6 +153,7 @@ STORIES: Final[dict[str, dict[str, Any]]] = {
     "observe-mode-before-write": {"before": {"1.1 apply annotate-service-account": put_setting("mode", "observe")}},
     "annotation-changed-before-restart": {"before": {"1.3 apply restart-workload": set_annotation(OTHER)}},
     "second-fault-before-close": {"before": {"2 close": together(count_signal, set_annotation(None))}},
+    "failed-before-take-over": {"first": repair_has_failed},
     "signal-before-close": {"before": {"2 close": count_signal}},
     "rolled-back": {"world": {"node_role_has_permissions": True}, "before": {"1 verify": lack_permissions}},
     "canary-not-ready": {"world": {"node_role_has_permissions": True, "role_has_permissions": False}},
@@ -160,6 +175,10 @@ STORIES: Final[dict[str, dict[str, Any]]] = {
     "annotation-rejected": {"first": fails("cluster.apply_annotation", Rejected("422 invalid"))},
     "annotation-unanswered": {"first": fails("cluster.apply_annotation", times=5, after=True)},
     "restart-conflicts-once": {"before": {"1.3 apply restart-workload": fails("cluster.restart", Conflict("it has changed"), times=1)}},
+    "association-gone-before-update": {
+        "world": {"pod_identity": OTHER},
+        "before": {"1.1 apply update-association": lambda run: run.world.cluster.associations.update({KEY: ()})},
+    },
     "association-created": {"world": WANTED},
     "association-updated": {"world": {"pod_identity": OTHER}},
     "association-of-addon-updated": {"world": OWNED},
@@ -210,6 +229,8 @@ def lines_of(story: dict[str, Any]) -> Iterator[str]:
     world = {"nodes": 3, **story.get("world", {})}
     done: WorkflowRun = run_workflow(**{**story, "world": world, "prepare": prepare, "kind": TracedSteps})
     yield from traces[-1].lines()
+    for ended in done.run.ended:
+        yield f"ended: {json.dumps(encode(ended))}".replace(done.run.opened[0].id, "<incident>")
     for past in done.run.incidents.closed:
         yield from history_lines(past)
 

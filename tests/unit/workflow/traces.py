@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lambdas.application.codec import encode
+from lambdas.application.remediation.results import StepResult
 from tests.unit.workflow.workflow_run import InterruptedSteps
 from tests.world import NOON
 
@@ -80,8 +81,8 @@ class Trace:
     def _result(self, value: Any) -> str:
         """The value as a checkpoint stores it, without the present time, and with the verdict in place of an assessment."""
         stored = encode(value)
-        if stored.get("at") == self.run.world.now.isoformat():
-            del stored["at"]
+        if (at := stored.pop("at", None)) != self.run.world.now.isoformat() and isinstance(value, StepResult):
+            stored["at"] = at
         if summary := stored.get("summary"):
             stored["summary"] = summary["verdict"]
         return json.dumps(stored, ensure_ascii=False)
