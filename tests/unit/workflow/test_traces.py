@@ -134,6 +134,7 @@ def some_have_the_role(run: ScenarioRun) -> None:
         run.world.replace_pod(run.world.cluster, name)
 
 
+BRIEFLY: Final[dict[str, Any]] = {"settings": {"verification_timeout_s": "60"}}
 RESTART_REFUSED: Final = AccessDenied("restart DaemonSet: 403 denied request", denial=Denial.FORBIDDEN)
 
 STORIES: Final[dict[str, dict[str, Any]]] = {
@@ -147,7 +148,7 @@ STORIES: Final[dict[str, dict[str, Any]]] = {
     "approved-another-plan": {"world": APPROVE, "answer": lambda _: replace(YES, plan="another")},
     "approved-and-changed": {"world": APPROVE, "answer": lambda _: YES, "before": {"1 assess approved": unbind}},
     "rejected": {"world": APPROVE, "answer": lambda _: replace(YES, approved=False)},
-    "not-answered": {"world": APPROVE, "watches": 1},
+    "not-answered": {"world": APPROVE},
     "conflict": {"before": {"1.1 apply annotate-service-account": set_annotation(OTHER)}},
     "binding-deleted-before-write": {"before": {"1.1 apply annotate-service-account": unbind}},
     "observe-mode-before-write": {"before": {"1.1 apply annotate-service-account": put_setting("mode", "observe")}},
@@ -161,9 +162,7 @@ STORIES: Final[dict[str, dict[str, Any]]] = {
     "canary-missed-by-webhook": {"first": lambda run: setattr(run.world.cluster.webhook, "misses", 99)},
     "canary-on-lost-node": {"world": {"settings": QUICKLY}, "before": {"1.2 check-canary": lose_canary}},
     "pods-not-starting": {"before": {"1 verify": keep_waiting("ImagePullBackOff")}},
-    "pods-starting-slowly": {
-        "before": {"1 verify": together(put_setting("verification_timeout_s", "300"), keep_waiting("ContainerCreating"))}
-    },
+    "pods-starting-slowly": {"world": BRIEFLY, "before": {"1 verify": keep_waiting("ContainerCreating")}},
     "batches": {"first": fails("cluster.restart", RESTART_REFUSED)},
     "batches-beside-lost-node": {"world": {"nodes": 5, "settings": QUICKLY}, "first": lose(0)},
     "batches-stuck": {"world": {"nodes": 12, **WORKS_WITHOUT_ROLE}, "first": together(some_have_the_role, crash_successors)},
@@ -197,7 +196,7 @@ STORIES: Final[dict[str, dict[str, Any]]] = {
     },
     "association-rolled-back": {"world": {"pod_identity": OTHER}, "before": {"1 verify": lack_permissions}},
     "reminder": {"world": TRUST, "watches": 1},
-    "observe-mode": {"world": {"settings": {"mode": "observe"}}, "watches": 1},
+    "observe-mode": {"world": {"settings": {"mode": "observe"}}},
     "repaired-by-hand": {"world": {"settings": {"mode": "observe"}}, "before": {"1 watch 1": by_hand}, "watches": 1},
     "claimed": {"world": {"annotation": BOUND, "settings": {"claim": "always"}}},
     "reads-fail": {"before": {"1 assess": fails("cluster.pods", times=9), "1 verify": fails("eks.cluster", times=9)}},
@@ -207,10 +206,14 @@ STORIES: Final[dict[str, dict[str, Any]]] = {
     "table-fails": {"before": {"1 claim": fails("incidents.mark_repairing", times=5), "2 close": fails("incidents.close", times=5)}},
     "callback-not-stored": {"world": APPROVE, "answer": lambda _: YES, "first": fails("incidents.mark_approval_requested")},
     "cluster-unread-before-canary": {"before": {"1.2 check-canary": fails("cluster.pods", times=5)}},
-    "hand-over-fails": {"first": fails("incidents.hand_over", times=5), "before": {"1 verify": miss_a_pod}, "prepare": nears_its_quota},
+    "handed-over": {
+        "world": BRIEFLY,
+        "first": fails("incidents.hand_over", times=5),
+        "before": {"1 verify": miss_a_pod},
+        "prepare": nears_its_quota,
+    },
     "taken-over": {"before": {"1.1 apply annotate-service-account": is_taken_over}},
     "taken-over-at-close": {"before": {"2 close": is_taken_over}},
-    "handed-over": {"before": {"1 verify": miss_a_pod}, "prepare": nears_its_quota},
 }
 """Arguments of `run_workflow`."""
 
