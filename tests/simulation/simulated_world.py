@@ -118,7 +118,10 @@ class SimulatedWorld(World):
         return role in self.roles and self.roles[role].trust == _right_trust(cluster.facts.issuer or "")
 
     def replaced_by_rollout(self, name: str) -> frozenset[str]:
-        """The pods that a rollout in progress will replace by pods with the role: only where it goes on, and the annotation is right."""
+        """The pods that a rollout in progress will replace by pods with the role: only where the annotation is right.
+
+        It stops where `maxUnavailable` of its pods are on lost nodes.
+        """
         cluster, bound = self.clusters.get(name), self.bound_role(name)
         account = cluster.accounts.get(KEY) if cluster else None
         if cluster is None or account is None or bound is None or account.role_annotations.get(ROLE_ANNOTATION) != bound:
@@ -128,8 +131,7 @@ class SimulatedWorld(World):
         for workload, owner in cluster.workloads.values():
             theirs = [pod for pod in cluster.pods.values() if pod.service_account == owner]
             newest = min((pod.facts.created_at for pod in theirs if pod.revision >= workload.generation), default=self.scheduler.now)
-            is_stalled = sum(not pod.facts.ready for pod in theirs) >= workload.max_unavailable
-            if workload.on_delete or is_stalled:
+            if workload.on_delete or sum(cluster.is_lost(pod.facts.node) for pod in theirs) >= workload.max_unavailable:
                 continue
             behind = (pod.facts for pod in theirs if pod.revision < workload.generation)
             found |= {pod.name for pod in behind if pod.created_at < min(changed_at, newest) and not cluster.is_lost(pod.node)}

@@ -690,11 +690,16 @@ def change_after_persons_repair(simulation: Simulation, name: str, chance: Rando
 
 
 def repair_by_rollout(simulation: Simulation, name: str, chance: Random) -> None:
-    """Every pod has lost its role. A person sets the annotation and restarts the workload, so that a rollout gives all of them the role."""
+    """Every pod has lost its role. A person sets the annotation and restarts the workload, so that a rollout gives all of them the role.
+
+    It takes some time, since containers start slowly, and pods without the role run meanwhile.
+    """
     cluster = _there(simulation, name)
     if cluster is None or KEY not in cluster.accounts:
         return
     world = simulation.world
+    world.set_parameter(settings_path(name, "mode"), "enforce")
+    world.start_s[name], cluster.pace, cluster.falls_back = chance.choice((0.0, 20.0)), 1, True
     world.set_annotation(cluster, KEY, None, "Terraform")
     _replace_all_pods(simulation, name)
 
