@@ -59,6 +59,7 @@ def watch(iteration: Iteration, summary: AssessmentSummary) -> bool:
 
 def await_policy(iteration: Iteration, summary: AssessmentSummary, seconds: int) -> None:
     """Assess until the policies that block the repair no longer do, at most for this time: a fault may begin to fail, or end, before."""
+    notify_undelivered(iteration)
     check, step = partial(_check, iteration, Fingerprint.of(summary)), iteration.step(StepPurpose.PAUSE)
     schedule = reminder_schedule(min(seconds, REMINDERS_S[-1]))
     result = iteration.steps.until(step, WatchResult(), check, lambda found: found.is_changed, schedule)

@@ -81,6 +81,16 @@ def test_an_incident_that_waits_for_the_maintenance_window_closes_once_a_person_
     assert done.run.world.now - NOON < timedelta(hours=1)
 
 
+def test_a_notification_that_could_not_be_sent_is_sent_again_before_the_wait_for_the_maintenance_window() -> None:
+    def closes(run: ScenarioRun) -> None:
+        run.world.parameters[settings_path(CLUSTER, "maintenance_window")] = Parameter(value="tue 02:00-04:00")
+        set_annotation(None)(run)
+        run.world.fail("notifier.send", TransientError("no answer"), times=4)
+
+    done = run_workflow({"annotation": BOUND}, first=closes, before={"1 pause": by_hand})
+    assert done.notified == ["blocked", "recovered"]
+
+
 def test_a_wait_of_a_week_for_the_maintenance_window_is_reported_every_three_days() -> None:
     def closes(run: ScenarioRun) -> None:
         run.world.parameters[settings_path(CLUSTER, "maintenance_window")] = Parameter(value="thu 10:00-12:00")
