@@ -152,9 +152,12 @@ class WorkflowState:
         return was_wrong and bool(summary.desired_role) and summary.counts.pods_right < summary.counts.pods
 
     def _undecided_links(self, summary: AssessmentSummary) -> set[int]:
-        """Links that are neither shown to hold nor broken. If the binding was deleted, nothing says which role is right."""
+        """Links that are neither shown to hold nor broken. If the binding was deleted, nothing says which role is right, and if the
+        cluster could not be read, no other link was checked.
+        """
         is_unbound = self.first is not None and self.first.binding_path and not summary.binding_path
-        return _links_in(summary, State.UNKNOWN) | (_links_in(summary, State.NOT_APPLICABLE) if is_unbound else set())
+        is_unread = Link.CLUSTER in _links_in(summary, State.BROKEN)
+        return _links_in(summary, State.UNKNOWN) | (_links_in(summary, State.NOT_APPLICABLE) if is_unbound or is_unread else set())
 
     def message_context(
         self, kind: NotificationKind, *, verification: str = "", trouble: str = "", deleted_pod: DeletedPod | None = None

@@ -328,6 +328,20 @@ def test_a_precondition_that_was_wrong_and_cannot_be_read_any_more_still_blocks_
     assert "Trust policy was wrong when it was last read, and could not be read since" in done.run.notifier.sent[1].text
 
 
+def test_a_precondition_that_was_wrong_is_not_forgotten_while_the_cluster_cannot_be_read() -> None:
+    def shut_out(run: ScenarioRun) -> None:
+        run.world.fail("cluster.workload", AccessDenied("cluster.workload: 403", denial=Denial.FORBIDDEN), times=None)
+
+    def let_in(run: ScenarioRun) -> None:
+        run.world.call_faults.clear()
+        _refuse_role(run)
+
+    done = run_workflow({"trust": "other-subject"}, before={"1 watch 1": shut_out, "2 watch 1": let_in}, watches=3)
+    assert done.writes == []
+    assert done.notified[:3] == ["needs-action", "needs-action", "needs-action"]
+    assert "Trust policy was wrong when it was last read, and could not be read since" in done.run.notifier.sent[2].text
+
+
 def test_a_reminder_gives_the_time_of_numbers_that_could_not_be_read_again() -> None:
     def is_down(run: ScenarioRun) -> None:
         run.world.fail("parameters.load", TransientError("no answer"), times=None)
