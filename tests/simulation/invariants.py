@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from lambdas.contract.settings import AddonRecord
+from lambdas.contract.settings import AddonRecord, Window
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.incidents.incident import Outcome
 from lambdas.notifications.kind import NotificationKind
@@ -58,6 +58,8 @@ CACHED_FACTS: Final = timedelta(seconds=FACTS_TTL_S)
 BLAMES_PRECONDITION: Final = frozenset(
     {Verdict.BINDING_INVALID, Verdict.OIDC_PROVIDER_MISSING, Verdict.TRUST_OTHER_ISSUER, Verdict.TRUST_CONDITION_WRONG}
 )
+PLANNED_WITHIN: Final = timedelta(minutes=3)
+"""The longest time from the beginning of an assessment to the moment at which its plan had everything that it needs."""
 JUST_READ: Final = timedelta(minutes=3)
 LATEST_STATE: Final = timedelta(minutes=20)
 """How much older the state in a message may be than the state that the process read just before it."""
@@ -150,6 +152,7 @@ def check_write(write: Write, evidence: Evidence, ledger: Ledger, world: Simulat
         return
     _check_binding(write, evidence, ledger, world)
     _check_plan(write, evidence, ledger)
+    _check_window(write, evidence, world)
     _check_object(write, evidence, world)
     _check_canary(write, evidence, ledger, world)
     ledger.written_values[write.incident] = write.role if write.method == "cluster.apply_annotation" else evidence.annotation_read
@@ -179,6 +182,25 @@ def _check_plan(write: Write, evidence: Evidence, ledger: Ledger) -> None:
         raise InvariantViolated(f"a write while the change calendar is closed: {write.text}")
     if write.incident in ledger.failed_before and not write.by_person:
         raise InvariantViolated(f"a repair was repeated that had failed before a take-over: {write.text}")
+
+
+def _check_window(write: Write, evidence: Evidence, world: SimulatedWorld) -> None:
+    """The weekly maintenance window was open when the plan was made, by the clock of the process, or something failed then."""
+    window, planned_at = world.settings(write.cluster).maintenance_window, evidence.planned_at
+    if not isinstance(window, Window) or planned_at is None:
+        return
+    began_at = planned_at - PLANNED_WITHIN
+    fails = any(state.fails for state in world.states_since(write.cluster, began_at))
+    skew = write.at - world.scheduler.now
+    if not fails and not any(is_open(window, began_at + skew + share * PLANNED_WITHIN / 10) for share in range(11)):
+        raise InvariantViolated(f"a write outside the maintenance window: {write.text}, planned at {planned_at}, and nothing failed")
+
+
+def is_open(window: Window, at: datetime) -> bool:
+    """Whether a weekly window is open."""
+    midnight = at.replace(hour=0, minute=0, second=0, microsecond=0)
+    days = (midnight - timedelta(days=ago) for ago in (0, 1))
+    return any(day.weekday() in window.days and timedelta() <= at - day - window.start < window.length for day in days)
 
 
 def _check_object(write: Write, evidence: Evidence, world: SimulatedWorld) -> None:

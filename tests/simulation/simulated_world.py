@@ -29,6 +29,7 @@ class ClusterState:
     """What an observer from outside sees of one cluster. `is_right`: every link holds, and every reachable pod works with its role.
 
     `lets_in`: the role of the binding and the OIDC provider exist, and the trust policy lets the workload in.
+    `fails`: a pod on a reachable node is not ready, or such a node is not Ready.
     `record_differs` is set as well where the record is left to its owner, which is no fault of the identity.
     """
 
@@ -39,6 +40,7 @@ class ClusterState:
     mode: str = "enforce"
     works: bool = True
     lets_in: bool = True
+    fails: bool = False
     record_differs: bool = False
     why_wrong: str = ""
     pod_roles: tuple[str, ...] = ()
@@ -293,6 +295,7 @@ class SimulatedWorld(World):
             mode=mode,
             works=works,
             lets_in=bound is not None and self.is_trusted(cluster, bound) and cluster.facts.provider_arn in self.providers,
+            fails=not works or any(node.ready is False for node in cluster.nodes.values()),
             record_differs=record is not None and record.role_arn != bound,
             why_wrong=why,
             pod_roles=tuple(sorted((pod.role_arn or "").rpartition("/")[2] for pod in pods)),

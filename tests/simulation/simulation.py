@@ -19,6 +19,7 @@ from lambdas.contract.approval import decode_plan
 from lambdas.contract.events import INCOMING, SWEEP_INPUT
 from lambdas.contract.names import ROLE_ANNOTATION
 from lambdas.contract.parameters import ServiceAccountRef
+from lambdas.contract.settings import Window
 from lambdas.domain.errors import RemediatorError
 from lambdas.domain.incidents.incident import HEARTBEAT_INTERVAL
 from lambdas.domain.snapshot.snapshot import OidcProvider, RoleFacts
@@ -42,6 +43,7 @@ from tests.simulation.invariants import (
     check_pace,
     check_table,
     check_write,
+    is_open,
     told_person,
 )
 from tests.simulation.known_results import keep_results
@@ -686,12 +688,15 @@ class Simulation:
             raise InvariantViolated(f"no convergence: {cluster} is right, and check {row.idle.lease_holder} keeps its lease")
 
     def check_repaired(self, cluster: str) -> None:
-        """The cluster is right again, unless a limit over history forbids a repair.
+        """The cluster is right again, unless a limit over history forbids a repair, or nothing fails outside the maintenance window.
 
         Raises:
             InvariantViolated: a fault was left that the product can repair.
         """
         state, target = self.world.state_of(cluster), ServiceAccountRef(cluster, *KEY)
+        window = self.world.settings(cluster).maintenance_window
+        if isinstance(window, Window) and not is_open(window, self.scheduler.now) and not state.fails:
+            return
         day = self.scheduler.now - timedelta(days=1)
         repairs = [one for one in self.incidents.history(target, day) if one.changes]
         if not state.is_right and len(repairs) < MAX_UNDONE and self.world.settings(cluster).max_repairs_per_hour > len(repairs):

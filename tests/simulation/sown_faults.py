@@ -17,6 +17,7 @@ from lambdas.application.remediation.results import CanaryState, DeliveryState, 
 from lambdas.application.remediation.steps import remediation_steps, rolling_replacement
 from lambdas.application.remediation.steps.remediation_steps import RemediationSteps
 from lambdas.application.remediation.steps.write_check import WriteCheck
+from lambdas.application.workflow_steps import StepPurpose
 from lambdas.domain.assessment.summary import AssessmentSummary
 from lambdas.domain.incidents import check_lease
 from lambdas.domain.incidents.incident import AlreadyAnswered
@@ -240,6 +241,10 @@ def _old_value(annotate: Any, snapshot: Any, account: Any) -> Any:
     return tuple(replace(action, old_value=f"{action.role_arn}-older") for action in annotate(snapshot, account))
 
 
+def _pause_only(iteration: Any, _summary: Any, seconds: int) -> None:
+    iteration.steps.pause(iteration.step(StepPurpose.PAUSE), seconds)
+
+
 def _never_approve(plan_actions: Any, *arguments: Any) -> Any:
     return replace(plan_actions(*arguments), needs_approval=False)
 
@@ -249,6 +254,8 @@ PLANNING: Final[Mapping[str, SownFault]] = {
     "no policy respects mode observe": replace(_without("_observe"), within=400),
     "a refuted precondition is forgotten": replace(_without("_precondition_refuted"), within=1200),
     "no policy respects the change calendar": replace(_without("_window"), within=1200),
+    "no weekly window closes": SownFault(((policies, "opens_at", _nothing),), within=600),
+    "a wait for a window notices nothing": SownFault(((workflow, "await_policy", _pause_only),), within=600),
     "no policy asks for a cool-down": _without("_cooldown"),
     "no policy limits the repairs of an hour": replace(_without("_too_many_repairs"), within=2400),
     "no policy ends a tug of war": replace(_without("_tug_of_war"), within=2400),

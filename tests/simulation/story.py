@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from lambdas.contract.events import SWEEP_INPUT
 from lambdas.contract.names import CNI_ADDON
 from lambdas.contract.parameters import binding_path
-from lambdas.contract.settings import settings_path
+from lambdas.contract.settings import Window, settings_path
 from lambdas.domain.errors import AccessDenied, Busy, Denial, TransientError
 from lambdas.domain.ports import (
     CalendarPort,
@@ -54,6 +54,10 @@ CLOSES_FOR_S: Final = 2 * 3600
 """How long it gets to close its incidents after a person has repaired what was left."""
 SHORT: Final = 0.4
 """Share of the stories of a theme in which one or two things happen, of which the theme is: in a quiet world nothing hides a fault."""
+WINDOWED: Final = 0.15
+"""Share of the clusters that have a weekly maintenance window."""
+WINDOWS: Final = ("thu 12:20-13:10", "thu 12:40-12:50", "wed-thu 12:45-14:15", "thu 18:00-04:00", "sat-sun 00:00-06:00")
+"""Maintenance windows (UTC). A story is played on a Thursday, and begins at noon."""
 MAX_MESSAGES_AFTERWARDS: Final = 4
 """Messages for each cluster in the last hour before a person acts."""
 
@@ -116,7 +120,9 @@ class Story:
     def clusters(self) -> dict[str, dict[str, Any]]:
         """The clusters, with their descriptions."""
         return {
-            f"c{number}": _cluster(Random(f"{self.seed} cluster {number}"), self.theme)
+            f"c{number}": _with_window(
+                _cluster(Random(f"{self.seed} cluster {number}"), self.theme), Random(f"{self.seed} window {number}")
+            )
             for number in range(Random(f"{self.seed} size").choice((1, 1, 2, 3)))
         }
 
@@ -221,7 +227,10 @@ class Story:
         self._repair_again(simulation)
 
     def _repair_again(self, simulation: Simulation) -> None:
-        """One more fault that the product can repair alone: it does, unless a limit over history holds."""
+        """One more fault that the product can repair alone: it does, unless a limit over history holds.
+
+        Pods fail soon; in a cluster with a maintenance window only once a check has found that the repair can wait.
+        """
         simulation.tell("one more fault")
         chance = Random(f"{self.seed} again")
         for name in self.clusters:
@@ -229,7 +238,8 @@ class Story:
             again = chance.choice((remove_annotation, change_annotation, delete_pod))
             simulation.world.clusters[name].webhook.lag = timedelta()
             again(simulation, name, chance)
-            simulation.scheduler.after(5, lambda name=name: restart_pods(simulation, name, chance))  # type: ignore[misc]
+            fails_after_s = 5 if not isinstance(simulation.world.settings(name).maintenance_window, Window) else 120
+            simulation.scheduler.after(fails_after_s, lambda name=name: restart_pods(simulation, name, chance))  # type: ignore[misc]
         simulation.run_for(REPAIRS_WITHIN_S)
         for name in self.clusters:
             simulation.check_repaired(name)
@@ -263,6 +273,15 @@ def _cluster(chance: Random, theme: Theme) -> dict[str, Any]:
     if chance.random() < 0.25:
         description |= {"annotation": None, "pods": {"role": None}}
     return description
+
+
+def _with_window(cluster: dict[str, Any], chance: Random) -> dict[str, Any]:
+    """The description, in some clusters with a weekly maintenance window. The random numbers are its own, so that nothing else differs."""
+    return (
+        cluster
+        if chance.random() >= WINDOWED
+        else {**cluster, "settings": {**cluster["settings"], "maintenance_window": chance.choice(WINDOWS)}}
+    )
 
 
 # --- what happens -----------------------------------------------------------------------------------------------------------------------
