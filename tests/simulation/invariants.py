@@ -337,10 +337,11 @@ def check_message(message: Message, cluster: str, evidence: Evidence, ledger: Le
         ledger.blamed.add(incident)
     was_let_in = any(state.lets_in for state in world.states_since(cluster, evidence.assessed_at - CACHED_FACTS))
     unread = tuple(_PRECONDITIONS) if was_let_in else _not_checked(message, ledger)
+    has_begun = has_written or bool(ledger.repairs.get(incident))
     false = (
         _false_counts(message, states)
         or _false_end(kind, message, states, unread)
-        or _falsehood(kind, message, states, has_written=has_written, is_by_person=is_by_person, is_allowed=is_allowed)
+        or _falsehood(kind, message, states, has_written=has_written, has_begun=has_begun, is_by_person=is_by_person, is_allowed=is_allowed)
         or _denied_change(message, ledger)
         or _false_words(message, ledger.opened_at[incident], now, is_verified_since=is_verified_since)
     )
@@ -392,7 +393,14 @@ def _denied_change(message: Message, ledger: Ledger) -> str:
 
 
 def _falsehood(
-    kind: NotificationKind, message: Message, states: list[ClusterState], *, has_written: bool, is_by_person: bool, is_allowed: bool
+    kind: NotificationKind,
+    message: Message,
+    states: list[ClusterState],
+    *,
+    has_written: bool,
+    has_begun: bool,
+    is_by_person: bool,
+    is_allowed: bool,
 ) -> str:
     title = _title(message)
     is_fault = kind in (NotificationKind.REPAIRING, NotificationKind.APPROVAL_REQUESTED, NotificationKind.BLOCKED)
@@ -403,8 +411,8 @@ def _falsehood(
         return f"the mode is {modes}, and nobody has approved the repair"
     if has_written and any(text in title for text in ("nothing was changed", "recovered without a repair")):
         return "something was written"
-    if not has_written and "the repair failed" in title:
-        return "nothing was written"
+    if not has_begun and "the repair failed" in title:
+        return "no repair has begun"
     if "observe mode" in title and not any(state.mode == "observe" for state in states):
         return "the mode is not observe"
     if "without a binding" in title and not any(state.binding is None for state in states):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
-from lambdas.domain.errors import RemediatorError
+from lambdas.domain.errors import RemediatorError, TransientError
 from tests.simulation.coroutine import Abandoned, Coroutine, borrow, give_back
 
 if TYPE_CHECKING:
@@ -182,17 +182,23 @@ class Cache:
 
 
 class Port:
-    """Any port over its fake: each method is one call of the process."""
+    """Any port over its fake: each method is one call of the process. The API server of a deleted `cluster` does not answer."""
 
-    def __init__(self, process: Process, name: str, fake: Any, cache: Cache | None = None) -> None:
+    def __init__(self, process: Process, name: str, fake: Any, cache: Cache | None = None, cluster: str = "") -> None:
         self._process = process
         self._name = name
         self._fake = fake
         self._cache = cache
+        self._cluster = cluster
 
     def __getattr__(self, attribute: str) -> Callable[..., Any]:
         method, name = getattr(self._fake, attribute), f"{self._name}.{attribute}"
         process, cache = self._process, self._cache
+
+        def effect(*arguments: Any, **named: Any) -> Any:
+            if self._cluster and self._cluster not in self._fake._world.clusters:
+                raise TransientError(f"{name}: no answer")
+            return method(*arguments, **named)
 
         def call(*arguments: Any, **named: Any) -> Any:
             key = arguments if cache and all(isinstance(item, str | None) for item in arguments) else None
@@ -202,9 +208,9 @@ class Port:
                     process.on_cached(name, key, known)
                     return known
             began_at = process.scheduler.now
-            result = process.call(name, arguments, lambda: method(*arguments, **named))
+            result = process.call(name, arguments, lambda: effect(*arguments, **named))
             if cache and key is not None:
                 cache.keep(name, key, began_at, result)
-            return Port(process, "cluster", result) if name == "clusters.login" else result
+            return Port(process, "cluster", result, cluster=arguments[0].name) if name == "clusters.login" else result
 
         return call
