@@ -1,4 +1,4 @@
-"""Random stories over the whole product: seeds that ever failed, a few others, and the simulation's own mechanics."""
+"""Random stories over the whole product: seeds that ever failed, a few fresh ones, and the simulation's own mechanics."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from tests.simulation.conftest import FIRST
 from tests.simulation.search import play, regression_seeds, replay_command, report, shrink
 from tests.simulation.story import Story
 
-STORIES = 4
-"""Stories of each test run: a few seconds."""
+FRESH = 2
+"""Fresh stories of each test run. They are few: about one in 300 still finds something new, and a change must fail for its own faults."""
 
 
 @pytest.mark.parametrize("seed", regression_seeds())
@@ -20,7 +20,7 @@ def test_a_seed_that_once_failed_holds_every_invariant(seed: int) -> None:
 
 
 def test_random_stories_hold_every_invariant() -> None:
-    for seed in range(FIRST, FIRST + STORIES):
+    for seed in (0, 1, *range(FIRST, FIRST + FRESH)):
         played = play(Story(seed))
         assert not played.violated, report(shrink(played))
 
