@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import fields, is_dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -66,6 +67,31 @@ def test_each_fact_counts_as_reviewed(name: str) -> None:
     differences = {fact: list(_differences(_assessed(changed), usual)) for fact, changed in _variations(BASES[name])}
     lines = [line for fact, found in differences.items() if found for line in (fact, *found)]
     assert_golden(Path(__file__).parent / "golden" / f"facts-{name}.txt", "\n".join(lines) + "\n")
+
+
+def test_each_long_text_is_cut_as_reviewed() -> None:
+    """The texts of an assessment where one fact is very long, with the number of its characters that are left."""
+    lines = []
+    for item in fields(Snapshot)[1:]:
+        value = getattr(BASES["all-read"], item.name)
+        for name, whole in _long_texts(value):
+            found = _assessed(replace(BASES["all-read"], **{item.name: whole}))
+            cut = {key: re.sub(r"x{20,}", lambda match: f"<{len(match[0])} x>", text) for key, text in found.items() if "x" * 20 in text}
+            lines += [f"{item.name}.{name}", *(f"  {key}: {text}" for key, text in cut.items())] if cut else []
+    assert_golden(Path(__file__).parent / "golden" / "long-texts.txt", "\n".join(lines) + "\n")
+
+
+def _long_texts(value: Any) -> Iterator[tuple[str, Any]]:
+    """The value with one of its texts replaced by a very long one."""
+    if isinstance(value, str) and not isinstance(value, StrEnum) and not value.startswith("arn:"):
+        yield "", "x" * 5_000
+    elif isinstance(value, tuple) and value:
+        yield from ((f"0.{name}", (first, *value[1:])) for name, first in _long_texts(value[0]))
+        yield from ((f"last.{name}", (*value[:-1], last)) for name, last in _long_texts(value[-1]) if len(value) > 1)
+    elif is_dataclass(value) and not isinstance(value, type):
+        for item in fields(value):
+            found = getattr(value, item.name)
+            yield from ((f"{item.name}.{name}".strip("."), replace(value, **{item.name: long})) for name, long in _long_texts(found))
 
 
 def _assessed(snapshot: Snapshot) -> dict[str, str]:

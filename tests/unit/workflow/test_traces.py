@@ -154,6 +154,8 @@ STORIES: Final[dict[str, dict[str, Any]]] = {
     "observe-mode-before-write": {"before": {"1.1 apply annotate-service-account": put_setting("mode", "observe")}},
     "annotation-changed-before-restart": {"before": {"1.3 apply restart-workload": set_annotation(OTHER)}},
     "second-fault-before-close": {"before": {"2 close": together(count_signal, set_annotation(None))}},
+    "annotation-set-by-another": {"before": {"1.1 apply annotate-service-account": set_annotation(BOUND_ROLE)}},
+    "below-the-notified-severity": {"world": {"settings": {"notify_from": "critical"}, "node_role_has_permissions": True}},
     "failed-before-take-over": {"first": repair_has_failed},
     "signal-before-close": {"before": {"2 close": count_signal}},
     "rolled-back": {"world": {"node_role_has_permissions": True}, "before": {"1 verify": lack_permissions}},
