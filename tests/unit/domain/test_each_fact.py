@@ -17,6 +17,7 @@ from lambdas.domain.assessment.summary_builder import summarize
 from lambdas.domain.snapshot.snapshot import (
     NOT_READ,
     ControllerError,
+    HealthIssue,
     Missing,
     NodeRepair,
     NotRead,
@@ -26,7 +27,7 @@ from lambdas.domain.snapshot.snapshot import (
     VersionAdvice,
 )
 from tests.unit.domain.link_cases.fixtures import associated
-from tests.unit.domain.snapshot_fixtures import binding, diagnose_and_plan, errors, snapshot_with, workload
+from tests.unit.domain.snapshot_fixtures import addon, binding, diagnose_and_plan, errors, snapshot_with, workload
 from tests.unit.notifications.fault_cases import FAULT_CASES
 from tests.unit.notifications.snapshots import CI, NOW, ROLE, nodes, pods, service_account
 from tests.unit.notifications.test_golden import assert_golden
@@ -71,11 +72,11 @@ def test_each_fact_counts_as_reviewed(name: str) -> None:
 
 def test_each_long_text_is_cut_as_reviewed() -> None:
     """The texts of an assessment where one fact is very long, with the number of its characters that are left."""
-    lines = []
+    lines, issue = [], HealthIssue(code="ConfigurationConflict", message="conflicts")
+    base = replace(BASES["all-read"], addon=addon(status="DEGRADED", issues=(issue,)))
     for item in fields(Snapshot)[1:]:
-        value = getattr(BASES["all-read"], item.name)
-        for name, whole in _long_texts(value):
-            found = _assessed(replace(BASES["all-read"], **{item.name: whole}))
+        for name, whole in _long_texts(getattr(base, item.name)):
+            found = _assessed(replace(base, **{item.name: whole}))
             cut = {key: re.sub(r"x{20,}", lambda match: f"<{len(match[0])} x>", text) for key, text in found.items() if "x" * 20 in text}
             lines += [f"{item.name}.{name}", *(f"  {key}: {text}" for key, text in cut.items())] if cut else []
     assert_golden(Path(__file__).parent / "golden" / "long-texts.txt", "\n".join(lines) + "\n")

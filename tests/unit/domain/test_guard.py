@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from lambdas.contract.guard import manifests as guard_manifests
 from lambdas.contract.names import PROJECT
 from lambdas.contract.parameters import Mechanism
 from lambdas.contract.policy_kinds import PolicyKind
@@ -15,6 +16,7 @@ from lambdas.domain.diagnosis.links.guard import UNREAD, is_served_by, wanted_po
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.requests.request import Actor, RoleEffect
 from lambdas.domain.snapshot.guard import GuardState, compare
+from lambdas.domain.snapshot.guard import installed_policy as read_policy
 from lambdas.domain.snapshot.snapshot import Binding, ClusterFacts, InstalledPolicy, InvalidBinding, Missing, Snapshot, Unknown
 from tests.unit.notifications.snapshots import CNI, NOW, ROLE, healthy_snapshot, installed_policy, pods, service_account
 
@@ -177,3 +179,16 @@ def test_a_role_that_is_lost_is_not_kept() -> None:
 def test_without_the_effect_the_same_snapshot_is_healthy() -> None:
     assert diagnose(without_effect(_kept())).is_healthy
     assert without_effect(_kept(actor=None)).actor is None
+
+
+def test_the_installed_policy_is_read_from_what_the_api_server_returned() -> None:
+    """Of a policy or a binding that does not exist, nothing is known; both have to be ours."""
+    policy, policy_binding = guard_manifests(PolicyKind.GUARD, *ACCOUNT, ROLE, "/path")
+    both = InstalledPolicy(kind=PolicyKind.GUARD, is_ours=True, role_arn=ROLE, spec=policy["spec"], binding_spec=policy_binding["spec"])
+    assert read_policy(PolicyKind.GUARD, None, None) is None
+    assert read_policy(PolicyKind.GUARD, policy, policy_binding) == both
+    assert read_policy(PolicyKind.GUARD, policy, None) == replace(both, binding_spec=None)
+    assert read_policy(PolicyKind.GUARD, None, policy_binding) == replace(both, spec=None, role_arn="")
+    assert read_policy(PolicyKind.GUARD, {**policy, "spec": None}, {"metadata": {}}) == replace(
+        both, is_ours=False, spec={}, binding_spec={}
+    )

@@ -48,6 +48,8 @@ RECORDS: Final[dict[str, dict[str, Any]]] = {
     "patch whose role the guard kept": _reported(ROLE_KEPT),
     "deletion": service_account_write("delete"),
     "deletion of every ServiceAccount": service_account_write("deletecollection", ""),
+    "deletion of every DaemonSet": record("deletecollection", "daemonsets", namespace="kube-system"),
+    "deletion of every StatefulSet": record("deletecollection", "statefulsets", namespace="kube-system"),
     "dry run": service_account_write(query="?fieldManager=x&dryRun=All"),
     "patch of the workload": record("patch", "daemonsets", "aws-node", namespace="kube-system", query="?fieldManager=helm"),
     "kubelet without network": kubelet_patch(),

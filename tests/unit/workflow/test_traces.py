@@ -146,6 +146,7 @@ STORIES: Final[dict[str, dict[str, Any]]] = {
     "update-without-end": {"first": together(update_runs, put_setting("update_timeout_s", "120"))},
     "approved": {"world": APPROVE, "answer": lambda _: YES},
     "approved-another-plan": {"world": APPROVE, "answer": lambda _: replace(YES, plan="another")},
+    "approved-no-plan": {"world": APPROVE, "answer": lambda _: replace(YES, plan="")},
     "approved-and-changed": {"world": APPROVE, "answer": lambda _: YES, "before": {"1 assess approved": unbind}},
     "rejected": {"world": APPROVE, "answer": lambda _: replace(YES, approved=False)},
     "not-answered": {"world": APPROVE},
