@@ -57,7 +57,7 @@ MAX_AGE_OF_NOW_S: Final = 300
 def _time_of_counts(context: MessageContext) -> str:
     if context.at is None or (seconds_between(context.at, context.latest_at) or 0) <= MAX_AGE_OF_NOW_S:
         return "Now"
-    return f"When last read, {clock(context.at, context.latest_at)}"
+    return f"At {clock(context.at, context.latest_at)}"
 
 
 _NO_CREDENTIALS: Final = frozenset(

@@ -349,7 +349,7 @@ def test_a_reminder_gives_the_time_of_numbers_that_could_not_be_read_again() -> 
     done = run_workflow({"trust": "other-subject"}, before={"1 watch 1": is_down}, watches=1)
     assert done.notified == ["needs-action", "reminder"]
     assert "Now: 0 of 6 pods" in done.run.notifier.sent[0].text
-    assert "When last read, 12:00:00 UTC: 0 of 6 pods" in done.run.notifier.sent[1].text
+    assert "At 12:00:00 UTC: 0 of 6 pods" in done.run.notifier.sent[1].text
 
 
 def test_a_reminder_that_could_not_be_sent_is_not_sent_once_the_fault_has_ended() -> None:
