@@ -72,7 +72,8 @@ class Evidence:
     `holder_was_read` says whether its latest call has read the row, and the row named the process. `binding_is_read`: it has read the
     binding in the present step. `outdated` are the pods that a rollout in progress was about to replace with the role when it read the
     workload. `calendar_is_closed` is what its latest assessment has read. `assessed_at` is when its latest assessment began,
-    `planned_at` when one last had everything that a plan needs. `unrecorded` are the methods that wrote since its latest checkpoint.
+    `planned_at` when one last had everything that a plan needs. `unrecorded` are the methods that wrote since its latest checkpoint, and
+    `refuted_before` are the refuted preconditions of its incident before its present step.
     """
 
     role_read: str | None = None
@@ -87,6 +88,7 @@ class Evidence:
     assessed_at: datetime | None = None
     planned_at: datetime | None = None
     unrecorded: list[str] = field(default_factory=list)
+    refuted_before: dict[str, str] | None = None
 
 
 @dataclass
@@ -350,9 +352,11 @@ def check_message(message: Message, cluster: str, evidence: Evidence, ledger: Le
 
 
 def _outdated_state(message: Message, evidence: Evidence, now: datetime) -> str:
-    """What is wrong about the time at which a message says that the state was last read: it could be read a moment ago."""
-    told = re.search(r"^When last read, (\d\d):(\d\d):(\d\d) UTC", message.text, re.MULTILINE)
+    """What is wrong about the time that a message gives for its state: it could be read a moment ago, and no later attempt has failed."""
+    told = re.search(r"^At (\d\d):(\d\d):(\d\d) UTC", message.text, re.MULTILINE)
     if told is None or evidence.planned_at is None or now - evidence.planned_at > JUST_READ:
+        return ""
+    if evidence.assessed_at and evidence.assessed_at > evidence.planned_at:
         return ""
     at = now.replace(hour=int(told[1]), minute=int(told[2]), second=int(told[3]), microsecond=0)
     return f"which says {told[0]!r}, and it was read at {evidence.planned_at}" if evidence.planned_at - at > LATEST_STATE else ""

@@ -434,8 +434,10 @@ class Simulation:
 
     def crash_at(self, process: Process, phase: Phase) -> bool:
         """Whether the process crashes at this moment between two calls."""
-        evidence = self._evidence[process.name]
+        evidence, works_on = self._evidence[process.name], self._works_on.get(process.name)
+        refuted = self.ledger.refuted.setdefault(works_on.id, {}) if works_on else {}
         if phase is Phase.BEFORE:
+            evidence.refuted_before = dict(refuted)
             evidence.binding_is_read = False
         if phase is Phase.AFTER_CHECKPOINT:
             evidence.unrecorded.clear()
@@ -539,8 +541,15 @@ class Simulation:
         process.start(0.3)
         self.tell(f"{process.name} starts for incident {incident.id} of {incident.target.cluster}")
 
+    def _forget_reads(self, process: Process) -> None:
+        """The next attempt of the step does not know what this one has read of role and OIDC provider."""
+        incident = self._works_on.get(process.name)
+        if incident and (before := self._evidence[process.name].refuted_before) is not None:
+            self.ledger.refuted[incident.id] = dict(before)
+
     def _hide_writes(self, process: Process) -> None:
         """Nothing tells the next attempt of the step what this one has written. It finds its own write, or a change that hides it."""
+        self._forget_reads(process)
         unrecorded = self._evidence[process.name].unrecorded
         if unrecorded:
             self.ledger.untraced.setdefault(self._works_on[process.name].id, set()).update(unrecorded)
