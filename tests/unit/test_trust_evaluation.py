@@ -8,6 +8,7 @@ import pytest
 from lambdas.domain.trust import Allowed, Answer, Refused, TrustFault, Undecided, WebIdentity, evaluate, evaluate_pod_identity
 from lambdas.domain.trust.conditions import Context, holds
 from lambdas.domain.trust.document import Condition
+from lambdas.domain.trust.identity import is_cluster_issuer
 from lambdas.domain.trust.logic import all_of, any_of, negated
 from lambdas.domain.trust.patterns import arn_matches, matches
 
@@ -299,3 +300,17 @@ def test_an_unknown_value_is_undecided_unless_it_is_irrelevant() -> None:
     assert (all_of([True, None]), all_of([False, None]), all_of([])) == (None, False, True)
     assert (any_of([False, None]), any_of([True, None]), any_of([])) == (None, True, False)
     assert (negated(None), negated(True), negated(False)) == (None, False, True)
+
+
+@pytest.mark.parametrize(
+    ("issuer", "is_cluster"),
+    [
+        (OWN, True),
+        (DUAL, True),
+        ("OIDC.EKS.eu-west-1.amazonaws.com", True),
+        ("example.com/oidc.eks.x/id", False),
+        ("seeks.example.com", False),
+    ],
+)
+def test_the_host_of_an_issuer_shows_whether_it_is_one_of_a_cluster(issuer: str, is_cluster: bool) -> None:
+    assert is_cluster_issuer(issuer) is is_cluster

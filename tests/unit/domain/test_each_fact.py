@@ -72,8 +72,9 @@ def test_each_fact_counts_as_reviewed(name: str) -> None:
 
 def test_each_long_text_is_cut_as_reviewed() -> None:
     """The texts of an assessment where one fact is very long, with the number of its characters that are left."""
-    lines, issue = [], HealthIssue(code="ConfigurationConflict", message="conflicts")
-    base = replace(BASES["all-read"], addon=addon(status="DEGRADED", issues=(issue,)))
+    lines, issue = [], HealthIssue(code="InsufficientNumberOfReplicas", message="no answer")
+    facts = {"pods": pods(3, ROLE), "permission_errors": (), "controller_errors": (), "nodes": nodes(3)}
+    base = replace(BASES["all-read"], **facts, addon=addon(status="DEGRADED", issues=(issue,)))
     for item in fields(Snapshot)[1:]:
         for name, whole in _long_texts(getattr(base, item.name)):
             found = _assessed(replace(base, **{item.name: whole}))

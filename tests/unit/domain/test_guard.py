@@ -8,7 +8,7 @@ import pytest
 from lambdas.contract.guard import manifests as guard_manifests
 from lambdas.contract.names import PROJECT
 from lambdas.contract.parameters import Mechanism
-from lambdas.contract.policy_kinds import PolicyKind
+from lambdas.contract.policy_kinds import PolicyKind, policy_name
 from lambdas.contract.settings import GuardSetting, Settings
 from lambdas.domain.diagnosis.finding import Link
 from lambdas.domain.diagnosis.identity_chain import Diagnosis, diagnose
@@ -39,7 +39,12 @@ def _bound(**changes: Any) -> Binding:
         (BINDING, None, GuardState.ABSENT, ""),
         (BINDING, GUARD, GuardState.INSTALLED, ""),
         (BINDING, STALE, GuardState.STALE, f"it keeps {ROLE}-former, and the binding names {ROLE}"),
-        (BINDING, replace(GUARD, is_ours=False), GuardState.FOREIGN, "belongs to another owner"),
+        (
+            BINDING,
+            replace(GUARD, is_ours=False),
+            GuardState.FOREIGN,
+            f"named {policy_name(PolicyKind.GUARD, *ACCOUNT)} belongs to another owner",
+        ),
         (BINDING, replace(GUARD, spec=None), GuardState.DIFFERS, "its policy does not exist"),
         (BINDING, replace(GUARD, binding_spec=None), GuardState.DIFFERS, "its policy binding does not exist, so it has no effect"),
         (BINDING, replace(GUARD, spec={}), GuardState.DIFFERS, "its spec is not that of this binding and version"),

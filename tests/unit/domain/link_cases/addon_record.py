@@ -1,5 +1,6 @@
 """Cases of the add-on record."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from lambdas.contract.settings import AddonRecord
@@ -12,7 +13,7 @@ from lambdas.domain.snapshot.snapshot import (
 )
 from tests.unit.domain.link_cases.fixtures import BROKEN, NOT_APPLICABLE, OK, UNKNOWN, UNREAD, Case
 from tests.unit.domain.snapshot_fixtures import OTHER_ROLE, addon, cluster, settings, snapshot_with
-from tests.unit.notifications.snapshots import NOW, service_account
+from tests.unit.notifications.snapshots import CI, NOW, service_account
 
 CASES: dict[str, Case] = {
     # 8 add-on record
@@ -40,6 +41,18 @@ CASES: dict[str, Case] = {
         BROKEN,
         Verdict.ADDON_DEGRADED,
     ),
+    **{
+        f"record: a conflict after a call for {version}": (
+            snapshot_with(
+                addon=addon(status="UPDATE_FAILED", issues=(HealthIssue(code="ConfigurationConflict", message="m"),)),
+                actor=replace(CI, addon_version=version),
+            ),
+            Link.ADDON_RECORD,
+            BROKEN,
+            Verdict.ADDON_DEGRADED,
+        )
+        for version in ("v1.20.1-eksbuild.1", "v1.21.0-eksbuild.1")
+    },
     "record: degraded, and nothing explains it": (
         snapshot_with(addon=addon(status="DEGRADED", issues=(HealthIssue(code="InsufficientNumberOfReplicas", message="m"),))),
         Link.ADDON_RECORD,
