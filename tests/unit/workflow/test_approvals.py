@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from lambdas.domain.incidents.details import TimelineEvent
 from lambdas.notifications.message_context import ApprovalAnswer
 from tests.over_fakes.scenario_world import BOUND_ROLE
 from tests.unit.workflow.workflow_run import APPROVE, REPAIR, SHOWN, run_workflow, set_annotation
@@ -64,3 +65,11 @@ def test_an_approval_request_has_a_callback_id() -> None:
     run_workflow(APPROVE, answer=answer)
     assert len(asked) == 1
     assert asked[0]
+
+
+@pytest.mark.parametrize(("plan", "words"), [("", "approved no plan"), ("of-yesterday", "approved another plan")])
+def test_an_answer_without_the_digest_of_the_plan_is_recorded_and_ignored(plan: str, words: str) -> None:
+    answers = iter([replace(YES, plan=plan), YES])
+    done = run_workflow(APPROVE, answer=lambda _: next(answers))
+    approvals = [entry.text for entry in done.run.incidents.closed[-1].details.timeline if entry.event == TimelineEvent.APPROVAL]
+    assert approvals == [f"the answer by dana {words}: it was ignored", "approved by dana"]
