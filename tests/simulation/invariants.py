@@ -53,6 +53,8 @@ LATEST_MESSAGE: Final = timedelta(minutes=75)
 before the incident is closed."""
 
 
+SENT_AGAIN_FOR: Final = timedelta(minutes=35)
+"""How long after it was written a message may be sent, where the topics do not answer. Its age is that of the time of writing."""
 CACHED_FACTS: Final = timedelta(seconds=FACTS_TTL_S)
 """How much older than its assessment the role and the OIDC provider may be that a message rests on."""
 BLAMES_PRECONDITION: Final = frozenset(
@@ -429,7 +431,7 @@ def _false_words(message: Message, opened_at: datetime, now: datetime, *, is_ver
         return "the repair was verified, and nothing was written since"
     told, age = re.search(r"not fixed after ((?:\d+ (?:s|min|h|days?) ?)+)", message.subject), (now - opened_at).total_seconds()
     parts = re.findall(r"(\d+) (s|min|h|d)", told[1]) if told else []
-    if told and sum(int(count) * _SECONDS[unit] for count, unit in parts) < age * 0.8 - 300:
+    if told and sum(int(count) * _SECONDS[unit] for count, unit in parts) < min(age * 0.8 - 300, age - SENT_AGAIN_FOR.total_seconds()):
         return f"the incident is open for {age:.0f} s"
     return ""
 
