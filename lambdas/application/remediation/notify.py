@@ -28,8 +28,12 @@ def notify(
 
 
 def notify_undelivered(iteration: Iteration, part: str = "") -> None:
-    """Send the latest notification again, where it was not delivered. `part` numbers these attempts in one iteration."""
-    if undelivered := iteration.state.undelivered:
+    """Send the latest notification again, where it was not delivered. `part` numbers these attempts in one iteration.
+
+    That a repair begins is not sent once it has ended. The next repair announces itself.
+    """
+    undelivered = iteration.state.undelivered
+    if undelivered and undelivered[1].kind is not NotificationKind.REPAIRING:
         step, initial = iteration.step(StepPurpose.NOTIFY_AGAIN, part), NotificationResult()
         result = iteration.steps.until(
             step, initial, lambda _: iteration.work.notify(*undelivered), lambda sent: sent.is_settled, NOTIFY_SCHEDULE

@@ -58,7 +58,7 @@ def repair(iteration: Iteration, before: AssessmentSummary) -> None:
         return  # the next assessment shows who holds the incident
     state.repairs += 1
     state.is_verified = False
-    if state.notified is not NotificationKind.REPAIRING:  # after a conflict the same repair begins again, which is no news
+    if state.notified is not NotificationKind.REPAIRING or state.undelivered:  # after a conflict it begins again, which is no news
         notify(iteration, NotificationKind.REPAIRING)
     failure: ActionResult | None = None
     for position, action in enumerate(before.actions, start=1):

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from lambdas.application.workflow_steps import Meter, StepPurpose
+from lambdas.contract.durable_quotas import MAX_OPERATIONS
 from lambdas.contract.names import FIELD_MANAGER
 from lambdas.contract.settings import settings_path
 from lambdas.contract.workloads import WorkloadKind
-from lambdas.domain.errors import Busy
+from lambdas.domain.errors import Busy, TransientError
 from lambdas.domain.snapshot.bindings import Parameter
 from lambdas.domain.snapshot.snapshot import Association
 from sandbox.simulation.scenario import BOUND
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.over_fakes.scenario_run import ScenarioRun
+    from tests.unit.workflow.workflow_run import InterruptedSteps
 
 
 def test_a_repair_sends_two_notifications_and_closes_its_incident() -> None:
@@ -40,6 +43,24 @@ def test_a_conflict_leads_to_a_new_assessment_instead_of_an_overwrite() -> None:
     assert done.annotation == BOUND_ROLE
     assert "2 assess" in map(str, done.steps.done)
     assert done.run.incidents.closed[-1].changes.count("annotate-service-account") == 1
+
+
+@pytest.mark.parametrize("operations", [0, MAX_OPERATIONS], ids=["same execution", "handed over"])
+def test_a_repair_after_a_conflict_is_announced_where_the_former_announcement_was_not_delivered(operations: int) -> None:
+    executions: list[InterruptedSteps] = []
+
+    def hand_over(_: ScenarioRun, steps: InterruptedSteps) -> None:
+        steps.meter = Meter(operations=operations)
+        executions.append(steps)
+
+    def lose_announcement(run: ScenarioRun) -> None:
+        run.world.fail("notifier.send", TransientError("no answer"), times=4)
+
+    changed = {"1.1 apply annotate-service-account": set_annotation(OTHER)}
+    done = run_workflow(first=lose_announcement, before=changed, prepare=hand_over)
+    assert (done.outcome, done.notified) == ("verified", ["repairing", "verified"])
+    sent = [str(step) for steps in executions for step in steps.done if step.purpose in (StepPurpose.NOTIFY, StepPurpose.NOTIFY_AGAIN)]
+    assert sent == ["1 notify repairing", "2 notify repairing", "2 notify verified"]
 
 
 def test_a_claim_is_repeated_where_another_writer_sets_the_same_value_first() -> None:
