@@ -90,6 +90,39 @@ def test_the_asset_holds_our_code_and_no_more_than_it_needs(for_lambda: Path) ->
     assert (for_lambda / "botocore" / "data" / "endpoints.json").exists()
 
 
+ENDPOINTS = """
+import json, sys
+from lambdas.adapters.aws_session import AwsSession
+services, regions = json.loads(sys.argv[1])
+clients = [AwsSession(region).client(service) for service in services for region in regions]
+print(json.dumps([[each.meta.endpoint_url, each.meta.config.signature_version, each._request_signer._region_name] for each in clients]))
+"""
+
+
+def clients_of(folder: Path) -> list[list[str]]:
+    """The endpoint, the signature and the signing region of each client, in a region of each partition."""
+    regions = ["eu-west-1", "us-east-1", "cn-north-1", "us-gov-west-1"]
+    given = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "PATH": os.environ["PATH"]}
+    command = [sys.executable, "-B", *(["-S"] if folder != asset.REPOSITORY else []), "-c", ENDPOINTS]
+    arguments = [*command, json.dumps([asset.SERVICES, regions])]
+    found: list[list[str]] = json.loads(subprocess.run(arguments, cwd=folder, env=given, capture_output=True, text=True, check=True).stdout)
+    return found
+
+
+def test_the_reduced_models_of_the_asset_give_the_same_clients() -> None:
+    reduced = asset.build(asset.Target.this_machine())
+    assert clients_of(reduced) == clients_of(asset.REPOSITORY)
+
+
+def test_the_models_of_the_asset_have_no_descriptions(for_lambda: Path) -> None:
+    models = list((for_lambda / "botocore" / "data").rglob("*.json"))
+    assert len(models) > len(asset.SERVICES)
+    assert not list((for_lambda / "botocore" / "data").rglob("*.gz"))
+    assert not [path for path in models if '"documentation":"' in path.read_text(encoding="utf-8")]
+    endpoints = json.loads((for_lambda / "botocore" / "data" / "endpoints.json").read_text(encoding="utf-8"))
+    assert {name for partition in endpoints["partitions"] for name in partition["services"]} <= set(asset.SERVICES)
+
+
 def test_the_hash_follows_the_pins_and_the_target(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     here, there = asset.content_hash(asset.Target.this_machine()), asset.content_hash(asset.LAMBDA)
     assert here != there
