@@ -24,8 +24,8 @@ class Run:
 
     @property
     def remaining_s(self) -> float:
-        """Seconds that remain of the time limit."""
-        return self.time_limit_s - (time.monotonic() - self.started)
+        """Seconds that remain of the time limit, at least 0."""
+        return max(0.0, self.time_limit_s - (time.monotonic() - self.started))
 
     def skip(self, what: str) -> None:
         """Record a skipped case, with its reason, for the log and the results."""
