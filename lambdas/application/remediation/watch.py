@@ -8,7 +8,7 @@ from lambdas.application.remediation.assess import assess_for_message
 from lambdas.application.remediation.notify import give_up, notify, notify_undelivered
 from lambdas.application.remediation.results import AssessmentResult, WatchResult
 from lambdas.application.remediation.state import Iteration, WorkflowState
-from lambdas.application.workflow_steps import PollSchedule, StepPurpose
+from lambdas.application.workflow_steps import PollSchedule, StepId, StepPurpose
 from lambdas.domain.assessment.summary import AssessmentSummary
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.planning.actions import Action
@@ -40,13 +40,8 @@ def watch(iteration: Iteration, summary: AssessmentSummary) -> bool:
     notify_undelivered(iteration)
     if summary.verdict in ENDS_WITH_MESSAGE:
         return False
-    check = partial(_check, iteration, Fingerprint.of(summary))
     for number, seconds in enumerate(REMINDERS_S, start=1):
-        schedule = reminder_schedule(seconds)
-        step = iteration.step(StepPurpose.WATCH, str(number))
-        result = iteration.steps.until(step, WatchResult(), check, lambda found: found.is_changed, schedule)
-        iteration.state.latest_at = result.at or iteration.state.latest_at
-        if result.is_changed:
+        if _await_change(iteration, iteration.step(StepPurpose.WATCH, str(number)), summary, seconds):
             return True
         assess_for_message(iteration, f"reminder {number}")
         if iteration.state.current and iteration.state.is_repaired(iteration.state.current):
@@ -60,10 +55,15 @@ def watch(iteration: Iteration, summary: AssessmentSummary) -> bool:
 def await_policy(iteration: Iteration, summary: AssessmentSummary, seconds: int) -> None:
     """Assess until the policies that block the repair no longer do, at most for this time: a fault may begin to fail, or end, before."""
     notify_undelivered(iteration)
-    check, step = partial(_check, iteration, Fingerprint.of(summary)), iteration.step(StepPurpose.PAUSE)
-    schedule = reminder_schedule(min(seconds, REMINDERS_S[-1]))
-    result = iteration.steps.until(step, WatchResult(), check, lambda found: found.is_changed, schedule)
+    _await_change(iteration, iteration.step(StepPurpose.PAUSE), summary, min(seconds, REMINDERS_S[-1]))
+
+
+def _await_change(iteration: Iteration, step: StepId, summary: AssessmentSummary, seconds: int) -> bool:
+    """Assess until something differs from this assessment, at most for this time. Returns whether something did."""
+    check = partial(_check, iteration, Fingerprint.of(summary))
+    result = iteration.steps.until(step, WatchResult(), check, lambda found: found.is_changed, reminder_schedule(seconds))
     iteration.state.latest_at = result.at or iteration.state.latest_at
+    return result.is_changed
 
 
 def reminder_schedule(seconds: int) -> PollSchedule:
