@@ -56,8 +56,7 @@ def handle_counted_signal(incident: Incident, request: CheckRequest, dependencie
         target=incident.target.key,
         incident=incident.id,
         signals=incident.signals,
-        trigger=request.trigger,
-        event_id=request.event_id,
+        **request.log_fields,
     )
     if not incident.started and not incident.is_held_by_person:
         _start_remediator(incident, dependencies)

@@ -214,8 +214,7 @@ def _check_targets(targets: Sequence[ServiceAccountRef], request: CheckRequest, 
         try:
             results[target] = check_target(target, request, dependencies, deadline=deadline, is_answerable=is_answerable)
         except RemediatorError as error:  # the other targets are still checked; Lambda then delivers the event again
-            cause = {"trigger": request.trigger, "event_id": request.event_id}
-            dependencies.log("snapshot", str(error), target=target.key, error=error, **cause)
+            dependencies.log("snapshot", str(error), target=target.key, error=error, **request.log_fields)
             failure = failure or error
     if failure:
         raise failure
@@ -265,16 +264,16 @@ def check_target(
     if request.trigger is not Trigger.SWEEP:  # a sweep makes one check for each bound cluster, so the count says nothing
         dependencies.metrics(metrics.CHECKS, 1, trigger=request.trigger)
     signaled = dependencies.incidents.signal(target, signal_of(target, request, dependencies, is_answerable=is_answerable))
-    cause = {"trigger": request.trigger, "event_id": request.event_id}
     match signaled:
         case Incident():
             return handle_counted_signal(signaled, request, dependencies)
         case AlreadyAnswered(began_at=began_at):
             text = "answered by a check that began after the event"
-            dependencies.log("request", text, target=target.key, began_at=began_at.isoformat(), **cause)
+            dependencies.log("request", text, target=target.key, began_at=began_at.isoformat(), **request.log_fields)
             return SignalAlreadyAnswered(began_at)
         case Deferred(lease_holder=lease_holder):
-            dependencies.log("request", "deferred to the check that holds the lease", target=target.key, check=lease_holder, **cause)
+            text = "deferred to the check that holds the lease"
+            dependencies.log("request", text, target=target.key, check=lease_holder, **request.log_fields)
             return SignalDeferred(lease_holder)
     return run_check_loop(target, request, signaled, dependencies, deadline=deadline)
 

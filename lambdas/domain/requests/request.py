@@ -102,6 +102,11 @@ class CheckRequest:
         """Whether the request reports nodes. Then a check must read nodes, regardless of the identity chain."""
         return self.node is not None or self.trigger in (Trigger.NODE_ALARM, Trigger.NODE_NOT_READY)
 
+    @property
+    def log_fields(self) -> dict[str, str]:
+        """The fields by which a log line names the request."""
+        return {"trigger": self.trigger, "event_id": self.event_id}
+
 
 @dataclass(frozen=True)
 class Ignored:
