@@ -3,7 +3,7 @@
 Each function raises `KeyError`, `TypeError` or `ValueError` for an invalid object; `expected_shape` translates them.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -214,7 +214,7 @@ def workload(kind: WorkloadKind, item: Json) -> WorkloadFacts:
         on_delete=_text(strategy, "type") == "OnDelete",
         containers=tuple(map(_container, _children(pod, "containers"))),
         service_account=_text(pod, "serviceAccountName") or _text(pod, "serviceAccount") or "default",
-        template_role_arn=_credential_variables([*_children(pod, "containers"), *_children(pod, "initContainers")]).get(_ROLE) or None,
+        template_role_arn=_credential_variables(pod).get(_ROLE) or None,
     )
 
 
@@ -251,10 +251,9 @@ def pods(page: Json) -> Iterator[PodFacts]:
 
 def _pod(item: Json) -> PodFacts:
     metadata, spec, status = _object(item["metadata"], "metadata"), _object(item["spec"], "spec"), _child(item, "status")
-    containers = [*_children(spec, "containers"), *_children(spec, "initContainers")]
     statuses = [*_children(status, "initContainerStatuses"), *_children(status, "containerStatuses")]
     failing = _failing(statuses)
-    variables = _credential_variables(containers)
+    variables = _credential_variables(spec)
     return PodFacts(
         name=_required(metadata, "name"),
         uid=_required(metadata, "uid"),
@@ -277,8 +276,9 @@ def _pod(item: Json) -> PodFacts:
     )
 
 
-def _credential_variables(containers: Sequence[Json]) -> Mapping[str, str]:
+def _credential_variables(spec: Json) -> Mapping[str, str]:
     """The variables that decide the credentials of a pod, each from the first container that has it, and there from its last entry."""
+    containers = [*_children(spec, "containers"), *_children(spec, "initContainers")]
     return {
         name: _text(variable, "value")
         for container in reversed(containers)
