@@ -50,12 +50,10 @@ class Incident:
     """The open incident of one ServiceAccount.
 
     `signals` counts the events about it. `request` is the first event as JSON, `refusal` the latest refused call. `started` says whether
-    its execution is known to have started.
-    `holder` is `remediator` or the ARN of a person, whose last heartbeat is `heartbeat_at`. `binding_path` is the parameter that the
-    circuit
-    breaker counts by. While `repairing` is set, the holder may be changing something, and a running execution is not taken over.
-    `has_begun_repair` says that `repairing` was set at least once.
-    `execution` numbers the executions of the remediator that follow each other, from 1: each has quotas of its own.
+    its execution is known to have started. `holder` is `remediator` or the ARN of a person, whose last heartbeat is `heartbeat_at`.
+    `binding_path` is the parameter that the circuit breaker counts by. While `repairing` is set, the holder may be changing something, and
+    a running execution is not taken over. `has_begun_repair` says that `repairing` was set at least once. `execution` numbers the
+    executions of the remediator that follow each other, from 1: each has quotas of its own.
     """
 
     id: str
