@@ -105,7 +105,7 @@ def _run_case(name: str, run: Run, console: Console) -> bool:
 
 
 def _write_pages(document: dict[str, Any]) -> None:
-    """Write the results to `results.json` and `docs/performance.md`, and update the measured figures of `docs/cost.md`.
+    """Write the results to `results.json` and `docs/performance.md`, and update the pages that name the cost.
 
     Rows that a run of some cases did not measure stay as they were.
     """
@@ -122,9 +122,7 @@ def _write_pages(document: dict[str, Any]) -> None:
     PAGE.write_text(page, encoding="utf-8")
     measured = {name: document["facts"].get(fact) for name, fact in cost_model.MEASURED.items()}
     if all(measured.values()):
-        cost_model.COST_PAGE.write_text(
-            cost_model.rewritten(cost_model.COST_PAGE.read_text(encoding="utf-8"), **measured), encoding="utf-8"
-        )
+        cost_model.update_pages(**measured)
 
 
 def _section(document: dict[str, Any], measured_rows: Sequence[Row], rows: Sequence[Row], *, is_curve: bool) -> str:

@@ -1,4 +1,4 @@
-"""Monthly cost from counted requests, measured durations and the list prices of `docs/cost.md`; also updates that page."""
+"""Monthly cost from counted requests, measured durations and the list prices of `docs/cost.md`; also updates the pages that name it."""
 
 import re
 from collections.abc import Mapping
@@ -11,7 +11,10 @@ from lambdas.contract.events import SWEEP_RATE_MINUTES
 from lambdas.contract.memory import MEMORY_MIB
 from lambdas.domain.fleet import KNOWN_GOOD_MAX_AGE
 
-COST_PAGE: Final = Path(__file__).resolve().parents[2] / "docs" / "cost.md"
+ROOT: Final = Path(__file__).resolve().parents[2]
+COST_PAGE: Final = ROOT / "docs" / "cost.md"
+PAGES_WITH_THE_COST: Final = (COST_PAGE, ROOT / "README.md", ROOT / "docs" / "faq.md")
+"""The pages that name the cost of a month."""
 CLUSTERS: Final = 100
 CHECKER_MIB: Final = MEMORY_MIB[Function.CHECKER]
 FULL_CPU_MIB: Final = 1769
@@ -49,7 +52,7 @@ FREE: Final = {
 Source: https://aws.amazon.com/lambda/pricing/ and https://aws.amazon.com/cloudwatch/pricing/
 """
 MEASURED: Final = {"cpu_ms": "sweep_cpu_ms", "fan_out_cpu_ms": "fan_out_cpu_ms", "log_bytes": "log_bytes"}
-"""The measured arguments of `month` and `rewritten`: name -> the fact of a run."""
+"""The measured arguments of `month` and `update_pages`: name -> the fact of a run."""
 _ROW: Final = re.compile(r"^\| ([\w ,-]+) \| ([\d.,]+) \| ([\d.]+) \| ([\d.]+) \| (.*) \|$", re.MULTILINE)
 
 
@@ -114,9 +117,23 @@ def beyond_free(items: Mapping[str, Item]) -> float:
     return sum(Item(count=max(0.0, item.count - FREE.get(name, 0)), each=item.each).dollars for name, item in items.items())
 
 
-def rewritten(page: str, *, cpu_ms: float, fan_out_cpu_ms: float, log_bytes: float) -> str:
-    """Return the page with its figures replaced."""
+def update_pages(*, cpu_ms: float, fan_out_cpu_ms: float, log_bytes: float) -> None:
+    """Write the cost that follows from these measurements to every page that names it."""
+    page = COST_PAGE.read_text(encoding="utf-8")
     items = month(page, cpu_ms=cpu_ms, fan_out_cpu_ms=fan_out_cpu_ms, log_bytes=log_bytes)
+    COST_PAGE.write_text(_with_table(page, items, cpu_ms=cpu_ms, fan_out_cpu_ms=fan_out_cpu_ms, log_bytes=log_bytes), encoding="utf-8")
+    for path in PAGES_WITH_THE_COST:
+        path.write_text(with_the_cost(path.read_text(encoding="utf-8"), items), encoding="utf-8")
+
+
+def with_the_cost(page: str, items: Mapping[str, Item]) -> str:
+    """Return the page with its sentence on the cost of a month updated."""
+    stack, clusters = f"{fixed(items):.2f}", f"{total(items) - fixed(items):.2f}"
+    page = re.sub(r"(bout )[\d.]+(?= USD a month for (?:the stack itself|an account), and )", rf"\g<1>{stack}", page)
+    return re.sub(r"(bout [\d.]+ USD a month for (?:the stack itself|an account), and )[\d.]+", rf"\g<1>{clusters}", page)
+
+
+def _with_table(page: str, items: Mapping[str, Item], *, cpu_ms: float, fan_out_cpu_ms: float, log_bytes: float) -> str:
     head, mark, rest = page.partition("## Optional costs")
 
     def line(found: re.Match[str]) -> str:
@@ -127,8 +144,6 @@ def rewritten(page: str, *, cpu_ms: float, fan_out_cpu_ms: float, log_bytes: flo
     head = _ROW.sub(line, head)
     for pattern, dollars in (
         (r"(\*\*sum\*\* \| \| \| \*\*)[\d.]+", total(items)),
-        (r"(\*\*About )[\d.]+(?= USD a month for the stack itself)", fixed(items)),
-        (r"(for the stack itself, and )[\d.]+", total(items) - fixed(items)),
         (r"(the same month costs )[\d.]+", beyond_free(items)),
     ):
         head = re.sub(pattern, rf"\g<1>{dollars:.2f}", head)
