@@ -168,14 +168,22 @@ def replacement_schedule(timeout_s: int) -> PollSchedule:
 
 
 def verification_schedule(timeout_s: int) -> PollSchedule:
-    """How often a repair is verified until it is, or has failed."""
-    return PollSchedule(timeout_s=timeout_s, most_s=20)
+    """How often a verification runs a step until the repair is verified, or has failed. A step makes several looks at first."""
+    return PollSchedule(timeout_s=timeout_s, first_s=10, most_s=20)
 
 
 def _is_replaced(result: ReplacementResult, timeout_s: int) -> bool:
-    """Whether the replacement has ended, or its time is up. The schedule counts the pauses between the steps only."""
+    return result.state is not ReplacementState.WAITING or _is_late(result, timeout_s)
+
+
+def _is_concluded_or_late(result: VerificationResult, timeout_s: int) -> bool:
+    return _is_concluded(result) or _is_late(result, timeout_s)
+
+
+def _is_late(result: ReplacementResult | VerificationResult, timeout_s: int) -> bool:
+    """Whether the time is up. The schedule counts the pauses between the steps only."""
     took = result.at - result.began_at if result.at and result.began_at else timedelta()
-    return result.state is not ReplacementState.WAITING or took >= timedelta(seconds=timeout_s)
+    return took >= timedelta(seconds=timeout_s)
 
 
 def _verify(iteration: Iteration, before: AssessmentSummary) -> None:
@@ -189,7 +197,8 @@ def _verify(iteration: Iteration, before: AssessmentSummary) -> None:
         result = verify(former)
         return result if _is_concluded(result) else replace(result, summary=None, sentence="")
 
-    result = iteration.steps.until(step, VerificationResult(), check, _is_concluded, schedule)
+    is_settled = partial(_is_concluded_or_late, timeout_s=schedule.timeout_s)
+    result = iteration.steps.until(step, VerificationResult(), check, is_settled, schedule)
     if not _is_concluded(result):  # the time is up, and no poll has stored its assessment
         last = partial(verify, result)
         result = iteration.steps.once(iteration.step(StepPurpose.VERIFY, "after-time-out"), last, VerificationResult)

@@ -27,8 +27,7 @@ class LinkSummary:
 class Counts:
     """Counts of pods and nodes. `errors_…` count permission errors of pods with and without the role.
 
-    `pods` are reachable pods. `pods_lost` are on lost nodes and in no other count; `nodes_lost` are part of `nodes`. `pods_wanted` is
-    the
+    `pods` are reachable pods. `pods_lost` are on lost nodes and in no other count; `nodes_lost` are part of `nodes`. `pods_wanted` is the
     number that the workload requests. `pods_not_starting` have the role; pods without it have a known cause.
     """
 

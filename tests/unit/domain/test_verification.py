@@ -11,7 +11,7 @@ from lambdas.domain.assessment.summary import AssessmentSummary, Counts
 from lambdas.domain.assessment.summary_builder import summarize
 from lambdas.domain.planning.actions import Action, ReplaceCanaryPod, ReplaceStalePods, RestartWorkload
 from lambdas.domain.snapshot.snapshot import Snapshot, Unknown
-from lambdas.domain.verification import LOST_NODE_PATIENCE, PATIENCE, VerificationState, is_verified, progress, verify
+from lambdas.domain.verification import LOST_NODE_PATIENCE, PATIENCE, VerificationState, is_verified, progress, remaining_time, verify
 from tests.unit.domain.snapshot_fixtures import addon, cluster, diagnose_and_plan, snapshot_with
 from tests.unit.notifications.snapshots import EBS, ROLE, healthy_snapshot, service_account
 
@@ -183,3 +183,36 @@ def test_a_verification_says_where_events_could_not_be_read() -> None:
     result = verify(BEFORE, summary_of(snapshot_with(permission_errors=Unknown("403"))))
     assert "events of refused calls could not be read" in result.sentence
     assert "no MissingIAMPermissions event" not in result.sentence
+
+
+@pytest.mark.parametrize(
+    ("former", "counts", "remaining_s"),
+    [
+        pytest.param({"pods_right": 100, "pods_ready": 100}, {"pods_right": 400, "pods_ready": 400}, 20, id="600 pods at 30 a second"),
+        pytest.param({"pods_right": 100, "pods_ready": 1000}, {"pods_right": 600, "pods_ready": 900}, 8, id="the role is what is missing"),
+        pytest.param({"pods_right": 1000, "pods_ready": 500}, {"pods_right": 1000, "pods_ready": 750}, 10, id="readiness is missing"),
+        pytest.param({"nodes_waiting": 400}, {"nodes_waiting": 300}, 30, id="nodes still wait"),
+        pytest.param({"pods": 900, "pods_wanted": 1000}, {"pods": 980, "pods_wanted": 1000}, 2.5, id="wanted pods do not exist yet"),
+        pytest.param(
+            {"pods": 900, "pods_wanted": 1000, "pods_lost": 80},
+            {"pods": 910, "pods_wanted": 1000, "pods_lost": 80},
+            10,
+            id="but not lost ones",
+        ),
+        pytest.param({"pods_ready": 990}, {"rolled_out": False}, 0, id="nothing is missing any more"),
+        pytest.param({"pods_ready": 990}, {"pods_ready": 990}, None, id="no progress"),
+        pytest.param({"pods_ready": 990}, {"pods_ready": 900}, None, id="a step back"),
+        pytest.param({"rolled_out": False}, {"rolled_out": False}, None, id="nothing was missing before"),
+    ],
+)
+def test_the_rest_takes_as_long_as_the_progress_since_the_former_look_says(
+    former: dict[str, int], counts: dict[str, int], remaining_s: float | None
+) -> None:
+    """Two looks with ten seconds between them at a cluster of 1,000 pods."""
+
+    def thousand(changed: dict[str, int]) -> Counts:
+        pods = changed.get("pods", 1000)
+        return Counts(**{"pods": pods, "pods_right": pods, "pods_ready": pods, **changed})
+
+    expected = None if remaining_s is None else timedelta(seconds=remaining_s)
+    assert remaining_time(thousand(former), thousand(counts), timedelta(seconds=10)) == expected

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import count
+from math import ceil
 from typing import Any, ClassVar, Final, TypeVar, assert_never
 
 from lambdas.application.assessment import assess
@@ -81,7 +82,7 @@ from lambdas.domain.plurals import pluralize
 from lambdas.domain.requests.request import CheckRequest, Trigger, actor_of, refusals_of
 from lambdas.domain.snapshot.node_reachability import lost_nodes, reachable_desired_count
 from lambdas.domain.snapshot.snapshot import PodFacts, ServiceAccountFacts, WorkloadFacts
-from lambdas.domain.verification import VerificationState, progress, verify
+from lambdas.domain.verification import VerificationState, progress, remaining_time, verify
 from lambdas.notifications import published_events
 from lambdas.notifications.kind import NotificationKind
 from lambdas.notifications.message_context import MessageContext
@@ -91,7 +92,12 @@ HEALTHY_OUTCOMES: Final = (Outcome.VERIFIED, Outcome.RECOVERED)
 MAX_SAMPLES: Final = 24
 """Changes of the counts that one verification keeps: half a kilobyte of the state of each poll."""
 STEP_TIME: Final = timedelta(seconds=30)
-"""How long one step of a rolling replacement works: far below the time-out of an invocation, since a crash repeats the step."""
+"""How long one step of a rolling replacement or of a verification works.
+
+That is far below the time-out of an invocation, since a crash repeats the step.
+"""
+FIRST_LOOKS_S: Final = (1, 2, 3, 5, 8)
+"""The pauses between the first looks of a verification, all of them in one step: a small cluster needs no more time."""
 BATCH_PAUSE_S: Final = 2
 """The pause between two checks of one batch."""
 EVENTS: Final[Mapping[NotificationKind, OwnEvent]] = {
@@ -425,7 +431,22 @@ class RemediationSteps(StepContext):
     # --- verify ------------------------------------------------------------------------------------------------------------------
 
     def verify(self, before: AssessmentSummary, former: VerificationResult) -> VerificationResult:
-        """Assess again, and compare with the assessment that the plan was made from."""
+        """Assess again until the repair is verified or has failed, for at most the time of one step.
+
+        The next look is made when the rest should be done at the present rate of progress.
+        """
+        began_at, pauses_s = self.now(), iter(() if former.at else FIRST_LOOKS_S)
+        while True:
+            result = self._look(before, former)
+            pause_s = _remaining_s(former, result) or next(pauses_s, None)
+            is_concluded = result.state is not VerificationState.WAITING
+            if is_concluded or pause_s is None or self.now() - began_at + timedelta(seconds=pause_s) > STEP_TIME:
+                return result
+            self.sleep(pause_s)
+            former = result
+
+    def _look(self, before: AssessmentSummary, former: VerificationResult) -> VerificationResult:
+        """Assess once, and compare with the assessment that the plan was made from."""
         try:
             incident = self.incidents.get(self.incident.target)
             summary = self.summarize(1, incident.refusal if incident else None)
@@ -575,6 +596,14 @@ class RemediationSteps(StepContext):
         is_healthy, assessed_at = assessment.summary.is_healthy, assessment.summary.began_at
         is_closed = False if outcome in HEALTHY_OUTCOMES and not is_healthy else None
         return CloseResult(at=self.now(), is_closed=is_closed, assessed_at=assessed_at, is_healthy=is_healthy, signals=assessment.signals)
+
+
+def _remaining_s(former: VerificationResult, result: VerificationResult) -> int | None:
+    """Whole seconds after which the rest should be done, at least 1; None where the latest look found no progress."""
+    if not (former.counts and former.at and result.counts and result.at):
+        return None
+    remaining = remaining_time(former.counts, result.counts, result.at - former.at)
+    return None if remaining is None else max(1, ceil(remaining.total_seconds()))
 
 
 def thin_out(samples: tuple[tuple[int, ...], ...]) -> tuple[tuple[int, ...], ...]:
