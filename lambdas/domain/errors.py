@@ -36,6 +36,10 @@ class Conflict(PermanentError):
     """The object has changed since it was read. Read it again; do not overwrite it."""
 
 
+class MadeByOther(PermanentError):
+    """Someone else has made the same change since the object was read."""
+
+
 class Rejected(PermanentError):
     """The API server does not accept the change, for example because another controller's webhook made it invalid."""
 

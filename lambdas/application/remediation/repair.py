@@ -87,7 +87,9 @@ def _act(iteration: Iteration, action: Action, position: int, before: Assessment
     iteration.state.record_action(action, result)
     if result.state is ActionState.REJECTED and isinstance(action, RestartWorkload) and (replacement := without_restart(action)):
         return _act(iteration, replacement, position, before)
-    return result if result.state is not ActionState.DONE else _follow_up(iteration, action, position, before)
+    if result.state is ActionState.DONE:
+        return None if result.is_by_other else _follow_up(iteration, action, position, before)
+    return result
 
 
 def _is_answered(claim: ClaimResult) -> bool:

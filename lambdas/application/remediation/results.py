@@ -77,13 +77,14 @@ class ActionResult(StepResult):
 
     `deleted_pod` is a pod that the action deleted and that has no ready successor. `waited_for_update` is set once another update of the
     add-on was in progress: the plan is then out of date. `is_unanswered` says that a write got no answer, and nothing has shown since
-    whether it took effect.
+    whether it took effect. `is_by_other` says that someone else had made the change, so it is none of ours.
     """
 
     state: ActionState = ActionState.BUSY
     message: str = ""
     waited_for_update: bool = False
     is_unanswered: bool = False
+    is_by_other: bool = False
     deleted_pod: DeletedPod | None = None
 
 

@@ -114,8 +114,10 @@ class WorkflowState:
         self.timeline.append(TimelineEntry(at=at, event=event, text=text, counts=counts))
 
     def record_action(self, action: Action, result: ActionResult) -> None:
-        """Add an applied action to the timeline and, where it succeeded or may have taken effect, to the changes."""
+        """Add an applied action to the timeline and, where we have made the change or may have, to the changes."""
         self.record(action.kind, result.message, result.at)
+        if result.is_by_other:
+            return
         if result.state is ActionState.DONE:
             self.changes.append(action.kind)
             self.unanswered = tuple(kind for kind in self.unanswered if kind != action.kind)

@@ -58,6 +58,16 @@ def test_a_worse_state_is_rolled_back_once_and_left_to_a_person() -> None:
     assert done.run.outcome().actions[-1] == "restore-annotation"
 
 
+def test_what_someone_else_has_annotated_is_neither_called_ours_nor_taken_back() -> None:
+    before = {"1.1 apply annotate-service-account": set_annotation(BOUND_ROLE), "1 verify": lack_permissions}
+    done = run_workflow({"node_role_has_permissions": True}, before=before)
+    assert (done.outcome, done.annotation) == ("needs-action", BOUND_ROLE)
+    assert done.writes == ["delete", "restart"]
+    text = done.run.outcome().messages[-1]["content"]["description"]
+    assert "one pod replaced first" in text
+    assert "annotation set" not in text
+
+
 def test_a_rollback_restores_the_old_value() -> None:
     def works(run: ScenarioRun) -> None:
         run.world.cluster.working_roles = frozenset({OTHER, BOUND_ROLE})

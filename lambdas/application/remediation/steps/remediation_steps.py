@@ -59,6 +59,7 @@ from lambdas.domain.errors import (
     Busy,
     Conflict,
     Denial,
+    MadeByOther,
     NotFound,
     PermanentError,
     Rejected,
@@ -202,15 +203,20 @@ class RemediationSteps(StepContext):
         error: RemediatorError | None = None
         waited = former is not None and former.waited_for_update
         self._is_unanswered = former is not None and former.is_unanswered
+        is_by_other = False
         try:
             text, state = write(), ActionState.DONE
+        except MadeByOther as found:
+            text, state, is_by_other = str(found), ActionState.DONE, True
         except RemediatorError as caught:
             error, text, state = caught, str(caught)[:MAX_ERROR_LENGTH], _state_after(caught)
             waited = waited or isinstance(caught, Busy)
         is_done = state is ActionState.DONE
         self.log("actions", text, incident=self.incident.id, action=action.kind, done=is_done, error=error)
         unanswered = self._is_unanswered and not is_done
-        return ActionResult(at=self.now(), state=state, message=text, waited_for_update=waited, is_unanswered=unanswered)
+        return ActionResult(
+            at=self.now(), state=state, message=text, waited_for_update=waited, is_unanswered=unanswered, is_by_other=is_by_other
+        )
 
     def _write(self, action: Action, binding: PlannedBinding, former: ActionResult) -> str:
         match action:
@@ -339,8 +345,11 @@ class RemediationSteps(StepContext):
             self._send_write(lambda: cluster.apply_annotation(target.namespace, target.name, action.role_arn, action.resource_version))
         except Conflict:
             found = cluster.service_account(target.namespace, target.name)
-            if isinstance(found, ServiceAccountFacts) and _is_applied(action, found):
-                return "the annotation is set already"  # by our own write whose answer was lost, or by someone else's equal one
+            if isinstance(found, ServiceAccountFacts) and found.role_annotations.get(ROLE_ANNOTATION) == action.role_arn:
+                if _is_ours(found):
+                    return "the annotation is set already"  # by our own write whose answer was lost
+                if action.old_value != action.role_arn:
+                    raise MadeByOther("someone else has set the annotation") from None
             writer = last_writer(found) if isinstance(found, ServiceAccountFacts) else None
             if writer is None:
                 raise
@@ -611,10 +620,9 @@ def thin_out(samples: tuple[tuple[int, ...], ...]) -> tuple[tuple[int, ...], ...
     return samples if len(samples) <= MAX_SAMPLES else (*samples[:-1:2], samples[-1])
 
 
-def _is_applied(action: AnnotateServiceAccount, found: ServiceAccountFacts) -> bool:
-    """Whether the annotation has the role, and the remediator owns it where the action sets no other value than before."""
-    is_owned = any(writer.manager == FIELD_MANAGER and writer.owns_annotation for writer in found.writers)
-    return found.role_annotations.get(ROLE_ANNOTATION) == action.role_arn and (action.old_value != action.role_arn or is_owned)
+def _is_ours(found: ServiceAccountFacts) -> bool:
+    """Whether the remediator owns the annotation: only its own write makes it an owner."""
+    return any(writer.manager == FIELD_MANAGER and writer.owns_annotation for writer in found.writers)
 
 
 def _state_after(error: RemediatorError) -> ActionState:
