@@ -142,15 +142,19 @@ def release_text(release: Release) -> str:
 
 def newest_policy(policy: str) -> PolicyVersion | None:
     """The newest known version of an AWS managed policy, by its path or name."""
-    name = policy.rsplit("/", 1)[-1]
-    return max((known for known in MANAGED_POLICIES if known.policy == name), key=lambda known: known.version, default=None)
+    return next(reversed(_versions(policy)), None)
 
 
 def only_newest(policy: str, needs: ReleaseNeeds) -> PolicyVersion | None:
     """The newest version of a managed policy, where it grants every required call and the version before it does not."""
-    name, required = policy.rsplit("/", 1)[-1], set(needs.required)
-    known = sorted((version for version in MANAGED_POLICIES if version.policy == name), key=lambda version: version.version)
+    known, required = _versions(policy), set(needs.required)
     return known[-1] if len(known) > 1 and required <= known[-1].grants and not required <= known[-2].grants else None
+
+
+def _versions(policy: str) -> list[PolicyVersion]:
+    """The known versions of an AWS managed policy, by its path or name, the oldest first."""
+    name = policy.rpartition("/")[2]
+    return sorted((known for known in MANAGED_POLICIES if known.policy == name), key=lambda known: known.version)
 
 
 def policy_gap(policy: str, needs: ReleaseNeeds) -> tuple[str, ...]:

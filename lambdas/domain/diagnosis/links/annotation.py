@@ -55,7 +55,7 @@ def _annotation(snapshot: Snapshot, account: ServiceAccountFacts) -> Finding:
     if snapshot.desired_role is None:
         return _unbound(snapshot, value, evidence)
     if value == snapshot.desired_role:
-        return _right(value.rsplit("/", 1)[-1], account, evidence)
+        return _right(value.rpartition("/")[2], account, evidence)
     if value:
         sentence = f"The annotation names another role, {value}, instead of {snapshot.desired_role}."
         return broken(Link.ANNOTATION, Verdict.ANNOTATION_DIFFERS, sentence, evidence)

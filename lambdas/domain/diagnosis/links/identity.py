@@ -105,7 +105,7 @@ def oidc_link(snapshot: Snapshot) -> Finding:
         case NotRead():
             return not_applicable(Link.OIDC_PROVIDER, "no role to check")
         case OidcProvider(client_ids=ids) if expected in ids:
-            return ok(Link.OIDC_PROVIDER, f"…/{(arn or '').rsplit('/', 1)[-1]}")
+            return ok(Link.OIDC_PROVIDER, f"…/{(arn or '').rpartition('/')[2]}")
         case OidcProvider(arn=found, client_ids=ids):
             return _no_provider(
                 f"The IAM OIDC provider of this cluster lacks the client ID {expected}.",
@@ -241,4 +241,4 @@ def _open_to_others(role: RoleFacts, identity: WebIdentity) -> str:
 
 def role_name(arn: str) -> str:
     """A role's name: the last segment of its ARN, after the path."""
-    return arn.rsplit("/", 1)[-1]
+    return arn.rpartition("/")[2]

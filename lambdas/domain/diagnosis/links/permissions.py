@@ -189,12 +189,12 @@ def _allow(snapshot: Snapshot, role: str, calls: tuple[str, ...]) -> Iterator[Re
     policy = addon.managed_policy if addon else ""
     newest = newest_policy(policy)
     is_version_known = snapshot.partition == COMMERCIAL
-    if isinstance(found, ReleaseNeeds) and policy and is_version_known and not policy_gap(policy, found):
+    if isinstance(found, ReleaseNeeds) and newest and is_version_known and not policy_gap(policy, found):
         arn = f"arn:{snapshot.partition}:iam::aws:policy/{policy}"
         newest_only = only_newest(policy, found)
         since = f" since version {newest_only.version} of {newest_only.date}" if newest_only else ""
         yield Remedy(
-            f"attach {policy.rsplit('/', 1)[-1]}, which grants the calls{since}",
+            f"attach {newest.policy}, which grants the calls{since}",
             f"aws iam attach-role-policy --role-name {quote(role)} --policy-arn {quote(arn)}",
         )
         return
