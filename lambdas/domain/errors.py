@@ -8,7 +8,7 @@ from lambdas.domain.redaction import redacted
 class RemediatorError(Exception):
     """Base of all expected errors. The text says what was attempted, what the result was and the next step; it contains no credentials."""
 
-    def __init__(self, text: str = "") -> None:
+    def __init__(self, text: str) -> None:
         super().__init__(redacted(text))
 
 

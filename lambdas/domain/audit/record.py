@@ -77,7 +77,7 @@ def parse_write(record: object) -> Write | None:
     verb, reference = member(record, "verb"), record.get("objectRef")
     if verb in _NO_WRITES or _failed(record) or _dry_run(record):
         return None
-    at = moment(_microseconds(member(record, "requestReceivedTimestamp")))
+    at = moment(member(record, "requestReceivedTimestamp"))
     if at is None:
         return None
     return Write(
@@ -102,12 +102,6 @@ def _failed(record: Mapping[str, Any]) -> bool:
 def _dry_run(record: Mapping[str, Any]) -> bool:
     uri = member(record, "requestURI")
     return "dryRun=" in uri and "dryRun=" in uri.partition("?")[2]
-
-
-def _microseconds(timestamp: str) -> str:
-    """Cut the fraction of a second to six digits, as Kubernetes writes them. Other servers write more."""
-    whole, dot, fraction = timestamp[:40].partition(".")
-    return f"{whole}.{fraction.rstrip('Z')[:6]}Z" if dot and fraction.endswith("Z") else timestamp
 
 
 def _texts(value: object) -> tuple[str, ...]:
