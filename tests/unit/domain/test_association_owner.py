@@ -11,6 +11,8 @@ from lambdas.domain.snapshot.association_owner import declared_by
         pytest.param({}, "", id="none"),
         pytest.param({"team": "payments"}, "", id="a person's tag"),
         pytest.param({"aws:cloudformation:stack-name": "eks-demo"}, "CloudFormation (stack eks-demo)", id="CloudFormation"),
+        pytest.param({"aws:cloudformation:stack-id": "arn"}, "", id="another tag of CloudFormation"),
+        pytest.param({"team": "services.k8s.aws/"}, "", id="a value like a tag"),
         pytest.param({"services.k8s.aws/controller-version": "eks-1.6"}, "ACK", id="ACK"),
         pytest.param({"eks:eks-capability-arn": "arn"}, "ACK", id="the ACK capability"),
         pytest.param({"crossplane-name": "a"}, "Crossplane", id="Crossplane"),

@@ -11,8 +11,11 @@ from lambdas.domain.diagnosis.finding import Link
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.snapshot.snapshot import NOT_READ, Missing, ServiceAccountFacts, Snapshot, Unknown
 from tests.unit.domain.link_cases.fixtures import BROKEN, NOT_APPLICABLE, OK, UNKNOWN, Case
-from tests.unit.domain.snapshot_fixtures import BORN, OTHER_ROLE, addon, errors, snapshot_with, some_pods, workload
+from tests.unit.domain.snapshot_fixtures import BORN, OTHER_ROLE, addon, binding, errors, snapshot_with, some_pods, workload
 from tests.unit.notifications.snapshots import EBS, NOW, ROLE, SHOP, healthy_snapshot, nodes, pods, service_account
+
+
+WITH_PATH: Final = "arn:aws:iam::111122223333:role/team/blue/prod-blue-vpc-cni"
 
 
 def driver(**changes: Any) -> Snapshot:
@@ -48,6 +51,12 @@ CASES: dict[str, Case] = {
     ),
     "annotation: right, and the remediator owns it": (
         snapshot_with(settings=Settings(claim=Claim.ALWAYS), service_account=service_account(manager=FIELD_MANAGER)),
+        Link.ANNOTATION,
+        OK,
+        None,
+    ),
+    "annotation: right, and the role has a path": (
+        snapshot_with(binding=binding(role_arn=WITH_PATH), service_account=service_account(WITH_PATH)),
         Link.ANNOTATION,
         OK,
         None,
