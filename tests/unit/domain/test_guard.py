@@ -1,5 +1,6 @@
 """The guard and the warning against their binding: what counts as following it, and what is said of the rest."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +11,7 @@ from lambdas.contract.names import PROJECT
 from lambdas.contract.parameters import Mechanism
 from lambdas.contract.policy_kinds import PolicyKind, policy_name
 from lambdas.contract.settings import GuardSetting, Settings
-from lambdas.domain.diagnosis.finding import Link
+from lambdas.domain.diagnosis.finding import Finding, Link
 from lambdas.domain.diagnosis.identity_chain import Diagnosis, diagnose
 from lambdas.domain.diagnosis.links.guard import UNREAD, is_served_by, wanted_policies, without_effect
 from lambdas.domain.diagnosis.verdict import Verdict
@@ -18,7 +19,9 @@ from lambdas.domain.requests.request import Actor, RoleEffect
 from lambdas.domain.snapshot.guard import GuardState, compare
 from lambdas.domain.snapshot.guard import installed_policy as read_policy
 from lambdas.domain.snapshot.snapshot import Binding, ClusterFacts, InstalledPolicy, InvalidBinding, Missing, Snapshot, Unknown
+from tests.unit.domain.test_links import GOLDEN, finding_lines
 from tests.unit.notifications.snapshots import CNI, NOW, ROLE, healthy_snapshot, installed_policy, pods, service_account
+from tests.unit.notifications.test_golden import assert_golden
 
 GUARD, WARNING = (installed_policy(kind, ROLE) for kind in PolicyKind)
 STALE = installed_policy(PolicyKind.GUARD, f"{ROLE}-former")
@@ -72,6 +75,30 @@ def _diagnosed(setting: GuardSetting = GuardSetting.OPTIONAL, version: str = "1.
     assert isinstance(snapshot.cluster, ClusterFacts)
     described = replace(snapshot, settings=Settings(guard=setting), cluster=replace(snapshot.cluster, version=version))
     return diagnose(replace(described, **changes))
+
+
+def _findings() -> Iterator[tuple[str, Finding]]:
+    """What is found about each policy in each of its states, and about a role that the guard kept."""
+    states = {"ours": GUARD, "foreign": replace(GUARD, is_ours=False), "stale": STALE, "no policy": replace(GUARD, spec=None)}
+    for name, policy in states.items():
+        yield f"{name}, bound", _diagnosed(guards=(policy, WARNING))[Link.ANNOTATION]
+        yield f"{name}, not bound", _diagnosed(guards=(policy,), binding=Missing("a parameter"))[Link.ANNOTATION]
+    for setting in GuardSetting:
+        yield f"{setting}, no warning", _diagnosed(setting, guards=(GUARD,))[Link.ANNOTATION]
+        yield f"{setting}, no guard", _diagnosed(setting, guards=(WARNING,))[Link.ANNOTATION]
+        yield f"{setting}, neither", _diagnosed(setting, guards=())[Link.ANNOTATION]
+        yield f"{setting}, neither and not bound", _diagnosed(setting, guards=(), binding=Missing("a parameter"))[Link.ANNOTATION]
+        yield f"{setting}, another warning", _diagnosed(setting, guards=(replace(WARNING, spec={}),))[Link.ANNOTATION]
+        yield f"{setting}, neither, in an older cluster", _diagnosed(setting, "1.33", guards=())[Link.ANNOTATION]
+    yield "kept", diagnose(_kept())[Link.ANNOTATION]
+    long = replace(service_account(), left_out_by=ARGO + "x" * 400)
+    yield "kept, by a long name", diagnose(_kept(service_account=long))[Link.ANNOTATION]
+
+
+def test_each_finding_about_the_policies_is_as_reviewed() -> None:
+    """After a wanted change: `UPDATE_GOLDEN=1`."""
+    text = "\n".join(f"######## {name}\n{finding_lines(finding)}\n" for name, finding in _findings())
+    assert_golden(GOLDEN / "guard.txt", text)
 
 
 def _said(diagnosis: Diagnosis) -> tuple[str, str]:

@@ -72,7 +72,7 @@ def test_the_findings_of_a_link_are_as_reviewed(link: Link) -> None:
     """Sentence, evidence with its time, and remedies with commands and documents. After a wanted change: `UPDATE_GOLDEN=1`."""
     cases = {name: diagnose(snapshot)[link] for name, (snapshot, of, *_) in CASES.items() if of is link}
     assert_golden(
-        GOLDEN / f"{link.name.lower()}.txt", "\n".join(f"######## {name}\n{_lines(finding)}\n" for name, finding in cases.items())
+        GOLDEN / f"{link.name.lower()}.txt", "\n".join(f"######## {name}\n{finding_lines(finding)}\n" for name, finding in cases.items())
     )
 
 
@@ -85,7 +85,8 @@ def test_each_diagnosis_is_as_reviewed() -> None:
     assert_golden(GOLDEN / "diagnoses.txt", "\n".join(lines) + "\n")
 
 
-def _lines(finding: Finding) -> str:
+def finding_lines(finding: Finding) -> str:
+    """A finding as golden files show it."""
     facts = [f"- {fact.subject}: {fact.field}: {fact.value}{f' ({fact.at.isoformat()})' if fact.at else ''}" for fact in finding.evidence]
     remedies = [f"> {line}" for remedy in finding.remedies for line in remedy.lines]
     known = (finding.verdict, finding.severity if finding.is_broken else "", "ends with identity" if finding.ends_with_identity else "")
