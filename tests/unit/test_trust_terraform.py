@@ -99,6 +99,10 @@ def test_control_characters_are_escaped_as_hcl_knows_them() -> None:
     assert '"a\\u0007\\tb"' in as_terraform({"Id": "a\a\tb", "Statement": []})
 
 
+def test_templates_of_terraform_are_escaped() -> None:
+    assert '"$${a} %%{b} $c %d {e}"' in as_terraform({"Id": "${a} %{b} $c %d {e}", "Statement": []})
+
+
 def test_an_invalid_policy_has_no_terraform_form() -> None:
     with pytest.raises(MalformedPolicyError, match="no Statement"):
         as_terraform({})

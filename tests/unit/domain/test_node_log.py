@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from lambdas.contract.call_needs import ADDON_NEEDS, CallNeed
-from lambdas.domain.diagnosis.node_log import CAUSES, LONGEST_EXCERPT, LONGEST_LINE, Area, explain
+from lambdas.domain.diagnosis.node_log import CAUSES, LONGEST_EXCERPT, LONGEST_LINE, Area, LogFinding, explain
 
 STARTED = '{"level":"info","ts":"2026-05-14T08:01:00.105Z","caller":"aws-k8s-agent/main.go:48","msg":"Starting L-IPAMD v1.22.1  ..."}'
 
@@ -200,6 +200,21 @@ def test_a_refused_call_is_named() -> None:
     (finding,) = explain(LINES["call-refused"]).findings
     assert finding.detail == "DescribeNetworkInterfaces"
     assert finding.cause.area is Area.PERMISSIONS
+
+
+def test_a_finding_holds_the_latest_line_and_the_latest_call_that_was_named() -> None:
+    refused = 'UnauthorizedOperation: You are not\n  "authorized"'
+    (finding,) = explain([f"EC2: CreateTags, {refused}", "  " + record(f"EC2: DescribeInstances, {refused}"), record(refused)]).findings
+    assert finding == LogFinding(
+        cause=finding.cause, count=3, line=3, excerpt='UnauthorizedOperation: You are not "authorized"', detail="DescribeInstances"
+    )
+    assert explain([" a  UnauthorizedOperation \n"]).findings[0].excerpt == "a  UnauthorizedOperation"
+
+
+def test_a_line_of_the_longest_length_is_whole() -> None:
+    line = "InvalidIdentityToken".rjust(LONGEST_LINE)
+    assert [(report.truncated, len(report.findings)) for report in (explain([line]), explain([" " + line]))] == [(0, 1), (1, 0)]
+    assert explain([]).lines == 0
 
 
 def test_a_long_line_is_truncated_and_counted() -> None:

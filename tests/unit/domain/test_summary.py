@@ -1,6 +1,7 @@
 """The summary of an assessment: small enough for a checkpoint, and unchanged by it."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -10,19 +11,24 @@ import pytest
 from lambdas.application.codec import decode, encode
 from lambdas.contract.settings import AddonRecord
 from lambdas.domain.assessment import summary_builder
-from lambdas.domain.assessment.summary import AssessmentSummary, Counts
+from lambdas.domain.assessment.history_details import LONGEST_REMEDY, MOST_REMEDIES, history_details
+from lambdas.domain.assessment.summary import ActorSummary, AddonSummary, AssessmentSummary, Counts
 from lambdas.domain.assessment.summary_builder import LONGEST_TEXT, summarize
+from lambdas.domain.diagnosis.finding import Link, Remedy
 from lambdas.domain.diagnosis.verdict import Verdict
+from lambdas.domain.incidents.details import IncidentDetails
 from lambdas.domain.planning.policies import RepairHistory
 from lambdas.domain.requests.request import Actor
 from lambdas.domain.snapshot.snapshot import (
     NOT_READ,
     Association,
+    HealthIssue,
     InvalidBinding,
     Missing,
     NodeRepair,
     Snapshot,
     Unknown,
+    VersionAdvice,
 )
 from tests.unit.domain.snapshot_fixtures import (
     OTHER_ROLE,
@@ -103,6 +109,65 @@ def test_every_sentence_of_a_summary_is_truncated() -> None:
     value = summary_of(snapshot_with(role=Unknown("x" * 10_000)))
     assert max(len(line.sentence) for line in value.links) == LONGEST_TEXT
     assert all(len(warning) <= LONGEST_TEXT for warning in value.warnings)
+
+
+@pytest.mark.parametrize(("length", "kept"), [(LONGEST_TEXT, "x" * LONGEST_TEXT), (LONGEST_TEXT + 1, "x" * (LONGEST_TEXT - 1) + "…")])
+def test_a_text_of_the_longest_length_is_whole(length: int, kept: str) -> None:
+    value = summary_of(snapshot_with(role=Unknown("x" * length)))
+    assert next(line.sentence for line in value.links if line.link is Link.ROLE) == kept
+
+
+def test_the_actor_of_a_change_is_cut() -> None:
+    long = "x" * 400
+    value = summary_of(snapshot_with(actor=Actor(who=long, what=long, agent=long)))
+    assert value.actor == ActorSummary(who="x" * 300, what="x" * 300, agent="x" * 200)
+    timed = summary_of(snapshot_with(actor=Actor(who="a", what="b", at=NOW)))
+    assert timed.actor == ActorSummary(who="a", what="b", at=NOW.isoformat())
+
+
+@pytest.mark.parametrize(
+    ("versions", "default", "latest"),
+    [
+        (VersionAdvice(default="v1.20.3", latest="v1.21.0"), "v1.20.3", "v1.21.0"),
+        (VersionAdvice(default="v1.22.1", latest="v1.23.1"), "", "v1.23.1"),  # the default is known to fail
+        (VersionAdvice(default="v1.20.3", latest="v1.22.0"), "v1.20.3", ""),
+        (Unknown("x"), "", ""),
+    ],
+)
+def test_only_versions_are_offered_that_are_not_known_to_fail(versions: VersionAdvice | Unknown, default: str, latest: str) -> None:
+    value = summary_of(snapshot_with(versions=versions, addon=addon(role_arn=None)))
+    assert value.addon == AddonSummary(name="vpc-cni", version="v1.20.1-eksbuild.1", status="ACTIVE", default=default, latest=latest)
+
+
+def test_history_keeps_the_first_assessment() -> None:
+    found = history_details(
+        summary_of(
+            snapshot_with(
+                service_account=service_account(None),
+                addon=addon(status="UPDATE_FAILED", issues=(HealthIssue(code="ConfigurationConflict", message="m"),)),
+                actor=Actor(who="ci", what="UpdateAddon", agent="terraform"),
+            )
+        )
+    )
+    assert found == IncidentDetails(
+        sentence=found.sentence,
+        severity="warning",
+        broken=(f"add-on record: {found.sentence}", "annotation: The ServiceAccount has no role annotation."),
+        remedies=found.remedies,
+        actor="UpdateAddon by ci (terraform)",
+        versions=("Kubernetes 1.33", "vpc-cni v1.20.1-eksbuild.1"),
+    )
+    assert [remedy.partition("\n")[0].split()[0] for remedy in found.remedies] == ["repeat", "to"]
+    bare = history_details(summary_of(snapshot_with(cluster=Missing("c"), addon=NOT_READ, actor=Actor(who="ci", what=""))))
+    assert (bare.actor, bare.versions) == ("by ci", ())
+
+
+def test_history_keeps_the_first_remedies_and_their_first_letters() -> None:
+    value = summary_of(snapshot_with())
+    many = tuple(Remedy(f"{number}{'x' * LONGEST_REMEDY}") for number in range(MOST_REMEDIES + 1))
+    assert history_details(replace(value, remedies=many)).remedies == tuple(
+        f"{number}{'x' * (LONGEST_REMEDY - 1)}" for number in range(MOST_REMEDIES)
+    )
 
 
 def test_a_command_is_kept_whole_or_left_out(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,6 @@ from tests.unit.domain.link_cases.fixtures import BROKEN, NOT_APPLICABLE, OK, UN
 from tests.unit.domain.snapshot_fixtures import BORN, OTHER_ROLE, addon, binding, errors, snapshot_with, some_pods, workload
 from tests.unit.notifications.snapshots import EBS, NOW, ROLE, SHOP, healthy_snapshot, nodes, pods, service_account
 
-
 WITH_PATH: Final = "arn:aws:iam::111122223333:role/team/blue/prod-blue-vpc-cni"
 
 
