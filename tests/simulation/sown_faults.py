@@ -19,6 +19,7 @@ from lambdas.application.remediation.steps.remediation_steps import RemediationS
 from lambdas.application.remediation.steps.write_check import WriteCheck
 from lambdas.application.workflow_steps import StepPurpose
 from lambdas.domain.assessment.summary import AssessmentSummary
+from lambdas.domain.errors import Conflict
 from lambdas.domain.incidents import check_lease
 from lambdas.domain.incidents.incident import AlreadyAnswered
 from lambdas.domain.planning import planner, policies
@@ -179,7 +180,7 @@ def _binding_as_it_is(check: WriteCheck, _role: str, planned: PlannedBinding) ->
 def _never_observe(require: Any, check: WriteCheck, role: str, planned: PlannedBinding) -> Any:
     try:
         return require(check, role, planned)
-    except remediation_steps.Conflict as error:
+    except Conflict as error:
         if "observe" not in str(error):
             raise
         return check.readers.binding(check.readers.parameters.load(check.target.cluster), check.target)
