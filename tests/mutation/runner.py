@@ -42,6 +42,7 @@ TESTS: Final = (
     "tests/unit/test_trust_evaluation.py",
     "tests/unit/test_trust_table.py",
     "tests/unit/test_trust_terraform.py",
+    "tests/attacks/test_approval.py",
 )
 """The tests of the mutated code. Those of other code reach it too, but test something else."""
 SEARCHES: Final = (

@@ -11,6 +11,7 @@ from lambdas.domain.trust.document import Condition
 from lambdas.domain.trust.identity import is_cluster_issuer
 from lambdas.domain.trust.logic import all_of, any_of, negated
 from lambdas.domain.trust.patterns import arn_matches, matches
+from lambdas.domain.trust.values import with_value
 
 OWN = "oidc.eks.eu-west-1.amazonaws.com/id/77D0"
 OTHER = "oidc.eks.eu-west-1.amazonaws.com/id/9A1C"
@@ -314,3 +315,25 @@ def test_an_unknown_value_is_undecided_unless_it_is_irrelevant() -> None:
 )
 def test_the_host_of_an_issuer_shows_whether_it_is_one_of_a_cluster(issuer: str, is_cluster: bool) -> None:
     assert is_cluster_issuer(issuer) is is_cluster
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        ("system:serviceaccount:default:x", ["system:serviceaccount:default:x", SUBJECT]),
+        (["system:serviceaccount:default:x"], ["system:serviceaccount:default:x", SUBJECT]),
+        ("system:serviceaccount:kube-*:aws-?ode", ["system:serviceaccount:kube-*:aws-?ode", SUBJECT]),
+        ([], [SUBJECT]),
+        (["not a subject", ""], [SUBJECT]),
+        ("System:ServiceAccount:Kube-System:AWS-Node", SUBJECT),
+        (f" {SUBJECT} ", SUBJECT),
+        ("system:serviceaccount:Default:x", SUBJECT),
+        (7, SUBJECT),
+    ],
+)
+def test_a_corrected_value_keeps_those_that_another_workload_may_have(raw: Any, expected: object) -> None:
+    assert with_value(raw, SUBJECT) == expected
+
+
+def test_a_corrected_audience_keeps_other_audiences() -> None:
+    assert with_value(["vault", " ", "STS.amazonaws.com"], "sts.amazonaws.com") == ["vault", "sts.amazonaws.com"]

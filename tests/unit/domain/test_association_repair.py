@@ -94,7 +94,9 @@ def test_a_session_policy_is_set_and_replaced() -> None:
 
 def test_a_target_role_that_was_not_read_is_created_but_does_not_replace_another_association() -> None:
     binding = replace(WANTED, target_role_arn=OTHER_ROLE)
-    assert kinds(planned(missing(binding=binding)))[0] == "create-association"
+    assert planned(missing(binding=replace(binding, session_tags=False)), PAST).actions[0] == CreateAssociation(
+        role_arn=ROLE, target_role_arn=OTHER_ROLE, session_tags=False, policy="", token="7f3a-2-association"
+    )
     made = planned(differing(binding=binding))
     assert (made.actions, reason(made)) == ((), BlockReason.PRECONDITION_UNKNOWN)
 
@@ -103,9 +105,23 @@ def test_a_target_role_that_trusts_the_first_one_is_written_into_an_existing_ass
     statement = {"Effect": "Allow", "Principal": {"AWS": ROLE}, "Action": ["sts:AssumeRole", "sts:TagSession"]}
     trusting = RoleFacts(arn=OTHER_ROLE, trust={"Version": "2012-10-17", "Statement": [statement]})
     chained = {"binding": replace(WANTED, target_role_arn=OTHER_ROLE), "target_role": trusting}
-    (update,) = planned(differing(**chained)).actions
-    assert isinstance(update, UpdateAssociation)
-    assert update.target_role_arn == OTHER_ROLE
+    former = replace(PRESENT, target_role_arn=FOREIGN, has_session_tags=False, policy="{}")
+    (update,) = planned(differing(association=former, **chained), PAST).actions
+    assert update == UpdateAssociation(
+        association_id="a-1",
+        addon="",
+        role_arn=ROLE,
+        target_role_arn=OTHER_ROLE,
+        session_tags=False,
+        policy="{}",
+        old_role_arn=OTHER_ROLE,
+        old_target_role_arn=FOREIGN,
+        old_session_tags=False,
+        old_policy="{}",
+        token="7f3a-2-association",
+    )
+    # what the binding does not name stays as it is
+    assert (update.rollback.role_arn, update.rollback.old_role_arn) == (OTHER_ROLE, ROLE)
     made = planned(differing(**{**chained, "target_role": RoleFacts(arn=OTHER_ROLE, trust=trust())}))
     assert (made.actions, reason(made)) == ((), BlockReason.PRECONDITION_FAILED)
     assert "The trust policy of the target role" in sentence(made)

@@ -11,7 +11,7 @@ import pytest
 from lambdas.contract.parameters import Mechanism
 from lambdas.contract.settings import Severity
 from lambdas.domain.assessment.summary_builder import summarize
-from lambdas.domain.diagnosis.finding import Finding, Link, State
+from lambdas.domain.diagnosis.finding import Finding, Link, State, object_name
 from lambdas.domain.diagnosis.identity_chain import diagnose
 from lambdas.domain.diagnosis.links.annotation import annotation_changed_at, last_writer
 from lambdas.domain.diagnosis.links.refusals import unshown_refusals
@@ -92,6 +92,13 @@ def finding_lines(finding: Finding) -> str:
     known = (finding.verdict, finding.severity if finding.is_broken else "", "ends with identity" if finding.ends_with_identity else "")
     lines = [", ".join(filter(None, (finding.state, *known))), finding.sentence, *facts, *remedies, finding.advice, finding.corrected]
     return "\n".join(filter(None, lines))
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"), [("aws-node-x7k2p", "aws-node-x7k2p"), ("a.b", "a.b"), ("a; rm -rf /", "<name>"), ("", "<name>"), ("A", "<name>")]
+)
+def test_no_command_holds_a_name_that_kubernetes_does_not_allow(name: str, shown: str) -> None:
+    assert object_name(name) == shown
 
 
 def test_the_table_contains_every_state_of_every_link() -> None:

@@ -89,6 +89,16 @@ def unbind(run: ScenarioRun) -> None:
     del run.world.parameters[binding_path(CLUSTER, *KEY)]
 
 
+def set_addon_role(role: str) -> Change:
+    """Another program sets the role of the add-on record."""
+
+    def change(run: ScenarioRun) -> None:
+        addons = run.world.cluster.addons
+        addons["vpc-cni"] = replace(addons["vpc-cni"], role_arn=role)
+
+    return change
+
+
 def update_runs(run: ScenarioRun) -> None:
     """An add-on update that does not end."""
     addons = run.world.cluster.addons
@@ -140,6 +150,18 @@ RESTART_REFUSED: Final = AccessDenied("restart DaemonSet: 403 denied request", d
 STORIES: Final[dict[str, dict[str, Any]]] = {
     "repair": {},
     "repair-of-record-and-annotation": {"world": {"addon_role": None, "annotation": OTHER}},
+    "addon-deleted-before-update": {
+        "world": {"addon_role": None, "annotation": BOUND},
+        "before": {"1.1 apply update-addon-role": lambda run: run.world.cluster.addons.clear()},
+    },
+    "record-changed-before-update": {
+        "world": {"addon_role": None, "annotation": BOUND},
+        "before": {"1.1 apply update-addon-role": set_addon_role(OTHER)},
+    },
+    "record-set-by-another": {
+        "world": {"addon_role": None, "annotation": BOUND},
+        "before": {"1.1 apply update-addon-role": set_addon_role(BOUND_ROLE)},
+    },
     "repair-of-a-deployment": {"world": {"service_account": "ebs-csi-controller-sa"}},
     "repair-after-cool-down": {"first": lambda run: run.incidents.remember(repaired_ago(timedelta(seconds=60)))},
     "repair-after-update": {"first": update_runs, "before": {"1 await-update": update_ends}},
@@ -159,6 +181,7 @@ STORIES: Final[dict[str, dict[str, Any]]] = {
     "below-the-notified-severity": {"world": {"settings": {"notify_from": "critical"}, "node_role_has_permissions": True}},
     "failed-before-take-over": {"first": repair_has_failed},
     "signal-before-close": {"before": {"2 close": count_signal}},
+    "signal-before-close-and-reads-fail": {"before": {"2 close": together(count_signal, fails("cluster.pods", times=5))}},
     "rolled-back": {"world": {"node_role_has_permissions": True}, "before": {"1 verify": lack_permissions}},
     "canary-not-ready": {"world": {"node_role_has_permissions": True, "role_has_permissions": False}},
     "canary-without-successor": {"world": WORKS_WITHOUT_ROLE, "first": lambda run: hold_successors(run, [])},
