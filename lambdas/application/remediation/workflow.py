@@ -9,7 +9,7 @@ from functools import partial
 from math import ceil
 from typing import Final
 
-from lambdas.application.remediation.assess import TakenOver, assess
+from lambdas.application.remediation.assess import TakenOver, assess, assess_for_message
 from lambdas.application.remediation.carried_state import CarriedState
 from lambdas.application.remediation.notify import give_up, notify, notify_undelivered
 from lambdas.application.remediation.repair import MAX_REPAIRS, repair
@@ -117,7 +117,8 @@ def _seconds_blocked(summary: AssessmentSummary) -> int | None:
 def _approve(iteration: Iteration, summary: AssessmentSummary) -> AssessmentSummary | None:
     """The assessment whose plan may run: this one, or after a person's approval a new one whose plan has the same digest.
 
-    An answer approves nothing unless it carries the digest of the plan in the request.
+    An answer approves nothing unless it carries the digest of the plan in the request. A request may be days old when it is rejected or
+    times out, so the message about it describes a new assessment.
     """
     if not summary.needs_approval:
         return summary
@@ -132,11 +133,13 @@ def _approve(iteration: Iteration, summary: AssessmentSummary) -> AssessmentSumm
         step, lambda callback_id: work.request_approval(context, callback_id).is_settled, summary.time_limits.approval_timeout_s
     )
     cleared = steps.once(iteration.step(StepPurpose.CLEAR_APPROVAL), work.clear_approval, StepResult)
-    state.answer = answer
+    state.answer, state.notified = answer, NotificationKind.APPROVAL_REQUESTED
     state.record(TimelineEvent.APPROVAL, _answer_text(answer, summary.plan_digest), cleared.at)
     if not answer.approved:
-        state.gave_up = True
-        notify(iteration, NotificationKind.NOT_APPROVED)
+        assess_for_message(iteration, "not approved")
+        if not (state.current and state.is_repaired(state.current)):
+            state.gave_up = True
+            notify(iteration, NotificationKind.NOT_APPROVED)
         return None
     if answer.plan != summary.plan_digest:  # the next iteration asks anew
         return None

@@ -10,13 +10,14 @@ import pytest
 from lambdas.domain.incidents.details import TimelineEvent
 from lambdas.notifications.message_context import ApprovalAnswer
 from tests.over_fakes.scenario_world import BOUND_ROLE
-from tests.unit.workflow.workflow_run import APPROVE, REPAIR, SHOWN, run_workflow, set_annotation
+from tests.unit.workflow.workflow_run import APPROVE, REPAIR, SHOWN, by_hand, run_workflow, set_annotation
 
 if TYPE_CHECKING:
     from tests.over_fakes.scenario_run import ScenarioRun
 
 YES = ApprovalAnswer(approved=True, plan=SHOWN, by="dana")
 NO = ApprovalAnswer(approved=False, by="dana")
+UNAPPROVED = (NO, ApprovalAnswer(approved=False, timed_out=True))
 
 
 def test_an_approved_plan_runs() -> None:
@@ -25,7 +26,7 @@ def test_an_approved_plan_runs() -> None:
     assert done.notified == ["approval-requested", "repairing", "verified"]
 
 
-@pytest.mark.parametrize("answer", [NO, ApprovalAnswer(approved=False, timed_out=True)], ids=["no", "nobody"])
+@pytest.mark.parametrize("answer", UNAPPROVED, ids=["no", "nobody"])
 def test_without_approval_nothing_is_written(answer: ApprovalAnswer) -> None:
     done = run_workflow(APPROVE, answer=lambda _: answer)
     assert (done.outcome, done.writes) == ("needs-action", [])
@@ -46,13 +47,25 @@ def _lose_record(run: ScenarioRun) -> None:
 
 
 def test_a_manual_repair_before_the_approval_leaves_nothing_to_repair() -> None:
-    def by_hand(run: ScenarioRun) -> None:
-        set_annotation(BOUND_ROLE)(run)
-        for name in list(run.world.cluster.pods):
-            run.world.replace_pod(run.world.cluster, name)
-
     done = run_workflow(APPROVE, answer=lambda _: YES, before={"1 assess approved": by_hand})
     assert (done.outcome, done.writes) == ("recovered", [])
+    assert done.notified == ["approval-requested", "recovered"]
+
+
+@pytest.mark.parametrize("answer", UNAPPROVED, ids=["no", "nobody"])
+def test_a_manual_repair_before_the_answer_is_told_as_recovered(answer: ApprovalAnswer) -> None:
+    done = run_workflow(APPROVE, answer=lambda _: answer, before={"1 assess not approved": by_hand})
+    assert (done.outcome, done.writes) == ("recovered", [])
+    assert done.notified == ["approval-requested", "recovered"]
+
+
+@pytest.mark.parametrize("answer", UNAPPROVED, ids=["no", "nobody"])
+def test_a_message_that_a_plan_was_not_approved_describes_the_state_after_the_wait(answer: ApprovalAnswer) -> None:
+    done = run_workflow(APPROVE, answer=lambda _: answer, before={"1 assess not approved": set_annotation(BOUND_ROLE)})
+    assert done.notified == ["approval-requested", "not-approved"]
+    asked, refused = (message["content"]["description"] for message in done.run.outcome().messages)
+    assert "The ServiceAccount has no role annotation." in asked
+    assert "6 of 6 pods were admitted without the right role." in refused
 
 
 def test_an_approval_request_has_a_callback_id() -> None:

@@ -18,7 +18,7 @@ from lambdas.notifications.message_context import ApprovalAnswer
 from sandbox.simulation.scenario import BOUND
 from tests.over_fakes.scenario_world import BOUND_ROLE, CLUSTER
 from tests.unit.domain.snapshot_fixtures import repaired
-from tests.unit.workflow.workflow_run import APPROVE, KEY, REPAIR, SHOWN, TARGET, keep_waiting, run_workflow, set_annotation
+from tests.unit.workflow.workflow_run import APPROVE, KEY, REPAIR, SHOWN, TARGET, by_hand, keep_waiting, run_workflow, set_annotation
 from tests.world import NOON, right_trust
 
 if TYPE_CHECKING:
@@ -111,13 +111,6 @@ def test_a_person_gets_four_reminders_before_the_incident_close() -> None:
     assert (done.outcome, done.writes) == ("needs-action", [])
     assert done.run.incidents.get(TARGET) is None
     assert done.run.world.now - NOON >= timedelta(days=4)
-
-
-def by_hand(run: ScenarioRun) -> None:
-    """A person sets the annotation and replaces every pod."""
-    set_annotation(BOUND_ROLE)(run)
-    for name in list(run.world.cluster.pods):
-        run.world.replace_pod(run.world.cluster, name)
 
 
 def _titles(done: WorkflowRun) -> list[str]:

@@ -13,7 +13,7 @@ from lambdas.domain.incidents.incident import Signal
 from sandbox.simulation.scenario import TrustPolicyKind, World
 from tests.over_fakes import events
 from tests.over_fakes.scenario_run import ScenarioRun, WatchReached
-from tests.over_fakes.scenario_world import CLUSTER, world_of
+from tests.over_fakes.scenario_world import BOUND_ROLE, CLUSTER, world_of
 from tests.world import role_arn
 
 if TYPE_CHECKING:
@@ -131,6 +131,13 @@ def shown_plan_of(message: dict[str, Any]) -> str:
 def set_annotation(role: str | None, by: str = "kubectl-annotate") -> Callable[[ScenarioRun], None]:
     """Set the annotation, as this field manager."""
     return lambda run: run.world.set_annotation(run.world.cluster, KEY, role, by)
+
+
+def by_hand(run: ScenarioRun) -> None:
+    """A person sets the annotation and replaces every pod."""
+    set_annotation(BOUND_ROLE)(run)
+    for name in list(run.world.cluster.pods):
+        run.world.replace_pod(run.world.cluster, name)
 
 
 def count_signal(run: ScenarioRun) -> None:
