@@ -37,8 +37,16 @@ CHANGES: Final[Mapping[str, frozenset[str]]] = {
     "cluster.delete_pod": frozenset({"replace-canary-pod", "replace-stale-pods"}),
     "cluster.restart": frozenset({"restart-workload"}),
     "eks.set_addon_role": frozenset({"update-addon-role"}),
+    "eks.create_association": frozenset({"create-association"}),
+    "eks.update_association": frozenset({"update-association"}),
+    "eks.roll_back_association": frozenset({"update-association"}),
 }
 """The changes that history names for a write, one of them."""
+ROLL_BACK: Final = "eks.roll_back_association"
+RESTORES: Final = ("cluster.restore_annotation", ROLL_BACK)
+"""Writes that give back what a repair has replaced."""
+SETS_ROLE: Final = ("cluster.apply_annotation", "eks.create_association", "eks.update_association")
+"""Writes that give new pods the role of the binding."""
 ANSWER_WITHIN: Final = timedelta(minutes=5)
 """Time after which an event must have been followed by a check: the retries of a failed check take three minutes."""
 POD_WRITES: Final = ("cluster.delete_pod", "cluster.restart")
@@ -58,7 +66,13 @@ SENT_AGAIN_FOR: Final = timedelta(minutes=35)
 CACHED_FACTS: Final = timedelta(seconds=FACTS_TTL_S)
 """How much older than its assessment the role and the OIDC provider may be that a message rests on."""
 BLAMES_PRECONDITION: Final = frozenset(
-    {Verdict.BINDING_INVALID, Verdict.OIDC_PROVIDER_MISSING, Verdict.TRUST_OTHER_ISSUER, Verdict.TRUST_CONDITION_WRONG}
+    {
+        Verdict.BINDING_INVALID,
+        Verdict.OIDC_PROVIDER_MISSING,
+        Verdict.TRUST_OTHER_ISSUER,
+        Verdict.TRUST_CONDITION_WRONG,
+        Verdict.POD_IDENTITY_NOT_TRUSTED,
+    }
 )
 PLANNED_WITHIN: Final = timedelta(minutes=3)
 """The longest time from the beginning of an assessment to the moment at which its plan had everything that it needs."""
@@ -72,8 +86,9 @@ class Evidence:
     """What a process has read before it writes or says something.
 
     `holder_was_read` says whether its latest call has read the row, and the row named the process. `binding_is_read`: it has read the
-    binding in the present step. `outdated` are the pods that a rollout in progress was about to replace with the role when it read the
-    workload. `calendar_is_closed` is what its latest assessment has read. `assessed_at` is when its latest assessment began,
+    binding in the present step. `given_role_read` is the role of the annotation or the association that it has read last. `outdated` are
+    the pods that a rollout in progress was about to replace with the role when it read the workload. `calendar_is_closed` is what its
+    latest assessment has read. `assessed_at` is when its latest assessment began,
     `planned_at` when one last had everything that a plan needs. `unrecorded` are the methods that wrote since its latest checkpoint, and
     `refuted_before` are the refuted preconditions of its incident before its present step.
     """
@@ -83,7 +98,7 @@ class Evidence:
     addon_status: str = ""
     outdated: frozenset[str] = frozenset()
     calendar_is_closed: bool = False
-    annotation_read: str | None = None
+    given_role_read: str | None = None
     mode_read: str = ""
     read_at: datetime | None = None
     holder_was_read: bool = False
@@ -151,15 +166,15 @@ def check_write(write: Write, evidence: Evidence, ledger: Ledger, world: Simulat
         raise InvariantViolated(f"two writers: {write.text}, but the row was not read right before, or does not name {write.incident}")
     if not (write.holds or write.is_stopped):
         raise InvariantViolated(f"two writers: {write.text}, but the row does not name incident {write.incident}")
-    if write.method == "cluster.restore_annotation":
-        _check_restored(write, ledger)
+    if write.method in RESTORES:
+        _check_restored(write, evidence, ledger)
         return
     _check_binding(write, evidence, ledger, world)
     _check_plan(write, evidence, ledger)
     _check_window(write, evidence, world)
     _check_object(write, evidence, world)
     _check_canary(write, evidence, ledger, world)
-    ledger.written_values[write.incident] = write.role if write.method == "cluster.apply_annotation" else evidence.annotation_read
+    ledger.written_values[write.incident] = write.role if write.method in SETS_ROLE else evidence.given_role_read
 
 
 def _check_binding(write: Write, evidence: Evidence, ledger: Ledger, world: SimulatedWorld) -> None:
@@ -209,11 +224,11 @@ def is_open(window: Window, at: datetime) -> bool:
 
 def _check_object(write: Write, evidence: Evidence, world: SimulatedWorld) -> None:
     """The object is as it was read, and the setting allows to write it."""
-    if write.method == "cluster.apply_annotation" and write.value_before not in (evidence.annotation_read, write.role):
-        raise InvariantViolated(f"a lost update: {write.text}, and the annotation was {write.value_before}, not {evidence.annotation_read}")
-    if write.method in POD_WRITES and evidence.annotation_read != evidence.role_read:
+    if write.method == "cluster.apply_annotation" and write.value_before not in (evidence.given_role_read, write.role):
+        raise InvariantViolated(f"a lost update: {write.text}, and the annotation was {write.value_before}, not {evidence.given_role_read}")
+    if write.method in POD_WRITES and evidence.given_role_read != evidence.role_read:
         raise InvariantViolated(
-            f"a pod was replaced though its successor lacks the role: {write.text}, and the annotation names {evidence.annotation_read}"
+            f"a pod was replaced though its successor lacks the role: {write.text}, and it gets {evidence.given_role_read}"
         )
     if write.method == "eks.set_addon_role" and world.settings(write.cluster).addon_record is AddonRecord.NOTIFY_ONLY:
         raise InvariantViolated(f"a write of the record, which is left to its owner: {write.text}")
@@ -228,10 +243,9 @@ def _check_canary(write: Write, evidence: Evidence, ledger: Ledger, world: Simul
             raise InvariantViolated(f"a repair beside a rollout: {write.text}, which the rollout in progress replaces with the role")
         deleted.append(write.pod)
     created = world.created_by.get(write.incident, [])
-    there = world.clusters[write.cluster].pods if write.cluster in world.clusters else {}
     if write.method == "cluster.restart" and not created:
         raise InvariantViolated(f"no canary before a restart: {write.text}")
-    if is_other_node and not any(name in there and there[name].facts.role_arn == evidence.role_read for name in created[:-1]):
+    if is_other_node and not any(world.was_admitted_with(write.cluster, name, evidence.role_read) for name in created[:-1]):
         raise InvariantViolated(f"no canary with the role before other pods: {write.text}")
 
 
@@ -244,19 +258,22 @@ def check_pace(write: Write, past: list[PastIncident], world: SimulatedWorld) ->
     now, settings = write.at, world.settings(write.cluster)
     there = world.clusters.get(write.cluster)
     repairs = [one for one in past if one.changes and there and one.closed_at >= there.facts.created_at]
-    if write.method == "cluster.restore_annotation" or not repairs:
+    if write.method in RESTORES or not repairs:
         return
     if (now - max(one.closed_at for one in repairs)).total_seconds() < settings.cooldown_s:
         raise InvariantViolated(f"a repair within the cool-down: {write.text}")
     if sum(now - one.closed_at < timedelta(hours=1) for one in repairs) >= settings.max_repairs_per_hour:
         raise InvariantViolated(f"too many repairs within an hour: {write.text}")
-    ours = [one for one in repairs if "annotate-service-account" in one.changes and one.outcome is not Outcome.INTERRUPTED]
-    if write.method == "cluster.apply_annotation" and len(ours) >= MAX_UNDONE and now - ours[-1].closed_at < timedelta(hours=23):
+    kinds = frozenset().union(*(CHANGES[method] for method in SETS_ROLE))
+    ours = [one for one in repairs if kinds & set(one.changes) and one.outcome is not Outcome.INTERRUPTED]
+    if write.method in SETS_ROLE and len(ours) >= MAX_UNDONE and now - ours[-1].closed_at < timedelta(hours=23):
         raise InvariantViolated(f"a tug of war: {write.text}, which was set {len(ours)} times before")
 
 
-def _check_restored(write: Write, ledger: Ledger) -> None:
-    if write.value_before != ledger.written_values.get(write.incident):
+def _check_restored(write: Write, evidence: Evidence, ledger: Ledger) -> None:
+    """Only our own value is replaced. EKS takes no precondition for an association, so the value that was read right before counts."""
+    before = evidence.given_role_read if write.method == ROLL_BACK else write.value_before
+    if before != ledger.written_values.get(write.incident):
         raise InvariantViolated(f"a value of another writer was overwritten: {write.text}, and the annotation was {write.value_before}")
     if write.incident not in ledger.old_values or ledger.old_values[write.incident] != write.role:
         known = ledger.old_values.get(write.incident, "nothing of ours")

@@ -2,32 +2,40 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from lambdas.contract.names import CNI_ADDON, ROLE_ANNOTATION
-from lambdas.contract.parameters import binding_path
+from lambdas.contract.names import CNI_ADDON, POD_IDENTITY_AGENT_ADDON, ROLE_ANNOTATION
+from lambdas.contract.parameters import Mechanism, binding_path
 from lambdas.contract.settings import AddonRecord, Settings, read_settings
 from lambdas.domain.snapshot.bindings import Parameter
-from lambdas.domain.snapshot.snapshot import PodFacts, WorkloadFacts
+from lambdas.domain.snapshot.snapshot import AddonFacts, Association, PodFacts, WorkloadFacts
 from tests.simulation.scheduler import Scheduler
 from tests.world import CNI_NOT_READY, NAME, NAMESPACE, NOON, REGION, InCluster, Pod, World, a_node, described, right_trust, role_arn
 from tests.world.state import _starts
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
     from typing import Any
 
 KEY: Final = (NAMESPACE, NAME)
-_right_trust: Final = cache(right_trust)
+_web_identity_trust: Final = cache(right_trust)
+_POD_IDENTITY_TRUST: Final[Mapping[str, object]] = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Principal": {"Service": "pods.eks.amazonaws.com"}, "Action": ["sts:AssumeRole", "sts:TagSession"]}],
+}
+"""Source: https://docs.aws.amazon.com/eks/latest/userguide/pod-id-role.html"""
 
 
 @dataclass(frozen=True)
 class ClusterState:
     """What an observer from outside sees of one cluster. `is_right`: every link holds, and every reachable pod works with its role.
 
+    `given_role` is that of the annotation, or of the association in a cluster with Pod Identity.
     `lets_in`: the role of the binding and the OIDC provider exist, and the trust policy lets the workload in.
     `fails`: a pod on a reachable node is not ready, or such a node is not Ready.
     `record_differs` is set as well where the record is left to its owner, which is no fault of the identity.
@@ -36,7 +44,7 @@ class ClusterState:
     exists: bool = True
     is_right: bool = True
     binding: str | None = None
-    annotation: str | None = None
+    given_role: str | None = None
     mode: str = "enforce"
     works: bool = True
     lets_in: bool = True
@@ -53,7 +61,8 @@ class SimulatedWorld(World):
     `states` holds each change of each cluster with its time. `harmed` are pods that are not ready, that our own hand has created, and
     whose predecessor was ready, with the incident that did it. `rolls_ours` are the clusters whose latest rollout an incident has started,
     with that incident. `replaces_ours` is the incident that replaces pods at this moment, empty where none does. `start_s` is how long a
-    container of a cluster starts, `created_by` are the pods that each incident has created, and on `spoiled` clusters no role works.
+    container of a cluster starts, `created_by` are the pods that each incident has created, and on `spoiled` clusters no role works. The
+    `associated` clusters have a binding to EKS Pod Identity.
     """
 
     scheduler: Scheduler = field(default_factory=Scheduler)
@@ -65,6 +74,7 @@ class SimulatedWorld(World):
     start_s: dict[str, float] = field(default_factory=dict)
     created_by: dict[str, list[str]] = field(default_factory=dict)
     spoiled: set[str] = field(default_factory=set)
+    associated: set[str] = field(default_factory=set)
     _settings: dict[str, Settings] = field(default_factory=dict)
 
     def clock(self) -> datetime:
@@ -82,7 +92,12 @@ class SimulatedWorld(World):
         self.parameters |= one.parameters
         self.roles |= one.roles
         self.providers |= one.providers
-        self.clusters[name]
+        if "associations" in told:
+            self.associated.add(name)
+            agent = AddonFacts(name=POD_IDENTITY_AGENT_ADDON, version="v1.3.0-eksbuild.1", status="ACTIVE", role_arn=None)
+            self.clusters[name].addons[agent.name] = agent
+            for role in one.roles.values():
+                self.roles[role.arn] = replace(role, trust=self.right_trust(self.clusters[name]))
         self._settings.clear()
         self.start_s[name] = float(description.get("start_s", 0.0))
         self.harmed.setdefault(name, {})
@@ -98,7 +113,44 @@ class SimulatedWorld(World):
     def bound_role(self, cluster: str) -> str | None:
         """The role of the binding, as the parameter has it now."""
         found = self.parameters.get(binding_path(cluster, *KEY))
-        return found.value if found else None
+        if found is None or cluster not in self.associated:
+            return found.value if found else None
+        return str(json.loads(found.value)["role"])
+
+    def binding_value(self, cluster: str, role: str) -> str:
+        """The value of a parameter that binds the workload of this cluster to a role."""
+        return json.dumps({"role": role, "mechanism": Mechanism.POD_IDENTITY}) if cluster in self.associated else role
+
+    def given_role(self, cluster: InCluster) -> str | None:
+        """The role that new pods get: by the annotation, or by the association in a cluster with Pod Identity."""
+        if cluster.facts.name in self.associated:
+            return next((item.role_arn for item in cluster.associations.get(KEY, ())), None)
+        account = cluster.accounts.get(KEY)
+        return account.role_annotations.get(ROLE_ANNOTATION) if account else None
+
+    def give_role(self, cluster: InCluster, role: str | None, manager: str) -> None:
+        """Someone sets the annotation or the association; None removes it."""
+        if cluster.facts.name not in self.associated:
+            self.set_annotation(cluster, KEY, role, manager)
+            return
+        found = next(iter(cluster.associations.get(KEY, ())), None) or Association(id=f"a-by-{manager}-{self.number()}", role_arn="")
+        cluster.associations[KEY] = () if role is None else (replace(found, role_arn=role, modified_at=self.now),)
+
+    def pod_role(self, cluster: InCluster, pod: PodFacts) -> str | None:
+        """The role of a pod. The agent gives it that of the association now."""
+        if cluster.facts.name in self.associated:
+            return self.given_role(cluster) if pod.container_credentials else None
+        return pod.role_arn
+
+    def was_admitted_with(self, cluster: str, pod: str, role: str | None) -> bool:
+        """Whether a pod exists and was admitted with this role, or with an association, which may give another role since."""
+        there = self.clusters.get(cluster)
+        facts = there.pods[pod].facts if there and pod in there.pods else None
+        return facts is not None and (facts.container_credentials if cluster in self.associated else facts.role_arn == role)
+
+    def right_trust(self, cluster: InCluster) -> Mapping[str, object]:
+        """The trust policy that lets the workload of this cluster in."""
+        return _POD_IDENTITY_TRUST if cluster.facts.name in self.associated else _web_identity_trust(cluster.facts.issuer or "")
 
     def settings(self, cluster: str) -> Settings:
         """The settings of the cluster, as the parameters have them now."""
@@ -117,7 +169,7 @@ class SimulatedWorld(World):
 
     def is_trusted(self, cluster: InCluster, role: str) -> bool:
         """Whether this role exists and lets the workload of the cluster in."""
-        return role in self.roles and self.roles[role].trust == _right_trust(cluster.facts.issuer or "")
+        return role in self.roles and self.roles[role].trust == self.right_trust(cluster)
 
     def replaced_by_rollout(self, name: str) -> frozenset[str]:
         """The pods that a rollout in progress will replace by pods with the role: only where the annotation is right.
@@ -125,10 +177,11 @@ class SimulatedWorld(World):
         It stops where `maxUnavailable` of its pods are on lost nodes.
         """
         cluster, bound = self.clusters.get(name), self.bound_role(name)
-        account = cluster.accounts.get(KEY) if cluster else None
-        if cluster is None or account is None or bound is None or account.role_annotations.get(ROLE_ANNOTATION) != bound:
+        if cluster is None or bound is None or self.given_role(cluster) != bound:
             return frozenset()
         changed_at = cluster.former_annotations.get(KEY, (NOON, {}))[0]
+        if name in self.associated:
+            changed_at = cluster.associations[KEY][0].modified_at or NOON
         found: set[str] = set()
         for workload, owner in cluster.workloads.values():
             theirs = [pod for pod in cluster.pods.values() if pod.service_account == owner]
@@ -145,7 +198,8 @@ class SimulatedWorld(World):
         """Replace a pod, and note whether our hand has made a ready pod one that is not."""
         before, known = cluster.pods[name].facts, set(cluster.pods)
         self.judge_roles(cluster)
-        super().replace_pod(cluster, name)
+        with self._serving(cluster):
+            super().replace_pod(cluster, name)
         harmed = self.harmed[cluster.facts.name]
         incident = harmed.pop(name, "") or (self.replaces_ours if before.ready else "")
         for pod in (cluster.pods[item] for item in list(cluster.pods) if item not in known):
@@ -165,9 +219,17 @@ class SimulatedWorld(World):
     def judge_roles(self, cluster: InCluster) -> None:
         """Let the workload work with the good roles that exist and trust the cluster."""
         facts, name = cluster.facts, cluster.facts.name
-        works = name not in self.spoiled and facts.provider_arn in self.providers
+        works = name not in self.spoiled and (name in self.associated or facts.provider_arn in self.providers)
         good = [role for role in self.good_roles(name) if works and self.is_trusted(cluster, role)]
         cluster.working_roles = frozenset(good)
+
+    @contextmanager
+    def _serving(self, cluster: InCluster) -> Iterator[None]:
+        """Let the agents of a cluster give no credentials in this block, where the association's role does not work."""
+        is_served = cluster.facts.name not in self.associated or self.given_role(cluster) in (cluster.working_roles or ())
+        cluster.unready_agents = set() if is_served else set(cluster.nodes)
+        yield
+        cluster.unready_agents = set()
 
     def roll_out(self, cluster: InCluster, key: tuple[str, str], most: int | None) -> None:
         """Replace outdated pods that are not ready, then ready ones while fewer than `maxUnavailable` pods are unavailable.
@@ -205,7 +267,9 @@ class SimulatedWorld(World):
         self.judge_roles(cluster)
         for pod in cluster.pods.values():
             facts = pod.facts
-            starts = not cluster.successors_crash and _starts(cluster, facts.node, facts.role_arn, association=facts.container_credentials)
+            with self._serving(cluster):
+                gets_role = _starts(cluster, facts.node, facts.role_arn, association=facts.container_credentials)
+            starts = not cluster.successors_crash and gets_role
             is_starting = facts.waiting == "ContainerCreating" and (
                 self.scheduler.now - facts.created_at
             ).total_seconds() < self.start_s.get(cluster.facts.name, 0.0)
@@ -281,48 +345,55 @@ class SimulatedWorld(World):
         bound = self.bound_role(name)
         if cluster is None:
             return ClusterState(exists=False, is_right=False, binding=bound, mode=mode, works=False, why_wrong="the cluster is gone")
-        account = cluster.accounts.get(KEY)
-        annotation = account.role_annotations.get(ROLE_ANNOTATION) if account else None
+        given = self.given_role(cluster)
         lost = {node.name for node in cluster.nodes.values() if node.ready is None}
         pods = [pod.facts for pod in cluster.pods.values() if pod.facts.node not in lost]
-        why = self._why_wrong(cluster, pods, bound, annotation)
+        why = self._why_wrong(cluster, pods, bound, given)
         works = all(pod.ready for pod in pods)
         record = cluster.addons.get(CNI_ADDON)
         return ClusterState(
             is_right=not why,
             binding=bound,
-            annotation=annotation,
+            given_role=given,
             mode=mode,
             works=works,
-            lets_in=bound is not None and self.is_trusted(cluster, bound) and cluster.facts.provider_arn in self.providers,
+            lets_in=bound is not None and self.is_trusted(cluster, bound) and self._has_provider(cluster),
             fails=not works or any(node.ready is False for node in cluster.nodes.values()),
-            record_differs=record is not None and record.role_arn != bound,
+            record_differs=name not in self.associated and record is not None and record.role_arn != bound,
             why_wrong=why,
-            pod_roles=tuple(sorted((pod.role_arn or "").rpartition("/")[2] for pod in pods)),
+            pod_roles=tuple(sorted((self.pod_role(cluster, pod) or "").rpartition("/")[2] for pod in pods)),
         )
 
-    def _why_wrong(self, cluster: InCluster, pods: list[PodFacts], bound: str | None, annotation: str | None) -> str:
-        """The first link that is wrong; empty where each one holds. Without a binding, the parts are only compared with the record."""
+    def _has_provider(self, cluster: InCluster) -> bool:
+        """Whether the OIDC provider exists, which Pod Identity does not need."""
+        return cluster.facts.name in self.associated or cluster.facts.provider_arn in self.providers
+
+    def _why_wrong(self, cluster: InCluster, pods: list[PodFacts], bound: str | None, given: str | None) -> str:
+        """The first link that is wrong; empty where each one holds.
+
+        Without a binding, the parts are only compared with the record, or with the association.
+        """
         name, record = cluster.facts.name, cluster.addons.get(CNI_ADDON)
-        wanted = bound or (record.role_arn if record else None)
+        wanted = bound or (given if name in self.associated else record.role_arn if record else None)
         failing = [pod.name for pod in pods if not pod.ready and pod.waiting != "ContainerCreating"]
         starting = [pod.name for pod in pods if not pod.ready]
         symptoms = (
             f"pods that are not ready: {failing}" if failing else "",
             f"pods that start: {starting}" if starting else "",
         )
+        orphaned = [pod.name for pod in pods if pod.container_credentials and not given]
         if wanted is None:  # nothing says which role the workload should have
-            return next(filter(None, symptoms), "")
-        without = [pod.name for pod in pods if pod.role_arn != wanted]
+            return next(filter(None, (*symptoms, f"pods whose association is gone: {orphaned}" if orphaned else "")), "")
+        without = [pod.name for pod in pods if self.pod_role(cluster, pod) != wanted]
         is_trusted = self.is_trusted(cluster, wanted)
-        is_left_to_owner = self.settings(name).addon_record is AddonRecord.NOTIFY_ONLY
+        has_record = name not in self.associated and self.settings(name).addon_record is not AddonRecord.NOTIFY_ONLY
         links = (
-            f"the annotation is {annotation}" if annotation != wanted else "",
+            f"the annotation or the association gives {given}" if given != wanted else "",
             f"pods without the role: {without}" if without else "",
             *symptoms,
             "" if is_trusted else "the role does not let the workload in",
-            "" if cluster.facts.provider_arn in self.providers else "there is no OIDC provider",
-            f"the add-on record has the role {record.role_arn}" if record and record.role_arn != wanted and not is_left_to_owner else "",
+            "" if self._has_provider(cluster) else "there is no OIDC provider",
+            f"the add-on record has the role {record.role_arn}" if record and record.role_arn != wanted and has_record else "",
         )
         return next(filter(None, links), "")
 

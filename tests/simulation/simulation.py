@@ -34,6 +34,8 @@ from tests.simulation import programs
 from tests.simulation.invariants import (
     ANSWER_WITHIN,
     MAX_UNDONE,
+    ROLL_BACK,
+    SETS_ROLE,
     Evidence,
     InvariantViolated,
     Ledger,
@@ -51,7 +53,6 @@ from tests.simulation.process import Cache, Port, Process
 from tests.simulation.scheduler import Scheduler
 from tests.simulation.simulated_world import KEY, SimulatedWorld
 from tests.simulation.steps import Execution
-from tests.world import right_trust
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -66,8 +67,16 @@ WRITES: Final = frozenset(
         "cluster.restart",
         "cluster.delete_pod",
         "eks.set_addon_role",
+        "eks.create_association",
+        "eks.update_association",
     }
 )
+GIVES_ROLE: Final = frozenset(
+    {"cluster.apply_annotation", "cluster.restore_annotation", "eks.create_association", "eks.update_association"}
+)
+"""Calls that change which role new pods get."""
+SAME_MOMENT: Final = {"eks.create_association": "cluster.apply_annotation", "eks.update_association": "cluster.apply_annotation"}
+"""The call for which a trap waits that also springs at this call."""
 CHANGING: Final = WRITES | {"cluster.pods", "eks.addon"}
 """Calls after which a cluster may be another: writes, and reads between which its controllers work."""
 PRECONDITION_READS: Final = ("iam.role", "iam.oidc_provider")
@@ -257,7 +266,7 @@ class Simulation:
         open_before = row.incident if row else None
         holds = incident is not None and self._holds(incident)
         written = len(self.world.writes)
-        values = self._annotations() if method in ("cluster.apply_annotation", "cluster.restore_annotation") else {}
+        values = self._given_roles() if method in GIVES_ROLE else {}
         node = self._node_of(incident, arguments) if method == "cluster.delete_pod" else ""
         pod_name = str(arguments[1]) if method == "cluster.delete_pod" else ""
         self.world.replaces_ours = incident.id if incident and method == "cluster.delete_pod" else ""
@@ -271,7 +280,7 @@ class Simulation:
         finally:
             self.world.replaces_ours = ""
             if len(self.world.writes) > written:
-                self._check_write(process, method, incident, holds=holds, values=values, pod=(node, pod_name))
+                self._check_write(process, _kind_of(method, arguments), incident, holds=holds, values=values, pod=(node, pod_name))
             if incident and method in CHANGING:
                 self.world.observe(incident.target.cluster)
             if row:
@@ -282,8 +291,8 @@ class Simulation:
             self.note_precondition(process, method, arguments[0], result)
         return result
 
-    def _annotations(self) -> dict[str, str | None]:
-        return {name: self.world.state_of(name).annotation for name in self.world.clusters}
+    def _given_roles(self) -> dict[str, str | None]:
+        return {name: self.world.given_role(cluster) for name, cluster in self.world.clusters.items()}
 
     def _holds(self, incident: Incident) -> bool:
         found = self.incidents.rows.get(incident.target.key)
@@ -303,8 +312,10 @@ class Simulation:
                 evidence.binding_is_read = True
         elif method == "incidents.mark_repairing" and arguments[1]:  # a new repair begins with a canary of its own
             self.ledger.nodes[arguments[0].id], self.world.created_by[arguments[0].id] = [], []
-        elif method == "cluster.service_account" and incident:
-            evidence.annotation_read = getattr(result, "role_annotations", {}).get(ROLE_ANNOTATION)
+        elif method == "cluster.service_account" and incident and incident.target.cluster not in self.world.associated:
+            evidence.given_role_read = getattr(result, "role_annotations", {}).get(ROLE_ANNOTATION)
+        elif method == "eks.associations" and incident and incident.target.cluster in self.world.associated:
+            evidence.given_role_read = next((found.role_arn for found in result), None)
         elif method == "incidents.history":
             evidence.planned_at = self.scheduler.now
         elif method == "calendar.opens_at":
@@ -320,8 +331,7 @@ class Simulation:
         there = self.world.clusters.get(incident.target.cluster) if incident else None
         if incident is None or there is None or (method == "iam.role" and argument != self.world.bound_role(incident.target.cluster)):
             return
-        trust = right_trust(there.facts.issuer or "")
-        is_right = isinstance(result, OidcProvider) or (isinstance(result, RoleFacts) and result.trust == trust)
+        is_right = isinstance(result, OidcProvider) or (isinstance(result, RoleFacts) and result.trust == self.world.right_trust(there))
         refuted = self.ledger.refuted.setdefault(incident.id, {})
         refuted.pop(method, None)
         if not is_right:
@@ -352,7 +362,7 @@ class Simulation:
     def _spring(self, method: str) -> float:
         """Let happen what waits for this call. Returns for how many more seconds the call is on its way."""
         seconds = 0.0
-        for trap in [item for item in self.traps if item.method == method]:
+        for trap in [item for item in self.traps if item.method in (method, SAME_MOMENT.get(method))]:
             trap.count -= 1
             if trap.count <= 0:
                 self.traps.remove(trap)
@@ -374,15 +384,15 @@ class Simulation:
     ) -> None:
         text = self.world.writes[-1]
         self.tell(f"{process.name}: {text}")
-        if incident is None or method not in WRITES:
+        if incident is None or method not in (*WRITES, ROLL_BACK):
             raise InvariantViolated(f"{process.name} wrote without an incident: {text}")
         cluster = incident.target.cluster
         if method == "cluster.restart":
             self.world.rolls_ours[cluster] = incident.id
-        if method == "cluster.apply_annotation":
+        if method in SETS_ROLE:
             self.ledger.old_values.setdefault(incident.id, values.get(cluster))
             self.ledger.old_values[incident.id] = values.get(cluster)
-        is_about_role = method in ("cluster.apply_annotation", "cluster.restore_annotation", "eks.set_addon_role")
+        is_about_role = method in (*GIVES_ROLE, ROLL_BACK, "eks.set_addon_role")
         role = text.rsplit(" ", 1)[-1] if is_about_role else None
         self._evidence[process.name].unrecorded.append(method)
         execution = self.executions.get(process.name)
@@ -710,6 +720,11 @@ class Simulation:
         repairs = [one for one in self.incidents.history(target, day) if one.changes]
         if not state.is_right and len(repairs) < MAX_UNDONE and self.world.settings(cluster).max_repairs_per_hour > len(repairs):
             raise InvariantViolated(f"a fault was not repaired: {cluster} is wrong in a world without faults: {state.why_wrong}")
+
+
+def _kind_of(method: str, arguments: tuple[Any, ...]) -> str:
+    """The method, with the roll-back of an association under a name of its own: its token shows it."""
+    return ROLL_BACK if method == "eks.update_association" and str(arguments[-1]).endswith("-rollback") else method
 
 
 def _of_another_version(text: str) -> str:

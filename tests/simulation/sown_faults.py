@@ -207,6 +207,7 @@ WRITES: Final[Mapping[str, SownFault]] = {
     "the annotation is written over another change": SownFault(
         ((fakes.cluster.FakeCluster, "apply_annotation", _blind_annotation),), within=1200
     ),
+    "the association is not read before pods are replaced": SownFault(((WriteCheck, "check_association", _nothing),), within=400),
     "a write without an answer is forgotten": SownFault(((RemediationSteps, "_send_write", lambda _steps, write: write()),), within=1200),
     "another writer's value is restored over": SownFault(((RemediationSteps, "_restore", _restore_whatever_is_there),), within=1200),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cached_property, partial
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lambdas.contract.events import SWEEP_INPUT
 from lambdas.contract.names import CNI_ADDON
-from lambdas.contract.parameters import binding_path
+from lambdas.contract.parameters import Mechanism, binding_path
 from lambdas.contract.settings import Window, settings_path
 from lambdas.domain.errors import AccessDenied, Busy, Denial, TransientError
 from lambdas.domain.ports import (
@@ -56,6 +57,8 @@ SHORT: Final = 0.4
 """Share of the stories of a theme in which one or two things happen, of which the theme is: in a quiet world nothing hides a fault."""
 WINDOWED: Final = 0.15
 """Share of the clusters that have a weekly maintenance window."""
+ASSOCIATED: Final = 8
+"""Each seed that is one less than a multiple of this has a cluster with a binding to EKS Pod Identity; all others have none."""
 WINDOWS: Final = ("thu 12:20-13:10", "thu 12:40-12:50", "wed-thu 12:45-14:15", "thu 18:00-04:00", "sat-sun 00:00-06:00")
 """Maintenance windows (UTC). A story is played on a Thursday, and begins at noon."""
 MAX_MESSAGES_AFTERWARDS: Final = 4
@@ -119,12 +122,18 @@ class Story:
     @cached_property
     def clusters(self) -> dict[str, dict[str, Any]]:
         """The clusters, with their descriptions."""
-        return {
+        found = {
             f"c{number}": _with_window(
                 _cluster(Random(f"{self.seed} cluster {number}"), self.theme), Random(f"{self.seed} window {number}")
             )
             for number in range(Random(f"{self.seed} size").choice((1, 1, 2, 3)))
         }
+        return {name: _with_association(name, told) if self._is_associated(name) else told for name, told in found.items()}
+
+    def _is_associated(self, name: str) -> bool:
+        """Whether this cluster has a binding to Pod Identity: the first one of each eighth seed, and often the others of this seed."""
+        is_first = name == "c0"
+        return self.seed % ASSOCIATED == ASSOCIATED - 1 and (is_first or Random(f"{self.seed} association {name}").random() < 0.5)
 
     @cached_property
     def theme(self) -> Theme:
@@ -284,6 +293,19 @@ def _with_window(cluster: dict[str, Any], chance: Random) -> dict[str, Any]:
     )
 
 
+def _with_association(name: str, cluster: dict[str, Any]) -> dict[str, Any]:
+    """The description with Pod Identity in the place of the annotation. Where that is missing, the association is."""
+    role = role_arn(f"{name}-vpc-cni")
+    return {
+        **cluster,
+        "binding": json.dumps({"role": role, "mechanism": Mechanism.POD_IDENTITY}),
+        "associations": [] if "annotation" in cluster else [role],
+        "annotation": None,
+        "addon": {"role_arn": None},
+        "pods": {"role": None},
+    }
+
+
 # --- what happens -----------------------------------------------------------------------------------------------------------------------
 
 
@@ -352,24 +374,44 @@ def _annotate(simulation: Simulation, name: str, role: str | None, manager: str)
     if cluster is None or KEY not in cluster.accounts:
         return
     simulation.world.sync()
-    simulation.world.set_annotation(cluster, KEY, role, manager)
+    before = simulation.world.given_role(cluster)
+    simulation.world.give_role(cluster, role, manager)
     simulation.world.observe(name)
+    if name in simulation.world.associated:
+        if before != role:
+            _tell_of_association(simulation, name, "delete" if role is None else "update" if before else "create")
+        return
     at = simulation.scheduler.now.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     simulation.watch_audit_log(name, service_account_write(at=at))
 
 
+def _tell_of_association(simulation: Simulation, name: str, change: str) -> None:
+    """CloudTrail tells who has created, changed or deleted the association."""
+
+    def put_cluster(event: dict[str, Any]) -> None:
+        event["detail"]["requestParameters"] = {**event["detail"]["requestParameters"], "name": name}
+        answer = event["detail"]["responseElements"]["association"]
+        event["detail"]["responseElements"] = {
+            "association": {**answer, "clusterName": name, "namespace": KEY[0], "serviceAccount": KEY[1]}
+        }
+        if change == "create":
+            event["detail"]["requestParameters"] |= {"namespace": KEY[0], "serviceAccount": KEY[1]}
+
+    _event(simulation, f"call-{change}-association", name, put_cluster)
+
+
 def remove_annotation(simulation: Simulation, name: str, _chance: Random) -> None:
-    """Terraform removes the annotation."""
+    """Terraform removes the annotation, or the association."""
     _annotate(simulation, name, None, "Terraform")
 
 
 def change_annotation(simulation: Simulation, name: str, _chance: Random) -> None:
-    """A person sets the annotation to another role."""
+    """A person sets the annotation or the association to another role."""
     _annotate(simulation, name, role_arn(f"{name}-wrong"), "kubectl-annotate")
 
 
 def set_annotation(simulation: Simulation, name: str, _chance: Random) -> None:
-    """A person sets the right annotation by hand."""
+    """A person sets the right annotation or association by hand."""
     if bound := simulation.world.bound_role(name):
         _annotate(simulation, name, bound, "kubectl-annotate")
 
@@ -411,8 +453,8 @@ def change_binding(simulation: Simulation, name: str, chance: Random) -> None:
     role = chance.choice(simulation.world.good_roles(name))
     cluster = _there(simulation, name)
     if cluster:
-        simulation.world.roles.setdefault(role, RoleFacts(arn=role, trust=right_trust(cluster.facts.issuer or "")))
-        _set_parameter(simulation, binding_path(name, *KEY), role, name)
+        simulation.world.roles.setdefault(role, RoleFacts(arn=role, trust=simulation.world.right_trust(cluster)))
+        _set_parameter(simulation, binding_path(name, *KEY), simulation.world.binding_value(name, role), name)
 
 
 def delete_binding(simulation: Simulation, name: str, _chance: Random) -> None:
@@ -511,6 +553,9 @@ def refuse_token(simulation: Simulation, name: str, _chance: Random) -> None:
     if cluster is None or role is None:
         return
     break_trust(simulation, name, Random(0))
+    if name in simulation.world.associated:
+        _event(simulation, "refused-pod-identity", name, lambda event: event["detail"]["requestParameters"].update(clusterName=name))
+        return
     subject = f"system:serviceaccount:{KEY[0]}:{KEY[1]}"
     event = cloudtrail.refused_token(subject, role_arn=role, provider_arn=cluster.facts.provider_arn or "", region=REGION)
     event["time"] = event["detail"]["eventTime"] = cloudtrail.zulu(simulation.scheduler.now)
@@ -621,7 +666,7 @@ def hide_iam(simulation: Simulation, _name: str, chance: Random) -> None:
 
 
 def _lose_role(simulation: Simulation, name: str) -> bool:
-    """Remove the annotation, and restart the pods a moment later. Returns whether the cluster exists."""
+    """Remove the annotation or the association, and restart the pods a moment later. Returns whether the cluster exists."""
     if _there(simulation, name) is None:
         return False
     _annotate(simulation, name, None, "Terraform")
@@ -719,7 +764,7 @@ def repair_by_rollout(simulation: Simulation, name: str, chance: Random) -> None
     world = simulation.world
     world.set_parameter(settings_path(name, "mode"), "enforce")
     world.start_s[name], cluster.pace, cluster.falls_back = chance.choice((0.0, 20.0)), 1, True
-    world.set_annotation(cluster, KEY, None, "Terraform")
+    world.give_role(cluster, None, "Terraform")
     _replace_all_pods(simulation, name)
 
     def roll_out() -> None:
@@ -743,8 +788,8 @@ def rebind(simulation: Simulation, name: str, _chance: Random) -> None:
     cluster, world = _there(simulation, name), simulation.world
     if cluster and (bound := world.bound_role(name)):
         other = next(role for role in world.good_roles(name) if role != bound)
-        world.roles.setdefault(other, RoleFacts(arn=other, trust=right_trust(cluster.facts.issuer or "")))
-        _set_parameter(simulation, binding_path(name, *KEY), other, name)
+        world.roles.setdefault(other, RoleFacts(arn=other, trust=world.right_trust(cluster)))
+        _set_parameter(simulation, binding_path(name, *KEY), world.binding_value(name, other), name)
 
 
 def rebind_only(simulation: Simulation, name: str, chance: Random) -> None:
@@ -793,7 +838,8 @@ def lose_answer(simulation: Simulation, name: str, chance: Random) -> None:
 
     if _lose_role(simulation, name):
         method, error = "cluster.apply_annotation", TransientError("the answer is lost")
-        simulation.set_trap(Trap(method, 1, 0.0, lambda: simulation.world.fail(method, error, after=True)))
+        written = "eks.create_association" if name in simulation.world.associated else method
+        simulation.set_trap(Trap(method, 1, 0.0, lambda: simulation.world.fail(written, error, after=True)))
         simulation.set_trap(Trap(method, 2, 0.0, take_back))
 
 
@@ -1102,11 +1148,11 @@ def _mend(simulation: Simulation, name: str) -> None:
     cluster.successors_crash = False
     cluster.webhook.misses, cluster.webhook.is_registered = 0, True
     for role in world.good_roles(name):
-        world.roles[role] = RoleFacts(arn=role, trust=right_trust(cluster.facts.issuer or ""))
+        world.roles[role] = RoleFacts(arn=role, trust=simulation.world.right_trust(cluster))
     arn = cluster.facts.provider_arn or ""
     world.providers[arn] = OidcProvider(arn=arn, client_ids=("sts.amazonaws.com",))
     if world.bound_role(name) is None:
-        _set_parameter(simulation, binding_path(name, *KEY), world.good_roles(name)[0], name)
+        _set_parameter(simulation, binding_path(name, *KEY), world.binding_value(name, world.good_roles(name)[0]), name)
     if str(world.settings(name).mode) == "observe":
         _set_parameter(simulation, settings_path(name, "mode"), "enforce", name)
     return_node(simulation, name, Random(0))
@@ -1119,11 +1165,11 @@ def _repair_by_hand(simulation: Simulation, name: str) -> None:
     bound = world.bound_role(name)
     cluster.updates.clear()
     if record := cluster.addons.get(CNI_ADDON):
-        cluster.addons[CNI_ADDON] = replace(record, role_arn=bound, status="ACTIVE")
-    if cluster.accounts[KEY].role_annotations.get("eks.amazonaws.com/role-arn") != bound:
-        world.set_annotation(cluster, KEY, bound, "kubectl-annotate")
+        cluster.addons[CNI_ADDON] = replace(record, role_arn=None if name in world.associated else bound, status="ACTIVE")
+    if world.given_role(cluster) != bound:
+        world.give_role(cluster, bound, "kubectl-annotate")
     world.sync()
     cluster.former_annotations.clear()
-    for pod in [item.facts.name for item in cluster.pods.values() if item.facts.role_arn != bound or not item.facts.ready]:
+    for pod in [item.facts.name for item in cluster.pods.values() if world.pod_role(cluster, item.facts) != bound or not item.facts.ready]:
         world.replace_pod(cluster, pod)
     world.observe(name)
