@@ -88,7 +88,7 @@ class Draft:
         for condition in self.unmet(self.statement):
             prefix, _, claim = condition.key.rpartition(":")
             condition_key = f"{self.identity.issuer}:{claim.lower()}"
-            if condition_key not in self.identity.claims or condition.key.lower() == condition_key.lower():
+            if condition_key not in self.identity.claims:
                 continue
             ours = issuer_in(prefix).lower() in ("", self.identity.issuer.lower())
             if not (ours or (is_cluster_issuer(issuer_in(prefix)) and self._one_provider())) or not self._rename(condition, condition_key):

@@ -200,6 +200,10 @@ def test_a_restart_has_a_replacement_for_a_refusal() -> None:
     restart = planned(snapshot_with(pods=some_pods(None, None, None), workload=workload(max_unavailable=2))).actions[1]
     assert isinstance(restart, RestartWorkload)
     assert without_restart(restart) == ReplaceStalePods(at_a_time=2, count=2, role_arn=ROLE)
+    strict = replace(restart, mechanism=Mechanism.POD_IDENTITY, refuses_irsa=True)
+    assert without_restart(strict) == ReplaceStalePods(
+        at_a_time=2, count=2, role_arn=ROLE, mechanism=Mechanism.POD_IDENTITY, refuses_irsa=True
+    )
 
 
 def test_a_restart_stored_by_an_older_version_has_no_replacement() -> None:

@@ -7,11 +7,11 @@ from typing import Final
 import pytest
 
 from lambdas.contract.parameters import Mechanism
-from lambdas.domain.diagnosis.pod_credentials import CredentialSource, credential_source, role_check, was_admitted_with
-from lambdas.domain.snapshot.snapshot import PodFacts
+from lambdas.domain.diagnosis.pod_credentials import CredentialSource, credential_source, refuses_irsa, role_check, was_admitted_with
+from lambdas.domain.snapshot.snapshot import Missing, PodFacts, RoleFacts, Unknown
 from tests.unit.domain.link_cases.fixtures import associated
 from tests.unit.domain.snapshot_fixtures import OTHER_ROLE, snapshot_with
-from tests.unit.notifications.snapshots import ROLE, TRUST_OF_BOTH, pods
+from tests.unit.notifications.snapshots import ROLE, TRUST_OF_BOTH, pods, service_account
 
 _KEYS, _TOKEN, _AGENT = CredentialSource.STATIC_KEYS, CredentialSource.WEB_IDENTITY, CredentialSource.ASSOCIATION
 
@@ -62,10 +62,20 @@ def test_a_pod_was_admitted_with_a_role_by_one_mechanism(mechanism: Mechanism, a
     assert found == admitted
 
 
+def test_a_role_refuses_web_identity_for_the_audience_of_the_pods() -> None:
+    base = associated(role=RoleFacts(arn=ROLE, trust=TRUST_OF_BOTH))
+    assert not refuses_irsa(base)
+    assert refuses_irsa(replace(base, service_account=replace(service_account(), audience="vault")))
+    assert not refuses_irsa(replace(base, associations=()))
+    assert not refuses_irsa(replace(base, role=Unknown("x")))
+    assert not refuses_irsa(replace(associated(), cluster=Missing("x")))
+    assert refuses_irsa(associated())
+
+
 @pytest.mark.parametrize(("has_association", "accepts_irsa", "is_right"), list(product((False, True), repeat=3)))
 def test_a_pod_has_the_right_role(*, has_association: bool, accepts_irsa: bool, is_right: bool) -> None:
     """A trust policy that refuses web identity counts only where an association gives the role."""
-    changes = {"role": replace(snapshot_with().role, trust=TRUST_OF_BOTH)} if accepts_irsa else {}
+    changes = {"role": RoleFacts(arn=ROLE, trust=TRUST_OF_BOTH)} if accepts_irsa else {}
     snapshot = associated(**changes) if has_association else snapshot_with()
     if has_association and not is_right:
         snapshot = replace(snapshot, associations=(replace(snapshot.associations[0], role_arn=OTHER_ROLE),))

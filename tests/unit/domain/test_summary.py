@@ -26,6 +26,7 @@ from lambdas.domain.snapshot.snapshot import (
     InvalidBinding,
     Missing,
     NodeRepair,
+    ServiceAccountFacts,
     Snapshot,
     Unknown,
     VersionAdvice,
@@ -137,6 +138,13 @@ def test_the_actor_of_a_change_is_cut() -> None:
 def test_only_versions_are_offered_that_are_not_known_to_fail(versions: VersionAdvice | Unknown, default: str, latest: str) -> None:
     value = summary_of(snapshot_with(versions=versions, addon=addon(role_arn=None)))
     assert value.addon == AddonSummary(name="vpc-cni", version="v1.20.1-eksbuild.1", status="ACTIVE", default=default, latest=latest)
+
+
+@pytest.mark.parametrize(
+    ("account", "annotation"), [(service_account(), ROLE), (service_account(None), ""), (Missing("x"), ""), (Unknown("x"), "")]
+)
+def test_the_annotation_is_empty_where_there_is_none(account: ServiceAccountFacts | Missing | Unknown, annotation: str) -> None:
+    assert summary_of(snapshot_with(service_account=account)).annotation == annotation
 
 
 def test_history_keeps_the_first_assessment() -> None:

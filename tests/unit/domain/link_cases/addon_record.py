@@ -2,18 +2,35 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Final
 
 from lambdas.contract.settings import AddonRecord
 from lambdas.domain.diagnosis.finding import Link
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.snapshot.snapshot import (
     NOT_READ,
+    FieldWriter,
     HealthIssue,
     Missing,
+    ServiceAccountFacts,
 )
 from tests.unit.domain.link_cases.fixtures import BROKEN, NOT_APPLICABLE, OK, UNKNOWN, UNREAD, Case
 from tests.unit.domain.snapshot_fixtures import OTHER_ROLE, addon, cluster, settings, snapshot_with
 from tests.unit.notifications.snapshots import CI, NOW, service_account
+from tests.world.simulations import simulation
+
+SEVERAL: Final = tuple(
+    HealthIssue(code=code, message=f"{code} {'x' * 400}", resources=tuple(f"{code}-{number}" for number in range(count)))
+    for code, count in (("ConfigurationMismatch", 4), ("ClusterUnreachable", 0), ("UnsupportedAddonVersion", 1), ("InternalFailure", 2))
+)
+"""More issues than a finding names, with long messages and up to four resources."""
+
+
+def owned_by(*managers: str) -> ServiceAccountFacts:
+    """A ServiceAccount whose annotation these managers own, beside one that owns another field."""
+    writers = tuple(FieldWriter(manager=manager, at=NOW, owns_annotation=True) for manager in managers)
+    return replace(service_account(), writers=(*writers, FieldWriter(manager="helm", at=NOW, owns_annotation=False)))
+
 
 CASES: dict[str, Case] = {
     # 8 add-on record
@@ -66,6 +83,59 @@ CASES: dict[str, Case] = {
         Link.ADDON_RECORD,
         OK,
         None,
+    ),
+    "record: failed, with several issues": (
+        snapshot_with(addon=addon(status="UPDATE_FAILED", issues=SEVERAL)),
+        Link.ADDON_RECORD,
+        BROKEN,
+        Verdict.ADDON_DEGRADED,
+    ),
+    "record: a conflict, and several other issues": (
+        snapshot_with(addon=addon(status="UPDATE_FAILED", issues=(HealthIssue(code="ConfigurationConflict", message="m" * 201), *SEVERAL))),
+        Link.ADDON_RECORD,
+        BROKEN,
+        Verdict.ADDON_DEGRADED,
+    ),
+    "record: a conflict after a call for a release that is known to fail": (
+        snapshot_with(
+            addon=addon(status="DEGRADED", issues=(HealthIssue(code="ConfigurationConflict", message="m"),)),
+            actor=replace(CI, addon_version="v1.22.1-eksbuild.1"),
+        ),
+        Link.ADDON_RECORD,
+        BROKEN,
+        Verdict.ADDON_DEGRADED,
+    ),
+    "record: degraded, with several issues that a missing identity explains": (
+        snapshot_with(
+            addon=addon(status="DEGRADED", issues=tuple(replace(issue, code="InsufficientNumberOfReplicas") for issue in SEVERAL))
+        ),
+        Link.ADDON_RECORD,
+        BROKEN,
+        Verdict.ADDON_DEGRADED,
+    ),
+    "record: degraded, with several issues, and nothing explains it": (
+        snapshot_with(addon=addon(status="DEGRADED", issues=SEVERAL), simulated=simulation(), permission_errors=()),
+        Link.ADDON_RECORD,
+        BROKEN,
+        Verdict.ADDON_DEGRADED,
+    ),
+    "record: degraded, and EKS names no issue": (
+        snapshot_with(addon=addon(status="DEGRADED")),
+        Link.ADDON_RECORD,
+        BROKEN,
+        Verdict.ADDON_DEGRADED,
+    ),
+    "record: failed, and EKS names no issue": (
+        snapshot_with(addon=addon(status="UPDATE_FAILED")),
+        Link.ADDON_RECORD,
+        BROKEN,
+        Verdict.ADDON_DEGRADED,
+    ),
+    "record: no role, and others own the annotation": (
+        snapshot_with(addon=addon(role_arn=None), service_account=owned_by("eks", "kubectl", "argocd-controller")),
+        Link.ADDON_RECORD,
+        BROKEN,
+        Verdict.ADDON_ROLE_MISSING,
     ),
     "record: no managed add-on": (snapshot_with(addon=Missing("a")), Link.ADDON_RECORD, NOT_APPLICABLE, None),
     "record: no add-on owns it": (snapshot_with(addon=NOT_READ), Link.ADDON_RECORD, NOT_APPLICABLE, None),
