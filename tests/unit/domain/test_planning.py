@@ -1,8 +1,10 @@
 """The actions for each broken link, their order, and the reasons for links without an action."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,6 +23,7 @@ from lambdas.domain.planning.actions import (
     RestartWorkload,
     RestoreAnnotation,
     UpdateAddonRole,
+    to_json,
     without_restart,
 )
 from lambdas.domain.planning.plan import BlockReason, Plan
@@ -49,7 +52,9 @@ from tests.unit.domain.snapshot_fixtures import (
     some_pods,
     workload,
 )
+from tests.unit.domain.test_links import CASES
 from tests.unit.notifications.snapshots import NOW, ROLE, agent, nodes, pods, service_account, trust, with_pod_identity
+from tests.unit.notifications.test_golden import assert_golden
 from tests.world.simulations import simulation
 
 UNREAD = Unknown("no endpoint")
@@ -570,3 +575,22 @@ def test_an_action_survives_a_checkpoint(action: Any) -> None:
 @pytest.mark.parametrize(("count", "words"), [(1, "replace 1 stale pod (1 at a time)"), (2, "replace 2 stale pods (1 at a time)")])
 def test_stale_pods_are_counted_in_words(count: int, words: str) -> None:
     assert ReplaceStalePods(at_a_time=1, count=count, role_arn=ROLE).sentence == words
+
+
+def test_each_plan_is_as_reviewed() -> None:
+    """The plans for the cases of each link: actions, and what blocks the others. After a wanted change: `UPDATE_GOLDEN=1`."""
+    names: dict[str, list[str]] = {}
+    for name, (snapshot, *_) in CASES.items():
+        names.setdefault("\n".join(_plan_lines(planned(snapshot))), []).append(name)
+    text = "\n".join("\n".join((*(f"######## {name}" for name in found), f"{plan}\n")) for plan, found in names.items())
+    assert_golden(Path(__file__).parent / "golden" / "plans.txt", text)
+
+
+def _plan_lines(made: Plan) -> Iterator[str]:
+    for action in made.actions:
+        yield f"> {json.dumps({name: value for name, value in to_json(action).items() if value}, default=str)}"
+    yield from (f"proposed: {action.kind}" for action in made.proposed)
+    for blocked in made.blocked:
+        until = f" (until {blocked.until.isoformat()})" if blocked.until else ""
+        yield f"- {blocked.link.title}: {blocked.reason}: {blocked.sentence}{until}"
+    yield made.wait or ("needs approval" if made.needs_approval else "applied at once" if made.actions else "nothing to do")
