@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
@@ -31,6 +32,27 @@ def _found(parameters: dict[str, Parameter | str], partition: str = "aws") -> Bi
 
 def test_a_binding_of_the_cluster_precedes_the_default() -> None:
     assert _found({OWN: ARN, DEFAULT: ARN + "-default"}) == Binding(path=OWN, role_arn=ARN)
+
+
+def test_every_part_of_a_parameter_is_in_the_binding() -> None:
+    at = datetime(2026, 11, 2, tzinfo=UTC)
+    value = {
+        "role": "arn:{partition}:iam::{account}:role/{cluster}",
+        "mechanism": "pod-identity",
+        "target_role": "arn:{partition}:iam::444455556666:role/{region}",
+        "session_tags": False,
+        "policy": {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*", "Sid": "é"}]},
+    }
+    assert _found({OWN: Parameter(value=json.dumps(value), version=7, changed_at=at)}) == Binding(
+        path=OWN,
+        role_arn="arn:aws:iam::111122223333:role/blue",
+        version=7,
+        changed_at=at,
+        mechanism=Mechanism.POD_IDENTITY,
+        target_role_arn="arn:aws:iam::444455556666:role/eu-west-1",
+        session_tags=False,
+        policy='{"Statement":[{"Action":"s3:*","Effect":"Allow","Resource":"*","Sid":"é"}],"Version":"2012-10-17"}',
+    )
 
 
 def test_the_default_applies_without_a_binding_of_the_cluster() -> None:

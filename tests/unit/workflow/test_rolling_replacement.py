@@ -11,6 +11,7 @@ import pytest
 from lambdas.application.remediation.results import ReplacementResult, ReplacementState
 from lambdas.application.remediation.steps.remediation_steps import STEP_TIME
 from lambdas.application.remediation.steps.rolling_replacement import MAX_IDLE, Reach, next_batch
+from lambdas.contract.parameters import Mechanism
 from lambdas.domain.planning.actions import ReplaceStalePods
 from tests.unit.notifications.snapshots import ROLE, pods
 from tests.unit.workflow.workflow_run import run_workflow
@@ -133,6 +134,13 @@ def test_a_batch_follows_once_the_pods_before_are_ready(
 ) -> None:
     batch, result = next_batch(replace(ACTION, at_a_time=2), found, reach, former, NOON)
     assert ([pod.name for pod in batch], result) == (deleted, expected)
+
+
+@pytest.mark.parametrize(("refuses_irsa", "deleted"), [(False, []), (True, ["aws-node-00"])])
+def test_pods_of_web_identity_are_stale_where_the_role_refuses_it(deleted: list[str], *, refuses_irsa: bool) -> None:
+    action = replace(ACTION, mechanism=Mechanism.POD_IDENTITY, refuses_irsa=refuses_irsa)
+    batch, _ = next_batch(action, pods(1, ROLE), Reach(), ReplacementResult(), NOON)
+    assert [pod.name for pod in batch] == deleted
 
 
 def test_progress_ends_an_idle_time() -> None:

@@ -6,11 +6,20 @@ from typing import Final
 
 import pytest
 
-from lambdas.application.remediation.results import ActionResult, ActionState, CanaryResult, CanaryState
+from lambdas.application.remediation.results import (
+    ActionResult,
+    ActionState,
+    AssessmentResult,
+    CanaryResult,
+    CanaryState,
+    DeliveryState,
+    NotificationKey,
+)
 from lambdas.application.remediation.steps.canary import MAX_REPLACEMENTS, READY_CHECKS, Canary, judge, needs_node_check
 from lambdas.application.remediation.steps.remediation_steps import MAX_SAMPLES, RemediationSteps, thin_out
 from lambdas.application.remediation.steps.step_context import ATTEMPTS, MAX_ERROR_LENGTH
 from lambdas.contract.parameters import Mechanism
+from lambdas.contract.settings import Severity
 from lambdas.domain.errors import (
     AccessDenied,
     Busy,
@@ -22,9 +31,12 @@ from lambdas.domain.errors import (
     RemediatorError,
     TransientError,
 )
+from lambdas.domain.incidents.details import DeletedPod
 from lambdas.domain.planning.actions import AnnotateServiceAccount, ReplaceCanaryPod
 from lambdas.domain.planning.planned_binding import PlannedBinding
 from lambdas.domain.snapshot.snapshot import Binding, PodFacts
+from lambdas.notifications.kind import NotificationKind
+from lambdas.notifications.message_context import MessageContext
 from tests.over_fakes.scenario_run import ScenarioRun
 from tests.over_fakes.scenario_world import BOUND_ROLE
 from tests.unit.checker.simulated_checker import KEY, TARGET, check, simulate
@@ -134,6 +146,31 @@ def test_an_action_remembers_what_happened_before(former: ActionResult) -> None:
     done = steps.apply(replace(ANNOTATE, resource_version=version), binding, former)
     assert (done.state, done.message) == (ActionState.DONE, f"annotation set to {BOUND_ROLE}")
     assert (done.waited_for_update, done.is_unanswered) == (former.waited_for_update, False)
+
+
+@pytest.mark.parametrize(
+    ("first", "current", "pod", "state"),
+    [
+        (Severity.CRITICAL, Severity.WARNING, False, DeliveryState.SENT),
+        (Severity.WARNING, Severity.CRITICAL, False, DeliveryState.SENT),
+        (Severity.WARNING, Severity.WARNING, False, DeliveryState.SKIPPED),
+        (Severity.INFO, Severity.INFO, True, DeliveryState.SENT),  # a pod that we have deleted is always critical
+    ],
+)
+def test_only_severe_incidents_are_announced(first: Severity, current: Severity, state: DeliveryState, *, pod: bool) -> None:
+    simulation, steps = opened()
+    sent = len(simulation.notifier.sent)
+    found = steps.assess(1, AssessmentResult()).summary
+    assert found
+    context = MessageContext(
+        kind=NotificationKind.NEEDS_ACTION,
+        incident=steps.incident,
+        first=replace(found, severity=first),
+        current=replace(found, severity=current, notify_from=Severity.CRITICAL),
+        deleted_pod=DeletedPod(name="p") if pod else None,
+    )
+    result = steps.notify(NotificationKey(1, NotificationKind.NEEDS_ACTION), context)
+    assert (result.state, len(simulation.notifier.sent) - sent) == (state, int(state is DeliveryState.SENT))
 
 
 CANARY: Final = ReplaceCanaryPod(pod="old", uid="1", node="n", newest="", role_arn=ROLE)

@@ -147,6 +147,7 @@ def some_have_the_role(run: ScenarioRun) -> None:
 BRIEFLY: Final[dict[str, Any]] = {"settings": {"verification_timeout_s": "60"}}
 RESTART_REFUSED: Final = AccessDenied("restart DaemonSet: 403 denied request", denial=Denial.FORBIDDEN)
 
+CLAIM: Final = {"annotation": BOUND, "settings": {"claim": "always"}}
 STORIES: Final[dict[str, dict[str, Any]]] = {
     "repair": {},
     "repair-of-record-and-annotation": {"world": {"addon_role": None, "annotation": OTHER}},
@@ -224,7 +225,9 @@ STORIES: Final[dict[str, dict[str, Any]]] = {
     "reminder": {"world": TRUST, "watches": 1},
     "observe-mode": {"world": {"settings": {"mode": "observe"}}},
     "repaired-by-hand": {"world": {"settings": {"mode": "observe"}}, "before": {"1 watch 1": by_hand}, "watches": 1},
-    "claimed": {"world": {"annotation": BOUND, "settings": {"claim": "always"}}},
+    "claimed": {"world": CLAIM},
+    "claimed-by-another": {"world": CLAIM, "before": {"1.1 apply annotate-service-account": set_annotation(BOUND_ROLE)}},
+    "claim-unanswered": {"world": CLAIM, "first": fails("cluster.apply_annotation", times=1, after=True)},
     "reads-fail": {"before": {"1 assess": fails("cluster.pods", times=9), "1 verify": fails("eks.cluster", times=9)}},
     "login-denied": {"first": fails("cluster.service_account", AccessDenied("401", denial=Denial.UNAUTHENTICATED))},
     "notifications-fail": {"first": fails("notifier.send"), "before": {"2 notify-again": works}},

@@ -115,6 +115,12 @@ CASES: dict[str, Case] = {
         OK,
         None,
     ),
+    "annotation: no ServiceAccount, whose annotation is to be claimed": (
+        snapshot_with(settings=Settings(claim=Claim.ALWAYS), service_account=Missing("sa")),
+        Link.ANNOTATION,
+        BROKEN,
+        Verdict.ANNOTATION_MISSING,
+    ),
     "annotation: no ServiceAccount": (snapshot_with(service_account=Missing("sa")), Link.ANNOTATION, BROKEN, Verdict.ANNOTATION_MISSING),
     "annotation: no binding": (snapshot_with(binding=Missing("p"), addon=addon(role_arn=None)), Link.ANNOTATION, NOT_APPLICABLE, None),
     "annotation: no binding, and pods on the node role fail": (

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from lambdas.domain.diagnosis.finding import Link
 from lambdas.domain.diagnosis.verdict import Verdict
+from lambdas.domain.snapshot.simulation import ALLOWED
 from lambdas.domain.snapshot.snapshot import (
     NOT_READ,
     InvalidBinding,
@@ -14,7 +15,7 @@ from lambdas.domain.snapshot.snapshot import (
 from tests.unit.domain.link_cases.fixtures import BROKEN, NOT_APPLICABLE, OK, UNKNOWN, UNREAD, Case
 from tests.unit.domain.snapshot_fixtures import addon, cluster, snapshot_with
 from tests.unit.notifications.snapshots import ROLE, SHOP, healthy_snapshot, service_account, trust
-from tests.world.simulations import simulation
+from tests.world.simulations import REFUSED, simulation
 
 CASES: dict[str, Case] = {
     # 4 role
@@ -118,6 +119,30 @@ CASES: dict[str, Case] = {
     "trust: not told": (snapshot_with(role=UNREAD), Link.TRUST, UNKNOWN, None),
     "trust: no role": (snapshot_with(role=Missing("role")), Link.TRUST, NOT_APPLICABLE, None),
     # 7 permissions
+    "permissions: one is shown to be allowed": (
+        snapshot_with(simulated={"ec2:CreateTags": ALLOWED}),
+        Link.PERMISSIONS,
+        UNKNOWN,
+        None,
+    ),
+    "permissions: five are shown to be allowed": (
+        snapshot_with(simulated={call: found for call, found in simulation().items() if "NetworkInterface" not in call}),
+        Link.PERMISSIONS,
+        UNKNOWN,
+        None,
+    ),
+    "permissions: all, of a release that was not examined": (
+        snapshot_with(simulated=simulation(), addon=addon(version="v1.99.0-eksbuild.1")),
+        Link.PERMISSIONS,
+        UNKNOWN,
+        None,
+    ),
+    "permissions: six denied": (
+        snapshot_with(simulated={call: REFUSED if "NetworkInterface" in call else found for call, found in simulation().items()}),
+        Link.PERMISSIONS,
+        BROKEN,
+        Verdict.PERMISSIONS_MISSING,
+    ),
     "permissions: not granted to ask": (snapshot_with(), Link.PERMISSIONS, UNKNOWN, None),
     "permissions: all": (snapshot_with(simulated=simulation()), Link.PERMISSIONS, OK, None),
     "permissions: one denied": (

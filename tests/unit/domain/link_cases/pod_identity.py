@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from lambdas.contract.parameters import Mechanism
+from lambdas.contract.settings import Claim
 from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.diagnosis.finding import Link
 from lambdas.domain.diagnosis.verdict import Verdict
@@ -13,7 +14,7 @@ from lambdas.domain.snapshot.simulation import ALLOWED, CallDecision, RefusalCau
 from lambdas.domain.snapshot.snapshot import NOT_READ, AgentFacts, Association, Binding, ComputeType, Missing, RoleFacts, Snapshot
 from lambdas.domain.trust import POD_IDENTITY_ACTIONS
 from tests.unit.domain.link_cases.fixtures import BROKEN, NOT_APPLICABLE, OK, POD_IDENTITY_TRUST, UNKNOWN, UNREAD, Case, associated
-from tests.unit.domain.snapshot_fixtures import OTHER_ROLE, addon, cluster, snapshot_with, workload
+from tests.unit.domain.snapshot_fixtures import OTHER_ROLE, addon, cluster, settings, snapshot_with, workload
 from tests.unit.notifications.snapshots import NO_AGENT, NOW, ROLE, TRUST_OF_BOTH, agent, nodes, pods, service_account, trust
 from tests.world.simulations import REFUSED, simulation
 
@@ -428,6 +429,22 @@ CASES: dict[str, Case] = {
         UNKNOWN,
         None,
     ),
+    "target role: trusts the role, and a Deny refuses it": (
+        _chained(
+            target_role=RoleFacts(
+                arn=TARGET_ROLE,
+                trust={
+                    "Version": "2012-10-17",
+                    "Statement": [
+                        {"Effect": effect, "Principal": {"AWS": ROLE}, "Action": list(POD_IDENTITY_ACTIONS)} for effect in ("Allow", "Deny")
+                    ],
+                },
+            )
+        ),
+        Link.TRUST,
+        BROKEN,
+        Verdict.POD_IDENTITY_NOT_TRUSTED,
+    ),
     "target role: does not exist": (_chained(target_role=Missing("role")), Link.TRUST, BROKEN, Verdict.POD_IDENTITY_NOT_TRUSTED),
     "target role: the first role may assume it": (_chained(simulated=simulation()), Link.PERMISSIONS, OK, None),
     "target role: whether the first role may assume it not read": (
@@ -480,6 +497,12 @@ CASES: dict[str, Case] = {
     ),
     "associated record: being updated": (associated(addon=addon(status="UPDATING")), Link.ADDON_RECORD, BROKEN, Verdict.UPDATE_IN_PROGRESS),
     "associated record: no add-on": (associated(addon=NOT_READ), Link.ADDON_RECORD, NOT_APPLICABLE, None),
+    "associated annotation: left over, and only another manager owns it": (
+        associated(settings=settings(claim=Claim.ALWAYS)),
+        Link.ANNOTATION,
+        NOT_APPLICABLE,
+        None,
+    ),
     "associated annotation: left over": (associated(service_account=service_account(OTHER_ROLE)), Link.ANNOTATION, NOT_APPLICABLE, None),
     # pods
     "credentials: in every pod": (associated(), Link.PODS, OK, None),
