@@ -56,9 +56,8 @@ MAX_UNDONE: Final = 3
 """Repairs of the annotation within a day after which another writer is assumed to remove it on purpose."""
 MAX_MESSAGES: Final = 24
 """Messages about one incident: three repairs, three approvals, what happens between them, and the reminders of three days."""
-LATEST_MESSAGE: Final = timedelta(minutes=75)
-"""Age of the assessment that a message rests on: a message is sent again for half an hour while the topics do not answer, and once more
-before the incident is closed."""
+LATEST_MESSAGE: Final = timedelta(minutes=45)
+"""Age of the assessment that a message rests on: a message is sent again for half an hour while the topics do not answer."""
 
 
 SENT_AGAIN_FOR: Final = timedelta(minutes=35)

@@ -265,11 +265,13 @@ class SimulatedWorld(World):
 
     def _restart_containers(self, cluster: InCluster) -> None:
         self.judge_roles(cluster)
+        with self._serving(cluster):
+            self._restart_pods(cluster)
+
+    def _restart_pods(self, cluster: InCluster) -> None:
         for pod in cluster.pods.values():
             facts = pod.facts
-            with self._serving(cluster):
-                gets_role = _starts(cluster, facts.node, facts.role_arn, association=facts.container_credentials)
-            starts = not cluster.successors_crash and gets_role
+            starts = not cluster.successors_crash and _starts(cluster, facts.node, facts.role_arn, association=facts.container_credentials)
             is_starting = facts.waiting == "ContainerCreating" and (
                 self.scheduler.now - facts.created_at
             ).total_seconds() < self.start_s.get(cluster.facts.name, 0.0)

@@ -305,6 +305,7 @@ WORKFLOW: Final[Mapping[str, SownFault]] = {
     "an undecided fault has ended": SownFault(((state.WorkflowState, "is_undecided", _false),), within=1200),
     "a watch sees no change": SownFault(((watch, "_is_changed", _false),)),
     "a reminder describes the past": SownFault(((watch, "assess_for_message", _nothing),), within=1200),
+    "a message that nobody approved describes the request": SownFault(((workflow, "assess_for_message", _nothing),), within=1200),
     "the reason is not told": SownFault(((watch, "_notify_reason", _nothing),)),
     "no message is sent": SownFault(((RemediationSteps, "_send", _never_sent),)),
     "an undelivered message is forgotten": SownFault(
