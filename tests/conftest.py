@@ -1,5 +1,6 @@
-"""Settings for all tests: deterministic examples, and the distribution of tests over processes."""
+"""Settings for all tests: deterministic examples, garbage collection, and the distribution of tests over processes."""
 
+import gc
 from typing import Final
 
 import pytest
@@ -11,12 +12,21 @@ settings.register_profile("repeatable", derandomize=True, deadline=None, suppres
 settings.register_profile("random", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
 settings.load_profile("repeatable")
 
+ALLOCATIONS_BEFORE_COLLECTION: Final = 50_000
+"""Python's own value of 700 spends a sixth of the processor time on garbage collection, since modules and tests are many objects."""
+gc.set_threshold(ALLOCATIONS_BEFORE_COLLECTION)
+
 SHARE_A_STAGE: Final = frozenset(
     f"tests/sandbox/test_{name}.py" for name in ("bad_input", "cli", "contract", "digest", "drill", "installed", "verify")
 )
 """Files whose tests share one environment, because its set-up takes seconds."""
 SCENARIOS_ON_REAL_CLUSTER: Final = "tests/e2e/test_scenarios.py"
 """The only file of its folder whose tests are distributed one by one: they take most of the time, and each empties its cluster."""
+
+
+def pytest_collection_finish() -> None:
+    """Take the collected tests and the imported modules out of garbage collection: they live to the end."""
+    gc.freeze()
 
 
 class StagesTogether(LoadScopeScheduling):
