@@ -87,13 +87,14 @@ def _respect_former_repair(iteration: Iteration) -> None:
 def _hand_over_in_time(iteration: Iteration, first: int) -> None:
     """Let a fresh execution continue with this iteration, if this one nears a quota. It gets the whole state, so no message repeats.
 
+    A notification that was not delivered is left to it as well: it may be about a fault that has ended since.
+
     Raises:
         TakenOver: this execution must neither change nor say anything more.
     """
     is_due = iteration.steps.must_hand_over or iteration.state.age >= HAND_OVER_AGE
     if iteration.number == first or not is_due:
         return
-    notify_undelivered(iteration)
     carried, work = iteration.state.carry(iteration.number - 1), iteration.work
     step, handed_over = iteration.step(StepPurpose.HAND_OVER), partial(work.hand_over, carried)
     iteration.steps.until(step, HandOverResult(), handed_over, lambda result: result.is_handed_over is not None, HAND_OVER_SCHEDULE)

@@ -27,8 +27,10 @@ from lambdas.application.remediation.workflow import remediate
 from lambdas.application.workflow_steps import NOTIFY_SCHEDULE, InProcessSteps, Meter, PollSchedule
 from lambdas.contract.durable_quotas import HAND_OVER_AT, MAX_OPERATIONS
 from lambdas.contract.parameters import ServiceAccountRef
+from lambdas.domain.errors import TransientError
 from lambdas.domain.incidents.details import DeletedPod
 from lambdas.domain.incidents.incident import Incident
+from lambdas.domain.snapshot.snapshot import RoleFacts
 from lambdas.domain.verification import VerificationState
 from lambdas.notifications.kind import NotificationKind
 from lambdas.notifications.message_context import ApprovalAnswer
@@ -36,10 +38,10 @@ from sandbox.simulation.scenario import TrustPolicyKind, World, load, names
 from tests.fakes import FakeIncidents
 from tests.over_fakes import events
 from tests.over_fakes.scenario_run import ScenarioRun, StepsWithoutWatch, run_scenario
-from tests.over_fakes.scenario_world import CLUSTER, world_of
+from tests.over_fakes.scenario_world import BOUND_ROLE, CLUSTER, world_of
 from tests.unit.workflow.test_arbitrary_results import BROKEN, INCIDENT, SOME, ArbitrarySteps, CountingSteps
-from tests.unit.workflow.workflow_run import InterruptedSteps, keep_waiting, run_workflow
-from tests.world import NOON
+from tests.unit.workflow.workflow_run import InterruptedSteps, by_hand, keep_waiting, run_workflow
+from tests.world import NOON, right_trust
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -243,3 +245,25 @@ class StuckSteps(ArbitrarySteps):
     def hand_over(self, state: CarriedState, former: HandOverResult) -> HandOverResult:
         self.carried = state
         return HandOverResult(at=NOON, is_handed_over=True)
+
+
+@pytest.mark.parametrize("operations", [0, MAX_OPERATIONS], ids=["same execution", "handed over"])
+def test_a_notification_that_was_not_delivered_is_not_sent_once_its_fault_has_ended(operations: int) -> None:
+    def hand_over(_: ScenarioRun, steps: InterruptedSteps) -> None:
+        steps.meter = Meter(operations=operations)
+
+    def end(run: ScenarioRun) -> None:
+        run.world.call_faults.clear()
+        run.world.roles[BOUND_ROLE] = RoleFacts(arn=BOUND_ROLE, trust=right_trust(run.world.cluster.facts.issuer or ""))
+        run.world.cluster.working_roles = frozenset({BOUND_ROLE})
+        by_hand(run)
+
+    down = TransientError("SNS: 503")
+    done = run_workflow(
+        {"trust": "other-subject"},
+        first=lambda run: run.world.fail("notifier.send", down, times=None),
+        before={"1 watch 1": end},
+        watches=1,
+        prepare=hand_over,
+    )
+    assert (done.outcome, done.notified) == ("recovered", ["recovered"])
