@@ -64,6 +64,8 @@ SENT_AGAIN_FOR: Final = timedelta(minutes=35)
 """How long after it was written a message may be sent, where the topics do not answer. Its age is that of the time of writing."""
 CACHED_FACTS: Final = timedelta(seconds=FACTS_TTL_S)
 """How much older than its assessment the role and the OIDC provider may be that a message rests on."""
+REPAIRS: Final = (NotificationKind.REPAIRING, NotificationKind.APPROVAL_REQUESTED, NotificationKind.BLOCKED)
+LEFT_TO_PERSON: Final = (NotificationKind.NEEDS_ACTION, NotificationKind.NOT_APPROVED, NotificationKind.REMINDER)
 BLAMES_PRECONDITION: Final = frozenset(
     {
         Verdict.BINDING_INVALID,
@@ -355,12 +357,14 @@ def check_message(message: Message, cluster: str, evidence: Evidence, ledger: Le
     is_allowed = is_by_person or incident in ledger.approved
     if message.attributes["verdict"] in BLAMES_PRECONDITION:
         ledger.blamed.add(incident)
-    was_let_in = any(state.lets_in for state in world.states_since(cluster, evidence.assessed_at - CACHED_FACTS))
+    with_cache = world.states_since(cluster, evidence.assessed_at - CACHED_FACTS)
+    was_let_in = any(state.lets_in for state in with_cache)
     unread = tuple(_PRECONDITIONS) if was_let_in else _not_checked(message, ledger)
     has_begun = has_written or bool(ledger.repairs.get(incident))
     false = (
         _false_counts(message, states)
         or _false_end(kind, message, states, unread)
+        or _no_fault(kind, message, states if kind in REPAIRS else with_cache)
         or _falsehood(kind, message, states, has_written=has_written, has_begun=has_begun, is_by_person=is_by_person, is_allowed=is_allowed)
         or _denied_change(message, ledger)
         or _false_words(message, ledger.opened_at[incident], now, is_verified_since=is_verified_since)
@@ -414,6 +418,17 @@ def _denied_change(message: Message, ledger: Ledger) -> str:
     return f"{sorted(made)} are on record" if made and "no change is on record" in _title(message) else ""
 
 
+def _no_fault(kind: NotificationKind, message: Message, states: list[ClusterState]) -> str:
+    """Whether a message is about a fault, and there was none. Nodes that are not Ready and a refused login are left to a person as well.
+
+    Without a binding nothing says which role is right, so that a fault stays one.
+    """
+    is_right = all(state.is_right and state.works and not state.record_differs for state in states)
+    if kind in LEFT_TO_PERSON:
+        is_right = is_right and all(state.nodes_ready and state.binding for state in states) and "cannot access" not in _title(message)
+    return "nothing was wrong" if is_right and kind in (*REPAIRS, *LEFT_TO_PERSON) else ""
+
+
 def _falsehood(
     kind: NotificationKind,
     message: Message,
@@ -425,9 +440,6 @@ def _falsehood(
     is_allowed: bool,
 ) -> str:
     title = _title(message)
-    is_fault = kind in (NotificationKind.REPAIRING, NotificationKind.APPROVAL_REQUESTED, NotificationKind.BLOCKED)
-    if is_fault and all(state.is_right and state.works and not state.record_differs for state in states):
-        return "nothing was wrong"
     modes = {state.mode for state in states}
     if kind is NotificationKind.REPAIRING and ((modes == {"observe"} and not is_by_person) or (modes == {"approve"} and not is_allowed)):
         return f"the mode is {modes}, and nobody has approved the repair"

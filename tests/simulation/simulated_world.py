@@ -37,7 +37,7 @@ class ClusterState:
 
     `given_role` is that of the annotation, or of the association in a cluster with Pod Identity.
     `lets_in`: the role of the binding and the OIDC provider exist, and the trust policy lets the workload in.
-    `fails`: a pod on a reachable node is not ready, or such a node is not Ready.
+    `fails`: a pod on a reachable node is not ready, or such a node is not Ready. `nodes_ready`: every node is Ready, and none is lost.
     `record_differs` is set as well where the record is left to its owner, which is no fault of the identity.
     """
 
@@ -49,6 +49,7 @@ class ClusterState:
     works: bool = True
     lets_in: bool = True
     fails: bool = False
+    nodes_ready: bool = True
     record_differs: bool = False
     why_wrong: str = ""
     pod_roles: tuple[str, ...] = ()
@@ -361,6 +362,7 @@ class SimulatedWorld(World):
             works=works,
             lets_in=bound is not None and self.is_trusted(cluster, bound) and self._has_provider(cluster),
             fails=not works or any(node.ready is False for node in cluster.nodes.values()),
+            nodes_ready=all(node.ready for node in cluster.nodes.values()),
             record_differs=name not in self.associated and record is not None and record.role_arn != bound,
             why_wrong=why,
             pod_roles=tuple(sorted((self.pod_role(cluster, pod) or "").rpartition("/")[2] for pod in pods)),

@@ -288,6 +288,10 @@ def _always_verified(_before: Any, now: Any, **_: Any) -> Verification:
     return Verification(state=VerificationState.VERIFIED, sentence=now.sentence or "verified")
 
 
+def _never_verified(*_: Any, **__: Any) -> Verification:
+    return Verification(state=VerificationState.WAITING, sentence="never")
+
+
 def _never_sent(_steps: Any, *_: Any) -> NotificationResult:
     return NotificationResult(at=_steps.now(), state=DeliveryState.SENT)
 
@@ -300,6 +304,7 @@ def _closed_anyway(close: Any, iteration: Any, outcome: Any) -> bool:
 WORKFLOW: Final[Mapping[str, SownFault]] = {
     "every canary has the role": SownFault((_wrap(remediation_steps, "judge", _any_canary),), within=400),
     "every repair is verified": SownFault(((remediation_steps, "verify", _always_verified),), within=400),
+    "no repair is verified": SownFault(((remediation_steps, "verify", _never_verified),)),
     "verified without ready pods": SownFault(((state, "is_verified", _true),), within=1200),
     "every fault has ended": SownFault(((state.WorkflowState, "is_repaired", _true),)),
     "an undecided fault has ended": SownFault(((state.WorkflowState, "is_undecided", _false),), within=1200),
