@@ -34,8 +34,9 @@ lock: $(VENV)/ready ## compile the requirements files from pyproject.toml and re
 	$(LOCK_FOR_311) release/site-requirements.in -o release/site-requirements.txt
 	$(LOCK) --python-version 3.13 sandbox/local_deployment/requirements.in -o sandbox/local_deployment/requirements.txt
 
-# All checks. Two groups of lanes run side by side: those that mostly wait, and, at low priority in the time that these leave, those that
-# compute. The lanes of a group run one after the other. Concurrent output carries the name of its lane.
+# All checks. Three groups of lanes run side by side: those that mostly wait, and, at low priority in the time that these leave, those that
+# compute, and the one that computes in a single process. The lanes of a group run one after the other. Concurrent output carries the name
+# of its lane.
 PYTEST = $(BIN)/python -m pytest -q
 SAY = echo "--- $@"
 # Works with make 3.81, bash 3.2 and BSD tools, which macOS has: no .SHELLFLAGS, so the exit status is that of the first command of the pipe.
@@ -46,14 +47,16 @@ SHELL := bash
 test: side-by-side ## run every check
 
 .PHONY: side-by-side
-side-by-side: $(VENV)/ready ## run every lane, two at a time
-	@$(MAKE) --no-print-directory --jobs=2 PARALLEL=1 waiting-lanes computing-lanes
+side-by-side: $(VENV)/ready ## run every lane, three at a time
+	@$(MAKE) --no-print-directory --jobs=3 PARALLEL=1 waiting-lanes computing-lanes single-process-lane
 
-.PHONY: waiting-lanes computing-lanes
+.PHONY: waiting-lanes computing-lanes single-process-lane
 waiting-lanes: ## run the lanes that mostly wait
 	@for lane in sandbox e2e; do $(MAKE) --no-print-directory $$lane || exit; done
 computing-lanes: ## run the lanes that mostly compute, at low priority
-	@for lane in lint unit integration infra lambda-python; do nice $(MAKE) --no-print-directory $$lane || exit; done
+	@for lane in lint unit integration lambda-python; do nice $(MAKE) --no-print-directory $$lane || exit; done
+single-process-lane: ## run the lane of one process, at low priority
+	@nice $(MAKE) --no-print-directory infra
 
 .PHONY: check
 check: lint unit ## run lint and the unit tests, for use before a commit
@@ -70,7 +73,7 @@ fmt: $(VENV)/ready ## format the code and fix what can be fixed automatically
 
 .PHONY: unit
 unit: $(VENV)/ready ## test the pure code, and the pipeline over fakes
-	@$(SAY) && $(PYTEST) -n 2 tests/unit tests/attacks tests/simulation -m "not long and not control_plane and not synthesis" $(LABELLED)
+	@$(SAY) && $(PYTEST) -n 2 --dist worksteal tests/unit tests/attacks tests/simulation -m "not long and not control_plane and not synthesis" $(LABELLED)
 
 .PHONY: attacks
 attacks: $(VENV)/ready ## run every attack of the threat model, and print which of them work
@@ -93,9 +96,10 @@ infra: $(VENV)/ready ## test the synthesized templates against the contract
 sandbox: $(VENV)/ready ## run every scenario in the sandbox, and a short round of chaos tests
 	@$(SAY) && $(PYTEST) -n 4 --dist loadscope tests/sandbox tests/chaos -m "not long" $(LABELLED)
 
-# Tests of the code in the asset. The command line, preflight and the documents are not part of the asset. Searches of pure code run once.
+# Tests of the code in the asset. The command line, preflight, the documents and the mutants are not part of the asset. Searches of pure code
+# run once.
 ON_LAMBDAS_PYTHON = tests/unit/checker tests/unit/domain tests/unit/node_watcher tests/unit/notifications tests/unit/requests tests/unit/workflow \
-	$(wildcard tests/unit/test_*.py) tests/integration/adapters
+	$(filter-out tests/unit/test_mutants.py,$(wildcard tests/unit/test_*.py)) tests/integration/adapters
 
 .PHONY: lambda-python
 lambda-python: $(VENV)/ready ## test the functions' code on Lambda's Python version, if installed
@@ -106,7 +110,7 @@ lambda-python: $(VENV)/ready ## test the functions' code on Lambda's Python vers
 	else \
 		{ test -x .venv-3.13/bin/python || $(BIN)/uv venv --quiet --python "$$found" .venv-3.13; } && \
 		$(BIN)/uv pip sync --quiet --require-hashes --python .venv-3.13/bin/python requirements-dev.txt && \
-		.venv-3.13/bin/python -m pytest -q -n 2 $(ON_LAMBDAS_PYTHON) -m "not long and not exhaustive" -p no:cacheprovider $(LABELLED); \
+		.venv-3.13/bin/python -m pytest -q -n 2 --dist worksteal $(ON_LAMBDAS_PYTHON) -m "not long and not exhaustive" -p no:cacheprovider $(LABELLED); \
 	fi
 
 .PHONY: e2e
