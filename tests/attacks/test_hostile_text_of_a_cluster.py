@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 import yaml
-from typer.testing import CliRunner
 
 from cli.main import app
 from cli.output import Format, write
@@ -44,6 +43,7 @@ from lambdas.notifications.kind import NotificationKind
 from lambdas.notifications.message_context import MessageContext
 from tests import fakes
 from tests.attacks.threat import Threat
+from tests.cli_runner import CliRunner
 from tests.unit.cli.sessions import past
 from tests.unit.notifications.fault_cases import FAULT_CASES
 from tests.unit.notifications.message_cases import write as write_message

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Final
 import pytest
 import trustme
 import yaml
-from typer.testing import CliRunner
 
 from cli.clients.cluster_login import KubeconfigLogin, UserClusters
 from cli.errors import CommandError, describe_error
@@ -25,6 +24,7 @@ from cli.main import app
 from lambdas.domain.errors import AccessDenied, Denial, RemediatorError
 from lambdas.domain.snapshot.snapshot import ClusterFacts
 from tests.attacks.threat import Threat
+from tests.cli_runner import CliRunner
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from typer.testing import CliRunner
 
 from cli.main import app
 from lambdas.contract.names import ANY_CLUSTER
@@ -19,6 +18,7 @@ from lambdas.domain.snapshot.bindings import Parameter
 from lambdas.domain.snapshot.snapshot import RoleFacts
 from tests.attacks.threat import Threat
 from tests.attacks.writes import bind, bounded, unauthorized
+from tests.cli_runner import CliRunner
 from tests.over_fakes.scenario_world import BOUND_ROLE
 from tests.unit.cli.fake_dependencies import fake_dependencies
 from tests.unit.workflow.workflow_run import REPAIR, WorkflowRun, run_workflow

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from typer.testing import CliRunner
 
 from cli.main import app
 from cli.queries.parameters import settings
@@ -31,6 +30,7 @@ from lambdas.domain.planning.policies import opens_at
 from lambdas.domain.snapshot.bindings import Parameter
 from lambdas.notifications.message_context import ApprovalAnswer
 from tests.attacks.threat import Threat
+from tests.cli_runner import CliRunner
 from tests.unit.cli.fake_dependencies import fake_dependencies
 from tests.unit.workflow.workflow_run import run_workflow
 from tests.world import World

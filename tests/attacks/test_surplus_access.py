@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from typer.testing import CliRunner
 
 from cli.main import app
 from cli.queries.surplus import groups_of_role, surplus_rules, surplus_statements
@@ -19,6 +18,7 @@ from lambdas.contract.environment import Function
 from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.errors import AccessDenied, Denial, PermanentError
 from tests.attacks.threat import Threat
+from tests.cli_runner import CliRunner
 from tests.infra.templates import function, resolved
 from tests.infra.test_contract import role_of
 from tests.unit.cli.fake_dependencies import ENVIRONMENT, fake_dependencies

@@ -8,7 +8,6 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from typer.testing import CliRunner
 
 from cli.main import app
 from lambdas.contract.names import POD_IDENTITY_AGENT_ADDON, ROLE_ANNOTATION
@@ -24,6 +23,7 @@ from sandbox.simulation.aws_account import CLUSTER, NAMESPACE, ROLE, role_arn
 from sandbox.simulation.cluster_backend import EmbeddedBackend, pods_of
 from sandbox.simulation.environment import SandboxEnvironment
 from sandbox.simulation.scenario import TrustPolicyKind, World
+from tests.cli_runner import CliRunner
 from tests.sandbox.test_cli import ADMINS, LONGEST_S, ONCALL, Terminal, grant_all, let_in
 from tests.waiting import eventually
 

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Final
 from unittest.mock import patch
 from uuid import UUID
 
-from typer.testing import CliRunner
-
 from cli.main import app
 from lambdas.domain.snapshot.snapshot import SupportDates, VersionAdvice
+from tests.cli_runner import CliRunner
 from tests.unit.cli.fake_dependencies import Fakes, fake_dependencies
 from tests.unit.cli.fake_fleet import FakeFleet
 from tests.unit.cli.sessions import EVENTS, NODE_LOGS, Session, log_file, on_demo

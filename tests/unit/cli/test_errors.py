@@ -6,11 +6,11 @@ from unittest.mock import patch
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, ProfileNotFound
-from typer.testing import CliRunner
 
 from cli.errors import CommandError, ExitCode, describe_error, worst
 from cli.main import app
 from lambdas.domain.errors import AccessDenied, Denial, PermanentError, TransientError
+from tests.cli_runner import CliRunner
 
 ERRORS = {
     "command error": (CommandError("no", next_step="do this"), "no", "do this"),

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from unittest.mock import patch
 
 import pytest
-from typer.testing import CliRunner
 
 from cli.main import app
 from cli.queries.node_log_files import NodeLogFiles
 from lambdas.domain.diagnosis.node_log import LONGEST_LINE
+from tests.cli_runner import CliRunner
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 from typer.main import get_command
-from typer.testing import CliRunner
 
 from cli.main import app
 from lambdas.contract.version import VERSION
+from tests.cli_runner import CliRunner
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -182,9 +182,8 @@ ENDINGS: dict[str, tuple[type[BaseException], Outcome]] = {
 def test_an_interrupted_run_closes_its_incident_with_the_applied_changes(
     fakes: Fakes, ending: type[BaseException], outcome: Outcome, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from typer.testing import CliRunner
-
     from cli.main import app
+    from tests.cli_runner import CliRunner
 
     def interrupt(*_: object) -> None:
         raise ending
@@ -211,9 +210,8 @@ def test_the_run_ends_where_the_workflow_would_watch_for_days(fakes: Fakes) -> N
 
 
 def test_notifications_are_sent_and_reminders_are_not(fakes: Fakes, monkeypatch: pytest.MonkeyPatch) -> None:
-    from typer.testing import CliRunner
-
     from cli.main import app
+    from tests.cli_runner import CliRunner
 
     monkeypatch.setattr("cli.clients.connection.connect", lambda _: fakes.dependencies)
     assert CliRunner().invoke(app, ["fix", "--yes"]).exit_code == 0
@@ -222,9 +220,8 @@ def test_notifications_are_sent_and_reminders_are_not(fakes: Fakes, monkeypatch:
 
 
 def test_a_run_with_a_fast_clock_answers_no_signal_of_the_minutes_to_come(fakes: Fakes, monkeypatch: pytest.MonkeyPatch) -> None:
-    from typer.testing import CliRunner
-
     from cli.main import app
+    from tests.cli_runner import CliRunner
 
     monkeypatch.setattr("cli.clients.connection.connect", lambda _: fakes.dependencies)
     assert CliRunner().invoke(app, ["fix", "--yes"]).exit_code == 0
@@ -235,9 +232,8 @@ def test_a_run_with_a_fast_clock_answers_no_signal_of_the_minutes_to_come(fakes:
 
 
 def test_a_person_who_takes_over_a_repair_that_has_failed_may_repair(fakes: Fakes, monkeypatch: pytest.MonkeyPatch) -> None:
-    from typer.testing import CliRunner
-
     from cli.main import app
+    from tests.cli_runner import CliRunner
 
     former = fakes.incidents.claim(opened())
     for key in ("1 repairing", "1 needs-action"):

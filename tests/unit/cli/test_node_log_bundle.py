@@ -9,12 +9,12 @@ import tarfile
 from typing import TYPE_CHECKING
 
 import pytest
-from typer.testing import CliRunner
 
 from cli.errors import CommandError
 from cli.main import app
 from cli.queries import node_log_bundle
 from cli.queries.node_log_files import NodeLogFiles
+from tests.cli_runner import CliRunner
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import pytest
 import typer
 from rich.console import Console
-from typer.testing import CliRunner
 
 from cli.interactive import progress_display
 from cli.interactive.progress_display import ProgressDisplay
@@ -16,6 +15,7 @@ from cli.interactive.steps import InteractiveSteps
 from cli.output import confirm, write_message
 from lambdas.application.remediation.results import WatchResult
 from lambdas.application.workflow_steps import PollSchedule, StepId, StepPurpose
+from tests.cli_runner import CliRunner
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-from typer.testing import CliRunner
 
 from cli.main import app
 from lambdas.adapters.aws_session import AwsSession
@@ -20,6 +19,7 @@ from preflight.report import PreflightReport
 from release import licenses
 from release.__main__ import NotReleasable, checksums, release
 from release.provenance import write_provenance
+from tests.cli_runner import CliRunner
 from tests.unit.docs.pages import ROOT
 
 

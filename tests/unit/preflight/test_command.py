@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 import typer
 import yaml
-from typer.testing import CliRunner, Result
 
 from cli.clients import connection
 from cli.commands.preflight import preflight
 from cli.options import with_global_options
+from tests.cli_runner import CliRunner, Result
 from tests.unit.preflight.clusters import dependencies_of
 from tests.unit.preflight.fixture_files import FIXTURES
 from tests.world import described
