@@ -46,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
         tried = [mutant for mutant in mutants if mutant.text() in last]
     print(f"{len(tried)} of {len(mutants)} mutants in {asked.within}, seed {seed}", file=sys.stderr)
     reasons = equivalent()
-    states = try_mutants(tried)
+    states = try_mutants(tried, frozenset(mutant for mutant in tried if (mutant.name, *mutant.change()) in reasons))
     alive = {
         mutant: reasons.get((mutant.name, *mutant.change()), "") for mutant, state in states.items() if state not in (NOTICED, REJECTED)
     }

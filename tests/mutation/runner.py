@@ -1,7 +1,8 @@
 """Runs the tests that reach a mutant, each mutant in its own fork of a process that has collected all tests once.
 
 One pytest session collects the tests. Forks of it first run each test unchanged, and record the lines that the test executes
-(`Reach`). Each mutant then runs in a fork, with those tests only that execute the changed statement, the quickest first.
+(`Reach`). Each mutant then runs in a fork, with those tests only that execute the changed statement, the quickest first. mypy checks the
+mutants that no quick test notices, before the slow tests run.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from functools import partial
 from hashlib import sha256
+from itertools import accumulate
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -26,7 +28,7 @@ from tests.mutation.mutants import CACHE, ROOT, Mutant
 from tests.mutation.type_check import rejected
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
 TESTS: Final = (
@@ -63,6 +65,8 @@ OPTIONS: Final = (
     "not long and not control_plane and not sandbox and not exhaustive",
 )
 PROCESSES: Final = os.cpu_count() or 1
+QUICK_S: Final = 10
+"""The quickest tests of a mutant, up to this time in seconds, run before mypy, which takes as long for one mutant of each module."""
 NOTICED, REJECTED, SURVIVED, NO_TESTS = "noticed", "rejected by mypy", "survived", "no tests"
 AT_COLLECTION: Final = ""
 """The context of lines that run when a test module is imported, before any test starts."""
@@ -81,12 +85,19 @@ class Reach:
         lines = self.by_file.setdefault(mutant.file, self.data.contexts_by_lineno(str(mutant.file)))
         return {test for line in range(mutant.lines[0], mutant.lines[1] + 1) for test in lines.get(line, ())}
 
+    def split(self, tests: Iterable[str]) -> tuple[list[str], list[str]]:
+        """The quickest tests, up to `QUICK_S` in all, and the others."""
+        ordered = sorted(tests, key=lambda test: (self.seconds[test], test))
+        total = list(accumulate(self.seconds[test] for test in ordered))
+        count = max(1, sum(seconds <= QUICK_S for seconds in total))
+        return ordered[:count], ordered[count:]
+
 
 class Session:
     """The plugin: collects tests, and tries the mutants instead of running the tests."""
 
-    def __init__(self, mutants: list[Mutant]) -> None:
-        self.mutants = mutants
+    def __init__(self, mutants: list[Mutant], equivalent: frozenset[Mutant] = frozenset()) -> None:
+        self.mutants, self.equivalent = mutants, equivalent
         self.states: dict[Mutant, str] = {}
         self.noticed_by: Counter[str] = Counter()
         self.failed = ""
@@ -106,20 +117,27 @@ class Session:
         reach = read_reach(self.folder)
         gc.freeze()  # collections in a fork would copy every page
         items = {item.nodeid: item for item in session.items}
-        for mutant, state in self._tried(items, reach):
-            self.states[mutant] = state
-            if state != NOTICED:
-                print(f"\r{state}: {mutant.text()}", end="", file=sys.stderr)
-            print(
-                f"\r{len(self.states)} of {len(self.mutants)}, {Counter(self.states.values())[SURVIVED]} survived",
-                end="",
-                file=sys.stderr,
-                flush=True,
-            )
-        print(file=sys.stderr)
+        self._try_all(self.mutants, items, reach, are_quick=True)
+        unnoticed = [mutant for mutant, state in self.states.items() if state != NOTICED]
+        self.states |= dict.fromkeys(rejected(unnoticed), REJECTED)
+        left = [mutant for mutant in unnoticed if self.states[mutant] == SURVIVED and mutant not in self.equivalent]
+        self._try_all(left, items, reach, are_quick=False)
         return True
 
-    def _tried(self, items: dict[str, pytest.Item], reach: Reach) -> Iterator[tuple[Mutant, str]]:
+    def _try_all(self, mutants: list[Mutant], items: dict[str, pytest.Item], reach: Reach, *, are_quick: bool) -> None:
+        """Set the state of each mutant, by its quick or its slow tests."""
+        tests = "quick" if are_quick else "slow"
+        for number, (mutant, state) in enumerate(self._tried(mutants, items, reach, are_quick=are_quick), start=1):
+            self.states[mutant] = state
+            if state != NOTICED:
+                print(f"\r{state} the {tests} tests: {mutant.text()}", end="", file=sys.stderr)
+            survived = Counter(self.states.values())[SURVIVED]
+            print(f"\r{tests} tests: {number} of {len(mutants)}, {survived} survived", end="", file=sys.stderr, flush=True)
+        print(file=sys.stderr)
+
+    def _tried(
+        self, mutants: list[Mutant], items: dict[str, pytest.Item], reach: Reach, *, are_quick: bool
+    ) -> Iterator[tuple[Mutant, str]]:
         """Each mutant with its state, as forks end."""
         running: dict[int, tuple[Mutant, Path]] = {}
 
@@ -132,11 +150,15 @@ class Session:
                 self.noticed_by[failed] += 1
             return mutant, SURVIVED if status == 0 else NOTICED
 
-        for number, mutant in enumerate(self.mutants):
+        for number, mutant in enumerate(mutants):
             reached = reach.tests(mutant)
-            tests = [items[test] for test in reached if test in items]
-            if not tests:
+            names = [test for test in reached if test in items]
+            if not names:
                 yield mutant, SURVIVED if AT_COLLECTION in reached else NO_TESTS
+                continue
+            tests = [items[name] for name in reach.split(names)[0 if are_quick else 1]]
+            if not tests:
+                yield mutant, SURVIVED
                 continue
             tests.sort(key=lambda item: reach.seconds[item.nodeid] / (1 + self.noticed_by[item.nodeid]))
             if len(running) >= PROCESSES:
@@ -257,11 +279,10 @@ def fingerprint() -> str:
     return digest.hexdigest()[:20]
 
 
-def try_mutants(mutants: list[Mutant]) -> dict[Mutant, str]:
-    """The state of each mutant; raises if a test fails without any change."""
-    session = Session(mutants)
+def try_mutants(mutants: list[Mutant], equivalent: frozenset[Mutant] = frozenset()) -> dict[Mutant, str]:
+    """The state of each mutant; raises if a test fails without any change. Slow tests do not run for the equivalent ones."""
+    session = Session(mutants, equivalent)
     status = pytest.main([*OPTIONS, *(f"--ignore={file}" for file in SEARCHES), *TESTS], plugins=[session])
     if session.failed or status not in (0, pytest.ExitCode.NO_TESTS_COLLECTED):
         raise RuntimeError(f"tests fail without a mutant: {session.failed or status}")
-    unnoticed = [mutant for mutant, state in session.states.items() if state != NOTICED]
-    return session.states | dict.fromkeys(rejected(unnoticed), REJECTED)
+    return session.states
