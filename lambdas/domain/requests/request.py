@@ -179,5 +179,5 @@ def _refusal(stored: Mapping[str, Any]) -> Refusal:
         at=datetime.fromisoformat(str(stored["at"])),
         role_arn=str(stored.get("roleArn", "")),
         provider_arn=str(stored.get("providerArn", "")),
-        is_by_cni=bool(stored.get("isByCni", False)),
+        is_by_cni=bool(stored.get("isByCni")),
     )

@@ -67,6 +67,7 @@ POLICIES: Final[dict[str, Any]] = {
     "an organization": [eks(Condition={"StringEquals": {"aws:PrincipalOrgID": "o-1"}})],
     "denied": [eks(), {**eks(), "Effect": "Deny"}],
     "denied to another namespace": [eks(), {**eks(Condition={"StringEquals": {NAMESPACE: "shop"}}), "Effect": "Deny"}],
+    "everyone, and one action": [{**eks(), "Principal": "*", "Action": "sts:AssumeRole"}],
     "all actions but one": [{key: value for key, value in eks().items() if key != "Action"} | {"NotAction": ["sts:TagSession"]}],
     "all other services": [
         {key: value for key, value in eks().items() if key != "Principal"} | {"NotPrincipal": {"Service": "pods.eks.amazonaws.com"}}

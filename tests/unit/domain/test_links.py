@@ -136,6 +136,7 @@ def test_links_are_unknown_without_access_to_the_cluster() -> None:
         (("203.0.113.0/24",), "lets in 203.0.113.0/24 alone"),
         (("0.0.0.0/0",), "open to all"),
         (("10.0.0.0/8", "::/0"), "open to all"),
+        (("192.0.2.1/32", "192.0.2.2/32", "192.0.2.3/32", "192.0.2.4/32"), "lets in 192.0.2.1/32, 192.0.2.2/32, 192.0.2.3/32 alone"),
     ],
 )
 def test_an_unreachable_cluster_names_the_sources_that_its_endpoint_admits(public_from: tuple[str, ...], told: str) -> None:

@@ -330,6 +330,15 @@ def test_no_ready_pod_is_replaced_while_pods_with_the_role_start() -> None:
     assert reasons(made) == {Link.PODS: BlockReason.CONSEQUENCE}
 
 
+def test_pods_that_start_are_counted() -> None:
+    snapshot = _with_a_pod_that_starts(timedelta(minutes=9))
+    assert isinstance(snapshot.pods, tuple)
+    (*stale, new) = snapshot.pods
+    both = (*stale, new, replace(new, name="aws-node-09", uid="uid-9"))
+    found = replace(snapshot, pods=both, workload=workload(updated=4, desired=4, max_unavailable=2))
+    assert planned(found).wait == "2 pods of aws-node with the role are starting"
+
+
 def test_pods_that_do_not_start_are_not_awaited_for_longer_than_ten_minutes() -> None:
     made = planned(_with_a_pod_that_starts(timedelta(minutes=11)))
     assert made.wait is None

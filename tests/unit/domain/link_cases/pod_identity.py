@@ -11,7 +11,7 @@ from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.diagnosis.finding import Link
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.snapshot.simulation import ALLOWED, CallDecision, RefusalCause
-from lambdas.domain.snapshot.snapshot import NOT_READ, AgentFacts, Association, Binding, ComputeType, Missing, RoleFacts, Snapshot
+from lambdas.domain.snapshot.snapshot import NOT_READ, AgentFacts, Association, Binding, ComputeType, Missing, PodFacts, RoleFacts, Snapshot
 from lambdas.domain.trust import POD_IDENTITY_ACTIONS
 from tests.unit.domain.link_cases.fixtures import BROKEN, NOT_APPLICABLE, OK, POD_IDENTITY_TRUST, UNKNOWN, UNREAD, Case, associated
 from tests.unit.domain.snapshot_fixtures import OTHER_ROLE, addon, cluster, settings, snapshot_with, workload
@@ -51,6 +51,11 @@ def _pods(bare: int = 0, **changes: Any) -> tuple[Any, ...]:
     return tuple(replace(pod, **changed) if i < bare else pod for i, pod in enumerate(found))
 
 
+def _joined(age: timedelta) -> tuple[Any, ...]:
+    """Pods with the association's credentials, the last two of this age."""
+    return (*_pods()[:13], *(replace(pod, created_at=NOW - age) for pod in _pods()[13:]))
+
+
 def _ebs(**changes: Any) -> Snapshot:
     """A workload that is not the CNI, on a cluster with Auto Mode."""
     return associated(addon_name="aws-ebs-csi-driver", cluster=cluster(auto_mode=True), **changes)
@@ -80,6 +85,7 @@ EXTERNAL = {"StringEquals": {"sts:ExternalId": "eu-west-1/111122223333/prod-blue
 OWN_TARGET = _target(OTHER_ROLE, principal=ROLE)
 DENIED = CallDecision(allowed=False, cause=RefusalCause.EXPLICIT_DENY)
 EVERY: range = range(15)
+AGENTS: tuple[PodFacts, ...] = agent().pods if isinstance(agent().pods, tuple) else ()
 FARGATE_NODES = tuple(replace(node, name=f"fargate-{node.name}") for node in nodes(15))
 FARGATE_PODS = tuple(replace(pod, node=f"fargate-{pod.node}") for pod in pods(15, None, container_credentials=True))
 
@@ -136,6 +142,81 @@ CASES: dict[str, Case] = {
         Link.MECHANISM,
         BROKEN,
         Verdict.ASSOCIATION_MISSING,
+    ),
+    "association: not there, and the binding asks for one with everything": (
+        snapshot_with(binding=replace(_binding(Mechanism.POD_IDENTITY, TARGET_ROLE), session_tags=False, policy='{"a b":1}')),
+        Link.MECHANISM,
+        BROKEN,
+        Verdict.ASSOCIATION_MISSING,
+    ),
+    "association: another than the one with everything that the binding asks for": (
+        associated(
+            associations=_associations(role_arn=OTHER_ROLE, policy="{}", declared_by="eksctl"),
+            binding=replace(_binding(Mechanism.POD_IDENTITY, TARGET_ROLE), session_tags=False, policy='{"a b":1}'),
+        ),
+        Link.MECHANISM,
+        BROKEN,
+        Verdict.ASSOCIATION_DIFFERS,
+    ),
+    "association: of the add-on, and another role": (
+        associated(addon=replace(addon(), arn="arn:addon"), associations=_associations(owner="arn:addon", role_arn=OTHER_ROLE)),
+        Link.MECHANISM,
+        BROKEN,
+        Verdict.ASSOCIATION_DIFFERS,
+    ),
+    "association: not there, and the bound role is of another account": (
+        snapshot_with(binding=replace(_binding(Mechanism.POD_IDENTITY), role_arn=TARGET_ROLE)),
+        Link.MECHANISM,
+        BROKEN,
+        Verdict.ASSOCIATION_MISSING,
+    ),
+    "association: not there, the binding asks for one, and some pods have the role by web identity": (
+        snapshot_with(binding=_binding(Mechanism.POD_IDENTITY), agent=agent(absent=1), pods=(*pods(13, ROLE), *pods(15, None)[13:])),
+        Link.MECHANISM,
+        BROKEN,
+        Verdict.ASSOCIATION_MISSING,
+    ),
+    "association: gone, and four pods live on it": (
+        snapshot_with(
+            pods=_pods()[:4],
+            workload=workload(desired=4),
+            binding=UNBOUND,
+            service_account=service_account(None),
+            addon=addon(role_arn=None),
+            role=NOT_READ,
+        ),
+        Link.MECHANISM,
+        BROKEN,
+        Verdict.ASSOCIATION_MISSING,
+    ),
+    "agent: not on five nodes of three kinds": (
+        associated(
+            agent=replace(
+                agent(absent=5, unready=1),
+                compute_types={**_on(ComputeType.WINDOWS, 14), **_on(ComputeType.HYBRID, 13), **_on(ComputeType.FARGATE, 12)},
+            )
+        ),
+        Link.MECHANISM,
+        BROKEN,
+        Verdict.POD_IDENTITY_AGENT_NOT_ON_NODE,
+    ),
+    "agent: not yet ready on nodes that have joined for just less than the grace": (
+        associated(agent=agent(unready=2), pods=_joined(timedelta(seconds=179))),
+        Link.MECHANISM,
+        UNKNOWN,
+        None,
+    ),
+    "agent: not ready on a node after the grace": (
+        associated(agent=agent(unready=2), pods=_joined(timedelta(seconds=180))),
+        Link.MECHANISM,
+        BROKEN,
+        Verdict.POD_IDENTITY_AGENT_NOT_ON_NODE,
+    ),
+    "agent: its pod ends with a long message": (
+        associated(agent=replace(agent(), pods=(*AGENTS[:3], replace(AGENTS[3], ready=False, termination_message="x" * 201), *AGENTS[4:]))),
+        Link.MECHANISM,
+        BROKEN,
+        Verdict.POD_IDENTITY_AGENT_NOT_ON_NODE,
     ),
     "association: not read, and the binding asks for one": (
         snapshot_with(binding=_binding(Mechanism.POD_IDENTITY), associations=UNREAD),

@@ -317,6 +317,12 @@ CASES: dict[str, Case] = {
         BROKEN,
         Verdict.NODES_NOT_READY,
     ),
+    "nodes: two are silent": (
+        snapshot_with(nodes=(*nodes(4), *(replace(node, ready=None, since=NOW) for node in nodes(6)[4:]))),
+        Link.NODES,
+        OK,
+        None,
+    ),
     "nodes: one joins, and two are silent": (
         snapshot_with(
             nodes=(
