@@ -299,6 +299,7 @@ def test_a_running_rollout_that_replaces_the_stale_pods_is_awaited() -> None:
     assert made.actions == ()
     assert made.wait == "a rollout of aws-node is in progress (1 of 2)"
     assert reasons(made) == {Link.PODS: BlockReason.CONSEQUENCE}
+    assert [blocked.sentence for blocked in made.blocked] == [made.wait]
 
 
 def test_pods_that_the_webhook_missed_in_a_rollout_are_replaced() -> None:
@@ -328,6 +329,7 @@ def test_no_ready_pod_is_replaced_while_pods_with_the_role_start() -> None:
     assert made.actions == ()
     assert made.wait == "1 pod of aws-node with the role is starting"
     assert reasons(made) == {Link.PODS: BlockReason.CONSEQUENCE}
+    assert [blocked.sentence for blocked in made.blocked] == [made.wait]
 
 
 def test_pods_that_start_are_counted() -> None:
