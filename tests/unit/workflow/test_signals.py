@@ -6,7 +6,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lambdas.domain.incidents.incident import FORMER_REPAIR, FormerRepair, Incident, Signal
+from lambdas.domain.snapshot.snapshot import RoleFacts
+from tests.over_fakes.scenario_world import BOUND_ROLE
 from tests.unit.workflow.workflow_run import REPAIR, TARGET, count_signal, keep_waiting, run_workflow, set_annotation
+from tests.world import right_trust
 
 if TYPE_CHECKING:
     from tests.over_fakes.scenario_run import ScenarioRun
@@ -33,6 +36,22 @@ def test_a_verification_does_not_count_for_a_later_repair() -> None:
     done = run_workflow(before={"2 close": again, "3 verify": keep_waiting("ImagePullBackOff")})
     assert done.notified == ["repairing", "verified", "repairing", "needs-action"]
     assert done.outcome == "needs-action"
+
+
+def test_the_end_of_another_fault_after_a_verified_repair_is_told() -> None:
+    def break_trust(run: ScenarioRun) -> None:
+        _trust(run, "https://oidc.eks.eu-west-1.amazonaws.com/id/OTHER")
+
+    def mend_trust(run: ScenarioRun) -> None:
+        _trust(run, run.world.cluster.facts.issuer or "")
+
+    done = run_workflow(before={"2 assess": break_trust, "2 watch 1": mend_trust}, watches=1)
+    assert done.outcome == "verified"
+    assert done.notified == ["repairing", "verified", "needs-action", "verified"]
+
+
+def _trust(run: ScenarioRun, issuer: str) -> None:
+    run.world.roles[BOUND_ROLE] = RoleFacts(arn=BOUND_ROLE, trust=right_trust(issuer))
 
 
 def test_a_signal_without_a_new_fault_costs_one_assessment() -> None:
