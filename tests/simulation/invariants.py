@@ -66,6 +66,7 @@ CACHED_FACTS: Final = timedelta(seconds=FACTS_TTL_S)
 """How much older than its assessment the role and the OIDC provider may be that a message rests on."""
 REPAIRS: Final = (NotificationKind.REPAIRING, NotificationKind.APPROVAL_REQUESTED, NotificationKind.BLOCKED)
 LEFT_TO_PERSON: Final = (NotificationKind.NEEDS_ACTION, NotificationKind.NOT_APPROVED, NotificationKind.REMINDER)
+ENDS: Final = (NotificationKind.VERIFIED, NotificationKind.RECOVERED)
 BLAMES_PRECONDITION: Final = frozenset(
     {
         Verdict.BINDING_INVALID,

@@ -21,7 +21,7 @@ from lambdas.contract.names import ROLE_ANNOTATION
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.contract.settings import Window
 from lambdas.domain.errors import RemediatorError
-from lambdas.domain.incidents.incident import HEARTBEAT_INTERVAL
+from lambdas.domain.incidents.incident import HEARTBEAT_INTERVAL, Outcome
 from lambdas.domain.snapshot.snapshot import OidcProvider, RoleFacts
 from lambdas.notifications.kind import NotificationKind
 from lambdas.notifications.message_context import ApprovalAnswer
@@ -33,8 +33,10 @@ from tests.over_fakes.journaled_steps import Phase
 from tests.simulation import programs
 from tests.simulation.invariants import (
     ANSWER_WITHIN,
+    ENDS,
     MAX_UNDONE,
     ROLL_BACK,
+    SENT_AGAIN_FOR,
     SETS_ROLE,
     Evidence,
     InvariantViolated,
@@ -57,7 +59,7 @@ from tests.simulation.steps import Execution
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from lambdas.domain.incidents.incident import Incident
+    from lambdas.domain.incidents.incident import Incident, PastIncident
     from tests.simulation.story import Story
 
 WRITES: Final = frozenset(
@@ -182,6 +184,7 @@ class Simulation:
         self.sprung = ""
         self._crashes_next = False
         self._table_failed_at = self.scheduler.now - TABLE_RECOVERS_WITHIN * 2
+        self._message_failed_at = self._table_failed_at
         self._sent = 0
 
     # --- running
@@ -276,6 +279,8 @@ class Simulation:
         except RemediatorError:
             if method.startswith("incidents."):
                 self._table_failed_at = self.scheduler.now
+            if method.startswith(("incidents.", "notifier.")):
+                self._message_failed_at = self.scheduler.now
             raise
         finally:
             self.world.replaces_ours = ""
@@ -344,12 +349,21 @@ class Simulation:
 
     def _check_table(self, method: str, arguments: tuple[Any, ...], before: Incident | None, row: Row) -> None:
         check_table(method, arguments, before, row, self.ledger)
+        if method == "incidents.close" and before and row.incident is None:
+            self._check_end_told(arguments[0])
         if method != "incidents.take_over" or before is None or row.incident is None or row.incident.id == before.id:
             return
         ended = next((name for name, execution in self.executions.items() if execution.arn == before.execution_arn), "")
         is_table_well = self.scheduler.now - self._table_failed_at > TABLE_RECOVERS_WITHIN
         if ended and not self.executions[ended].is_stopped and is_table_well and not before.is_held_by_person and not row.incident.started:
             raise InvariantViolated(f"a lost incident: {before.id} was taken over, and {ended} was not stopped, and nothing had failed")
+
+    def _check_end_told(self, past: PastIncident) -> None:
+        """Where people were told of an incident that has ended well, they were told its end, too, unless no message could be sent."""
+        said = self.ledger.messages.get(past.id, [])
+        could_be_sent = self.scheduler.now - self._message_failed_at > SENT_AGAIN_FOR
+        if said and past.outcome in (Outcome.VERIFIED, Outcome.RECOVERED) and said[-1] not in ENDS and could_be_sent:
+            raise InvariantViolated(f"silence: incident {past.id} closed as {past.outcome}, and the messages are {said}")
 
     def set_trap(self, trap: Trap) -> None:
         """Let something happen while a call is on its way."""

@@ -28,6 +28,7 @@ from lambdas.domain.verification import Verification, VerificationState
 from lambdas.notifications import title
 from tests import fakes
 from tests.simulation import simulation
+from tests.simulation.invariants import ENDS
 from tests.simulation.search import play
 from tests.simulation.story import Story
 
@@ -292,6 +293,11 @@ def _never_verified(*_: Any, **__: Any) -> Verification:
     return Verification(state=VerificationState.WAITING, sentence="never")
 
 
+def _no_end(send: Any, iteration: Any, kind: Any, **named: Any) -> None:
+    if kind not in ENDS:
+        send(iteration, kind, **named)
+
+
 def _never_sent(_steps: Any, *_: Any) -> NotificationResult:
     return NotificationResult(at=_steps.now(), state=DeliveryState.SENT)
 
@@ -312,6 +318,7 @@ WORKFLOW: Final[Mapping[str, SownFault]] = {
     "a reminder describes the past": SownFault(((watch, "assess_for_message", _nothing),), within=1200),
     "a message that nobody approved describes the request": SownFault(((workflow, "assess_for_message", _nothing),), within=1200),
     "the reason is not told": SownFault(((watch, "_notify_reason", _nothing),)),
+    "the end of an incident is not told": SownFault((_wrap(workflow, "notify", _no_end),), within=400),
     "no message is sent": SownFault(((RemediationSteps, "_send", _never_sent),)),
     "an undelivered message is forgotten": SownFault(
         tuple((module, "notify_undelivered", _nothing) for module in (notify, watch, workflow)), within=1200
