@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aws_cdk.assertions import Annotations, Match
 
 from tests.attacks.threat import Threat
 from tests.infra.templates import ACCOUNT, Template, app_of, of_type, one_of_type, resolved
@@ -80,6 +79,8 @@ NOTIFY: dict[str, tuple[dict[str, Any], str]] = {
 @pytest.mark.synthesis
 @pytest.mark.parametrize(("notify", "warning"), NOTIFY.values(), ids=NOTIFY)
 def test_a_stack_without_subscribers_warns_at_synthesis(notify: dict[str, Any], warning: str) -> None:
+    from aws_cdk.assertions import Annotations, Match  # starts Node.js
+
     with tempfile.TemporaryDirectory() as folder:
         app = app_of({"environments": [{"account": ACCOUNT, "region": "eu-west-1", "notify": notify}]}, Path(folder))
         stack: Any = app.node.find_child("EksIrsaRemediator")

@@ -3,8 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-from aws_cdk import Stack
-
 from lambdas.contract.approval import ANSWERS, APPROVE, ID, LONGEST_COMMAND, PLAN, REGION
 from tests.infra.templates import ACCOUNT, MAXIMAL, TEAM, TENANT, Template, app_of, of_type, one_of_type, resolved
 
@@ -65,6 +63,8 @@ def test_the_chat_topic_is_an_output_for_an_existing_chat_configuration(minimal:
 
 
 def test_the_home_of_a_channel_is_deployed_after_its_followers(tmp_path: Path) -> None:
+    from aws_cdk import Stack  # starts Node.js
+
     app = app_of(MAXIMAL, tmp_path)
     home, follower = (app.node.find_child(f"EksIrsaRemediator-{item}") for item in ("prod", "prod-inner"))
     assert isinstance(home, Stack)
