@@ -57,7 +57,9 @@ MAX_UNDONE: Final = 3
 MAX_MESSAGES: Final = 24
 """Messages about one incident: three repairs, three approvals, what happens between them, and the reminders of three days."""
 LATEST_MESSAGE: Final = timedelta(minutes=45)
-"""Age of the assessment that a message rests on: a message is sent again for half an hour while the topics do not answer."""
+"""Age of the assessment that a message rests on: a message is sent again for half an hour while the topics do not answer. A reminder may
+be older where nothing could be read since, if it gives the time of its numbers."""
+_TIME_OF_STATE: Final = re.compile(r"^At (\d\d):(\d\d):(\d\d) UTC", re.MULTILINE)
 
 
 SENT_AGAIN_FOR: Final = timedelta(minutes=35)
@@ -342,7 +344,8 @@ def check_message(message: Message, cluster: str, evidence: Evidence, ledger: Le
         said.append(str(kind))
     if len(said) > MAX_MESSAGES:
         raise InvariantViolated(f"{len(said)} messages about incident {incident}: {said}")
-    if evidence.assessed_at is None or world.scheduler.now - evidence.assessed_at > LATEST_MESSAGE:
+    is_dated = kind is NotificationKind.REMINDER and _TIME_OF_STATE.search(message.text) is not None
+    if evidence.assessed_at is None or (world.scheduler.now - evidence.assessed_at > LATEST_MESSAGE and not is_dated):
         raise InvariantViolated(f"a message about the past: {message.subject}, and the assessment began at {evidence.assessed_at}")
     if kind is NotificationKind.REMINDER and (old := _outdated_state(message, evidence, world.scheduler.now)):
         raise InvariantViolated(f"a message about the past: {message.subject}, {old}")
@@ -376,7 +379,7 @@ def check_message(message: Message, cluster: str, evidence: Evidence, ledger: Le
 
 def _outdated_state(message: Message, evidence: Evidence, now: datetime) -> str:
     """What is wrong about the time that a message gives for its state: it could be read a moment ago, and no later attempt has failed."""
-    told = re.search(r"^At (\d\d):(\d\d):(\d\d) UTC", message.text, re.MULTILINE)
+    told = _TIME_OF_STATE.search(message.text)
     if told is None or evidence.planned_at is None or now - evidence.planned_at > JUST_READ:
         return ""
     if evidence.assessed_at and evidence.assessed_at > evidence.planned_at:
