@@ -122,12 +122,12 @@ class ApiClient:
         return headers | ({"Authorization": f"Bearer {self._token}"} if self._token else {})
 
     def _exchange(self, method: str, target: str, body: str | None, headers: dict[str, str]) -> tuple[http.client.HTTPResponse, bytes]:
-        """Retry GET and DELETE once if the server had closed the reused connection."""
+        """Retry once if the server had closed the reused connection, except for a POST: twice, the others have the effect of once."""
         is_reused = hasattr(self._of_thread, "connection")
         try:
             return self._once(method, target, body, headers)
         except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError, ssl.SSLEOFError):
-            if not (is_reused and method in ("GET", "DELETE")):
+            if not is_reused or method == "POST":
                 raise
             return self._once(method, target, body, headers)
 
