@@ -318,10 +318,14 @@ def _take_over(former: str, incident: str, ledger: Ledger) -> None:
 def check_harm(cluster: str, world: SimulatedWorld) -> None:
     """Never a worse cluster than before by our hand: fewer of the ready pods that we replaced fail than may be unavailable.
 
+    A pod whose node is lost does not fail by our hand, and repairs leave it out.
+
     Raises:
         InvariantViolated: more fail.
     """
-    there, harmed = world.clusters.get(cluster), world.harmed.get(cluster, {})
+    there = world.clusters.get(cluster)
+    lost = {name for name, pod in there.pods.items() if there.is_lost(pod.facts.node)} if there else set()
+    harmed = {pod: by for pod, by in world.harmed.get(cluster, {}).items() if pod not in lost}
     allowed = max((facts.max_unavailable for facts, _ in there.workloads.values()), default=1) if there else len(harmed)
     for incident, count in Counter(harmed.values()).items():
         if count > allowed:
