@@ -5,6 +5,8 @@ from datetime import timedelta
 from typing import Any
 
 from lambdas.contract.settings import Settings
+from lambdas.domain.assessment.summary import AssessmentSummary
+from lambdas.domain.assessment.summary_builder import summarize
 from lambdas.domain.diagnosis.identity_chain import Diagnosis, diagnose
 from lambdas.domain.incidents.incident import Outcome, PastIncident
 from lambdas.domain.planning.plan import Plan
@@ -82,6 +84,11 @@ def diagnose_and_plan(snapshot: Snapshot, past: RepairHistory | None = None) -> 
     """The diagnosis of a snapshot, and the plan."""
     found = diagnose(snapshot)
     return found, plan(snapshot, found, past or RepairHistory())
+
+
+def summary_of(snapshot: Snapshot, past: RepairHistory | None = None) -> AssessmentSummary:
+    """The summary of the assessment of this snapshot."""
+    return summarize(snapshot, *diagnose_and_plan(snapshot, past))
 
 
 def planned(snapshot: Snapshot, past: RepairHistory | None = None) -> Plan:

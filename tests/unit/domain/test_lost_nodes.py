@@ -8,8 +8,7 @@ import pytest
 
 from lambdas.contract.settings import Severity
 from lambdas.contract.workloads import WorkloadKind
-from lambdas.domain.assessment.summary import AssessmentSummary, Counts
-from lambdas.domain.assessment.summary_builder import summarize
+from lambdas.domain.assessment.summary import Counts
 from lambdas.domain.diagnosis.finding import Link, State
 from lambdas.domain.diagnosis.identity_chain import diagnose
 from lambdas.domain.diagnosis.verdict import Verdict
@@ -24,16 +23,12 @@ from lambdas.domain.snapshot.node_reachability import (
 )
 from lambdas.domain.snapshot.snapshot import NOT_READ, PodFacts, Snapshot
 from lambdas.domain.verification import is_verified
-from tests.unit.domain.snapshot_fixtures import diagnose_and_plan, errors, snapshot_with, workload
+from tests.unit.domain.snapshot_fixtures import diagnose_and_plan, errors, snapshot_with, summary_of, workload
 from tests.unit.notifications.snapshots import NOW, ROLE, nodes, pods, service_account, with_lost_nodes
 
 
 def without_role(**changes: Any) -> Snapshot:
     return snapshot_with(service_account=service_account(None), pods=pods(15, None), **changes)
-
-
-def summary_of(snapshot: Snapshot) -> AssessmentSummary:
-    return summarize(snapshot, *diagnose_and_plan(snapshot))
 
 
 def counts(snapshot: Snapshot) -> Counts:

@@ -13,7 +13,7 @@ from lambdas.contract.settings import AddonRecord
 from lambdas.domain.assessment import summary_builder
 from lambdas.domain.assessment.history_details import LONGEST_REMEDY, MOST_REMEDIES, history_details
 from lambdas.domain.assessment.summary import ActorSummary, AddonSummary, AssessmentSummary, Counts
-from lambdas.domain.assessment.summary_builder import LONGEST_TEXT, summarize
+from lambdas.domain.assessment.summary_builder import LONGEST_TEXT
 from lambdas.domain.diagnosis.finding import Link, Remedy
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.incidents.details import IncidentDetails
@@ -35,21 +35,17 @@ from tests.unit.domain.snapshot_fixtures import (
     OTHER_ROLE,
     addon,
     binding,
-    diagnose_and_plan,
     errors,
     repaired,
     settings,
     snapshot_with,
     some_pods,
+    summary_of,
     workload,
 )
 from tests.unit.notifications.fault_cases import FAULT_CASES
 from tests.unit.notifications.snapshots import EBS, NO_AGENT, NOW, ROLE, agent, healthy_snapshot, nodes, pods, service_account
 from tests.unit.notifications.test_golden import assert_golden
-
-
-def summary_of(snapshot: Snapshot, past: RepairHistory | None = None) -> AssessmentSummary:
-    return summarize(snapshot, *diagnose_and_plan(snapshot, past))
 
 
 def stored(value: AssessmentSummary) -> AssessmentSummary:

@@ -8,17 +8,11 @@ import pytest
 
 from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.assessment.summary import AssessmentSummary, Counts
-from lambdas.domain.assessment.summary_builder import summarize
 from lambdas.domain.planning.actions import Action, ReplaceCanaryPod, ReplaceStalePods, RestartWorkload
-from lambdas.domain.snapshot.snapshot import Snapshot, Unknown
+from lambdas.domain.snapshot.snapshot import Unknown
 from lambdas.domain.verification import LOST_NODE_PATIENCE, PATIENCE, VerificationState, is_verified, progress, remaining_time, verify
-from tests.unit.domain.snapshot_fixtures import addon, cluster, diagnose_and_plan, snapshot_with
+from tests.unit.domain.snapshot_fixtures import addon, cluster, snapshot_with, summary_of
 from tests.unit.notifications.snapshots import EBS, ROLE, healthy_snapshot, service_account
-
-
-def summary_of(snapshot: Snapshot) -> AssessmentSummary:
-    return summarize(snapshot, *diagnose_and_plan(snapshot))
-
 
 WELL = summary_of(snapshot_with())
 SECONDS = int(PATIENCE.total_seconds())

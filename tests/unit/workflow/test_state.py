@@ -11,21 +11,15 @@ from lambdas.application.remediation.results import ActionResult, ActionState, N
 from lambdas.application.remediation.state import WorkflowState
 from lambdas.application.remediation.steps.history import MAX_ENTRIES, IncidentRecord, past_incident
 from lambdas.domain.assessment.summary import AssessmentSummary, Counts, LinkSummary
-from lambdas.domain.assessment.summary_builder import summarize
 from lambdas.domain.diagnosis.finding import Link, State
 from lambdas.domain.incidents.details import CountSample, DeletedPod, NotificationRecord, TimelineEntry
 from lambdas.domain.incidents.incident import Outcome
 from lambdas.domain.planning.actions import Action, AnnotateServiceAccount, ReplaceStalePods, UpdateAssociation
-from lambdas.domain.snapshot.snapshot import Missing, Snapshot, Unknown
+from lambdas.domain.snapshot.snapshot import Missing, Unknown
 from lambdas.notifications.kind import NotificationKind
 from lambdas.notifications.message_context import ApprovalAnswer, MessageContext
-from tests.unit.domain.snapshot_fixtures import diagnose_and_plan, snapshot_with
+from tests.unit.domain.snapshot_fixtures import snapshot_with, summary_of
 from tests.unit.notifications.snapshots import NOW, ROLE, incident, pods, service_account
-
-
-def summary_of(snapshot: Snapshot) -> AssessmentSummary:
-    return summarize(snapshot, *diagnose_and_plan(snapshot))
-
 
 WITHOUT_ROLE: Final = summary_of(snapshot_with(service_account=service_account(None), pods=pods(15, None)))
 HEALTHY: Final = summary_of(snapshot_with())
