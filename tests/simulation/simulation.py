@@ -73,9 +73,7 @@ WRITES: Final = frozenset(
         "eks.update_association",
     }
 )
-GIVES_ROLE: Final = frozenset(
-    {"cluster.apply_annotation", "cluster.restore_annotation", "eks.create_association", "eks.update_association"}
-)
+GIVES_ROLE: Final = frozenset({*SETS_ROLE, "cluster.restore_annotation"})
 """Calls that change which role new pods get."""
 SAME_MOMENT: Final = {"eks.create_association": "cluster.apply_annotation", "eks.update_association": "cluster.apply_annotation"}
 """The call for which a trap waits that also springs at this call."""
