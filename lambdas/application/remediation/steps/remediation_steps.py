@@ -49,14 +49,9 @@ from lambdas.contract.events import OwnEvent
 from lambdas.domain.assessment.summary import AssessmentSummary
 from lambdas.domain.assessment.summary_builder import summarize
 from lambdas.domain.diagnosis.verdict import Verdict
-from lambdas.domain.errors import (
-    RemediatorError,
-    TransientError,
-)
+from lambdas.domain.errors import RemediatorError, TransientError
 from lambdas.domain.incidents.incident import Outcome
-from lambdas.domain.planning.actions import (
-    ReplaceStalePods,
-)
+from lambdas.domain.planning.actions import ReplaceStalePods
 from lambdas.domain.planning.planned_binding import PlannedBinding
 from lambdas.domain.requests.request import CheckRequest, Trigger, actor_of, refusals_of
 from lambdas.domain.snapshot.node_reachability import lost_nodes, reachable_desired_count
