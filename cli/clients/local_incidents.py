@@ -92,7 +92,7 @@ class LocalIncidents:
     def take_over(self, ended: Incident, successor: Incident) -> Incident:
         self._mark(successor)
         row = self._row(successor.target)
-        if row.incident is None or row.incident.id != ended.id or row.incident.repairing is not ended.repairing:
+        if row.incident is None or not self._is_execution(ended) or row.incident.repairing is not ended.repairing:
             return self._join(row, successor)
         return self._open(row, replace(successor, signals=row.incident.signals + successor.signals, refusal=row.incident.refusal))
 

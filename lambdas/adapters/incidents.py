@@ -128,8 +128,9 @@ class Incidents:
     def take_over(self, ended: Incident, successor: Incident) -> Incident:
         """Replace the ended incident. The successor keeps its count of signals."""
         self._record_affected_cluster(successor)
-        unchanged = f"incident_id = :ended AND {'attribute_exists' if ended.repairing else 'attribute_not_exists'}(repairing)"
-        row, taken = self._open(successor, unchanged, {":ended": {"S": ended.id}})
+        condition, values = _same_execution(ended)
+        unchanged = f"{condition} AND {'attribute_exists' if ended.repairing else 'attribute_not_exists'}(repairing)"
+        row, taken = self._open(successor, unchanged, values)
         if taken or items.incident_id(row) == successor.id:
             return items.incident(successor.target, row)
         return self.claim(successor)

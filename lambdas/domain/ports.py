@@ -271,7 +271,10 @@ class IncidentsPort(Protocol):
         ...
 
     def take_over(self, ended: Incident, successor: Incident) -> Incident:
-        """Replace an abandoned incident, unless its holder has since started or finished a repair. Returns the open incident."""
+        """Replace an abandoned incident, unless its holder has since started or finished a repair, or handed it over.
+
+        Returns the open incident.
+        """
         ...
 
     def mark_started(self, incident: Incident, execution_arn: str) -> None:

@@ -294,6 +294,15 @@ def test_only_the_latest_execution_is_recorded_as_started(incidents: IncidentsPo
     assert incidents.get(target) == replace(first, execution=2)
 
 
+def test_a_take_over_fails_if_the_incident_was_handed_over_since_it_was_read(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
+    """The execution that was seen to have ended has a successor, which may be about to write."""
+    first = incident(target)
+    incidents.claim(first)
+    incidents.hand_over(first, "{}")
+    assert incidents.take_over(first, incident(target, "b")) == replace(first, execution=2, signals=2)
+    assert incidents.mark_repairing(replace(first, execution=2), True)
+
+
 def test_an_incident_that_was_taken_over_is_not_handed_over(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
     first = incident(target)
     incidents.claim(first)
