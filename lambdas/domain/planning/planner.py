@@ -78,7 +78,7 @@ def _plan_actions(snapshot: Snapshot, diagnosis: Diagnosis, wanted: RepairAction
     held += [_consequence(finding) for finding in diagnosis.broken_findings if finding.link not in {*chosen, *(item.link for item in held)}]
     gives_no_role = any(item.link is Link.PODS and item.reason is BlockReason.PRECONDITION_FAILED for item in held)
     rolling = _rollout_in_progress(snapshot) if not actions and Link.PODS in wanted and not gives_no_role else None
-    starting = _starting_pods(snapshot) if not actions and wanted.get(Link.PODS) == () and not gives_no_role else None
+    starting = _starting_pods(snapshot, stale_pods(snapshot)) if not actions and wanted.get(Link.PODS) == () and not gives_no_role else None
     return Plan(
         verdict=diagnosis.verdict,
         severity=diagnosis.severity,
@@ -152,7 +152,7 @@ def _replace(snapshot: Snapshot, workload: WorkloadFacts, stale: tuple[PodFacts,
     ours = _left_by_rollout(snapshot, workload, stale) if is_set and not is_rolled_out(snapshot) else stale
     if not ours or snapshot.desired_role is None or not isinstance(snapshot.pods, tuple):
         return ()
-    if all(pod.ready for pod in ours) and _starting_pods(snapshot):
+    if all(pod.ready for pod in ours) and _starting_pods(snapshot, stale):
         return ()
     mechanism, refused = Mechanism.POD_IDENTITY if uses_pod_identity(snapshot) else Mechanism.IRSA, refuses_irsa(snapshot)
     canary = _canary_action(_choose_canary(snapshot, workload, ours), workload, snapshot.pods, snapshot.desired_role, mechanism)
@@ -242,9 +242,12 @@ def _unready(snapshot: Snapshot) -> list[PodFacts]:
     return [pod for pod in reachable_pods(snapshot) if not pod.ready]
 
 
-def _starting_pods(snapshot: Snapshot) -> str | None:
-    """Say that pods with the role are starting, where they use up `maxUnavailable`, so that no ready pod may be replaced; else None."""
-    workload, unready, stale = snapshot.workload, _unready(snapshot), stale_pods(snapshot)
+def _starting_pods(snapshot: Snapshot, stale: Sequence[PodFacts]) -> str | None:
+    """Say that pods with the role are starting, where they use up `maxUnavailable`, so that no ready pod may be replaced; else None.
+
+    `stale` are the pods that a repair has to replace. All others have the role, or get it with the association that the repair writes.
+    """
+    workload, unready = snapshot.workload, _unready(snapshot)
     starting = [pod for pod in unready if pod not in stale and snapshot.began_at - pod.created_at < START_TIME]
     if not isinstance(workload, WorkloadFacts) or not starting or len(unready) < workload.max_unavailable:
         return None
@@ -280,7 +283,9 @@ def _blocked_link(snapshot: Snapshot, diagnosis: Diagnosis, finding: Finding, wa
         return BlockedAction(
             link=finding.link,
             reason=BlockReason.CONSEQUENCE,
-            sentence=_rollout_in_progress(snapshot) or _starting_pods(snapshot) or "ends once the earlier links are repaired",
+            sentence=_rollout_in_progress(snapshot)
+            or _starting_pods(snapshot, stale_pods(snapshot))
+            or "ends once the earlier links are repaired",
         )
     if finding.link not in wanted and not _ends_by_itself(diagnosis, finding, wanted):
         return BlockedAction(link=finding.link, reason=BlockReason.NEEDS_PERSON, sentence="only a person can change this")

@@ -84,6 +84,19 @@ def test_an_association_that_differs_is_changed_and_its_pods_stay() -> None:
     )
 
 
+def test_no_ready_pod_is_replaced_beside_one_that_starts_and_gets_the_role_of_the_association() -> None:
+    """The agent gives the new role to each pod with its credentials, also to one of an earlier rollout that is starting."""
+    found = replace(with_pod_identity(snapshot_with(), bare=1), binding=WANTED, associations=(PRESENT,))
+    assert isinstance(found.pods, tuple)
+    *others, bare = found.pods
+    assert kinds(planned(found)) == ["update-association", "replace-canary-pod"]
+    starts = replace(others[0], ready=False, created_at=found.began_at - timedelta(minutes=9))
+    one_may_fail = replace(found, pods=(starts, *others[1:], bare), workload=workload(max_unavailable=1))
+    assert kinds(planned(one_may_fail)) == ["update-association"]
+    late = replace(starts, created_at=found.began_at - timedelta(minutes=11))
+    assert kinds(planned(replace(one_may_fail, pods=(late, *others[1:], bare)))) == ["update-association", "replace-canary-pod"]
+
+
 def test_a_session_policy_is_set_and_replaced() -> None:
     binding = replace(WANTED, session_tags=False, policy="{}")
     for found in (missing(binding=binding), differing(binding=binding)):
