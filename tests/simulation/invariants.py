@@ -249,7 +249,8 @@ def _check_canary(write: Write, evidence: Evidence, ledger: Ledger, world: Simul
     created = world.created_by.get(write.incident, [])
     if write.method == "cluster.restart" and not created:
         raise InvariantViolated(f"no canary before a restart: {write.text}")
-    if is_other_node and not any(world.was_admitted_with(write.cluster, name, evidence.role_read) for name in created[:-1]):
+    others = [pod for pod in created if pod.node != write.pod]
+    if is_other_node and not any(world.was_admitted_with(write.cluster, pod, evidence.role_read) for pod in others):
         raise InvariantViolated(f"no canary with the role before other pods: {write.text}")
 
 

@@ -62,8 +62,8 @@ class SimulatedWorld(World):
     `states` holds each change of each cluster with its time. `harmed` are pods that are not ready, that our own hand has created, and
     whose predecessor was ready, with the incident that did it. `rolls_ours` are the clusters whose latest rollout an incident has started,
     with that incident. `replaces_ours` is the incident that replaces pods at this moment, empty where none does. `start_s` is how long a
-    container of a cluster starts, `created_by` are the pods that each incident has created, and on `spoiled` clusters no role works. The
-    `associated` clusters have a binding to EKS Pod Identity.
+    container of a cluster starts, `created_by` are the pods that each incident has created, as they were admitted, and on `spoiled`
+    clusters no role works. The `associated` clusters have a binding to EKS Pod Identity.
     """
 
     scheduler: Scheduler = field(default_factory=Scheduler)
@@ -73,7 +73,7 @@ class SimulatedWorld(World):
     rolls_ours: dict[str, str] = field(default_factory=dict)
     replaces_ours: str = ""
     start_s: dict[str, float] = field(default_factory=dict)
-    created_by: dict[str, list[str]] = field(default_factory=dict)
+    created_by: dict[str, list[PodFacts]] = field(default_factory=dict)
     spoiled: set[str] = field(default_factory=set)
     associated: set[str] = field(default_factory=set)
     _settings: dict[str, Settings] = field(default_factory=dict)
@@ -143,11 +143,9 @@ class SimulatedWorld(World):
             return self.given_role(cluster) if pod.container_credentials else None
         return pod.role_arn
 
-    def was_admitted_with(self, cluster: str, pod: str, role: str | None) -> bool:
-        """Whether a pod exists and was admitted with this role, or with an association, which may give another role since."""
-        there = self.clusters.get(cluster)
-        facts = there.pods[pod].facts if there and pod in there.pods else None
-        return facts is not None and (facts.container_credentials if cluster in self.associated else facts.role_arn == role)
+    def was_admitted_with(self, cluster: str, pod: PodFacts, role: str | None) -> bool:
+        """Whether a pod was admitted with this role, or with an association, which may give another role since."""
+        return pod.container_credentials if cluster in self.associated else pod.role_arn == role
 
     def right_trust(self, cluster: InCluster) -> Mapping[str, object]:
         """The trust policy that lets the workload of this cluster in."""
@@ -206,7 +204,7 @@ class SimulatedWorld(World):
         for pod in (cluster.pods[item] for item in list(cluster.pods) if item not in known):
             self._let_start(cluster, pod)
             if self.replaces_ours:
-                self.created_by.setdefault(self.replaces_ours, []).append(pod.facts.name)
+                self.created_by.setdefault(self.replaces_ours, []).append(pod.facts)
             if incident and not pod.facts.ready:
                 harmed[pod.facts.name] = incident
 
