@@ -122,6 +122,7 @@ def execute(simulation: Simulation, process: Process, execution: Execution, even
         execution=execution,
         crashes=partial(simulation.crash_at, process),
         ask_person=partial(simulation.wait_for_answer, process),
+        forget_reads=partial(simulation.forget_reads, process),
     )
     opened = steps.until(
         StepId(StepPurpose.OPEN),
@@ -194,6 +195,7 @@ class PersonsRun:
             execution=self._execution,
             crashes=partial(self._simulation.crash_at, process),
             ask_person=lambda _, __: ApprovalAnswer(approved=True, plan=self._plans[-1], by=PERSON),
+            forget_reads=partial(self._simulation.forget_reads, process),
             lease=self._lease,
         )
         return remediate(incident, steps, work).outcome

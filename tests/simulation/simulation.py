@@ -563,7 +563,7 @@ class Simulation:
         process.start(0.3)
         self.tell(f"{process.name} starts for incident {incident.id} of {incident.target.cluster}")
 
-    def _forget_reads(self, process: Process) -> None:
+    def forget_reads(self, process: Process) -> None:
         """The next attempt of the step does not know what this one has read of role and OIDC provider."""
         incident = self._works_on.get(process.name)
         if incident and (before := self._evidence[process.name].refuted_before) is not None:
@@ -571,7 +571,7 @@ class Simulation:
 
     def _hide_writes(self, process: Process) -> None:
         """Nothing tells the next attempt of the step what this one has written. It finds its own write, or a change that hides it."""
-        self._forget_reads(process)
+        self.forget_reads(process)
         unrecorded = self._evidence[process.name].unrecorded
         if unrecorded:
             self.ledger.untraced.setdefault(self._works_on[process.name].id, set()).update(unrecorded)

@@ -37,12 +37,16 @@ class Execution:
 
 @dataclass(kw_only=True)
 class SimulatedSteps(JournaledSteps):
-    """Steps over a journal. `process` runs them, `ask_person` gets a callback id and the seconds to wait, and returns the answer."""
+    """Steps over a journal. `process` runs them, `ask_person` gets a callback id and the seconds to wait, and returns the answer.
+
+    `forget_reads` is called after an attempt that gave no result, and so keeps nothing of what it has read.
+    """
 
     process: Process
     execution: Execution
     crashes: Callable[[Phase], bool]
     ask_person: Callable[[str, int], ApprovalAnswer]
+    forget_reads: Callable[[], None]
     watches: bool = True
     meter: Meter = field(default_factory=Meter)
 
@@ -61,7 +65,13 @@ class SimulatedSteps(JournaledSteps):
         return value
 
     def until(self, step: StepId, initial: R, check: Callable[[R], R], is_settled: Callable[[R], bool], schedule: PollSchedule) -> R:
-        value = super().until(step, initial, check, is_settled, schedule)
+        def attempt(former: R) -> R:
+            result = check(former)
+            if getattr(result, "error", ""):
+                self.forget_reads()
+            return result
+
+        value = super().until(step, initial, attempt, is_settled, schedule)
         self._count(str(step), 1 + self.journal.polls[str(step)][1])
         return value
 

@@ -14,13 +14,13 @@ from lambdas.application.snapshot_diagnosis import collect_and_diagnose
 from lambdas.contract import metrics
 from lambdas.contract.parameters import ServiceAccountRef, binding_path
 from lambdas.contract.timeouts import CHECKER_TIMEOUT_S
-from lambdas.domain.diagnosis.finding import Link, State
+from lambdas.domain.diagnosis.finding import READABLE_PRECONDITIONS, Link, State
 from lambdas.domain.diagnosis.identity_chain import Diagnosis, diagnose
 from lambdas.domain.diagnosis.links.guard import without_effect
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.errors import RemediatorError
 from lambdas.domain.fleet import KNOWN_GOOD_MAX_AGE
-from lambdas.domain.incidents.incident import CheckRequirement, IdleState, NodesState, is_in_future
+from lambdas.domain.incidents.incident import BROKEN_PRECONDITIONS, CheckRequirement, IdleState, NodesState, is_in_future
 from lambdas.domain.requests.request import CheckRequest, Trigger, actor_of, refusal_to_json, refusals_of
 from lambdas.domain.snapshot.snapshot import Binding, InvalidBinding, Snapshot
 from lambdas.notifications import published_events
@@ -136,6 +136,7 @@ def _handle_fault(
     recorded = _recorded_request(request, state)
     if diagnosis.verdict is not Verdict.ROLE_KEPT:  # after the repair of another fault, it would look like one more
         recorded["actor"] = {key: value for key, value in recorded.get("actor", {}).items() if key != "effect"}
+    recorded[BROKEN_PRECONDITIONS] = [int(link) for link in READABLE_PRECONDITIONS if diagnosis[link].is_broken]
     opened = open_incident(snapshot, request, recorded, dependencies, is_signal_counted=bool(state.lease_holder))
     return IncidentOpened(verdict=diagnosis.verdict, incident_id=opened.id)
 

@@ -49,7 +49,9 @@ def _assess_until(
         result = iteration.assess(former)
         return result if is_settled(result) else replace(result, summary=None)
 
-    return iteration.steps.until(step, AssessmentResult(), assess, is_settled, schedule)
+    result = iteration.steps.until(step, AssessmentResult(), assess, is_settled, schedule)
+    iteration.state.record_refuted(result.refuted)
+    return result
 
 
 def _is_current(result: AssessmentResult) -> bool:

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Self
 
 from lambdas.domain.assessment.summary import AssessmentSummary, Counts
+from lambdas.domain.diagnosis.finding import READABLE_PRECONDITIONS, State
 from lambdas.domain.incidents.details import CountSample, DeletedPod
 from lambdas.domain.incidents.incident import Outcome
 from lambdas.domain.verification import VerificationState
@@ -29,7 +30,23 @@ class StepResult:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AssessmentResult(StepResult):
+class AssessingResult(StepResult):
+    """The part that the results of steps share which assess and may do so again. Such a step keeps its last assessment at most.
+
+    `refuted` are the preconditions (numbers of links) that one of its assessments has read as wrong, and none as right since.
+    """
+
+    refuted: tuple[int, ...] = ()
+
+    def refuted_after(self, summary: AssessmentSummary) -> tuple[int, ...]:
+        """The refuted preconditions after one more assessment."""
+        states = {link.link: link.state for link in summary.links}
+        known = {link for link in self.refuted if states.get(link) is not State.OK}
+        return tuple(sorted(known | {link for link in READABLE_PRECONDITIONS if states.get(link) is State.BROKEN}))
+
+
+@dataclass(frozen=True, kw_only=True)
+class AssessmentResult(AssessingResult):
     """The latest assessment, or None where an attempt failed or a poll goes on. With `error` set, the latest attempt failed.
 
     `signals` were counted before the assessment. `denials` is the number of successive assessments that could not log in to the cluster.
@@ -48,7 +65,7 @@ class AssessmentResult(StepResult):
 
 
 @dataclass(frozen=True, kw_only=True)
-class WatchResult(StepResult):
+class WatchResult(AssessingResult):
     """Whether something has changed that a new iteration has to assess."""
 
     is_changed: bool = False
@@ -138,7 +155,7 @@ class ReplacementResult(StepResult):
 
 
 @dataclass(frozen=True, kw_only=True)
-class VerificationResult(StepResult):
+class VerificationResult(AssessingResult):
     """How far the verification is, and the changes of the counts so far: seconds since `began_at`, then the counts of a `CountSample`.
 
     `counts` are the latest ones, and `progress_at` is when those that a repair moves last moved. `summary` is the assessment that the

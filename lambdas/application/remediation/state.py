@@ -108,6 +108,10 @@ class WorkflowState:
         counts = summary.counts
         self.record(TimelineEvent.ASSESSMENT, str(summary.verdict), at, counts.pods_right, counts.pods, counts.nodes_ready, counts.nodes)
 
+    def record_refuted(self, links: tuple[int, ...]) -> None:
+        """Remember preconditions that were read as wrong in an assessment that was not kept."""
+        self.unresolved = tuple(sorted({*self.unresolved, *links}))
+
     def record(self, event: str, text: str, at: datetime | None, *counts: int) -> None:
         """Add an entry to the timeline."""
         self.latest_at = at or self.latest_at

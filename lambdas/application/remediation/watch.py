@@ -63,6 +63,7 @@ def _await_change(iteration: Iteration, step: StepId, summary: AssessmentSummary
     check = partial(_check, iteration, Fingerprint.of(summary))
     result = iteration.steps.until(step, WatchResult(), check, lambda found: found.is_changed, reminder_schedule(seconds))
     iteration.state.latest_at = result.at or iteration.state.latest_at
+    iteration.state.record_refuted(result.refuted)
     return result.is_changed
 
 
@@ -87,10 +88,11 @@ def needs_person(summary: AssessmentSummary) -> bool:
     return bool(summary.actions) or any(blocked.reason not in CONFIGURED_REASONS for blocked in summary.blocked) or not summary.blocked
 
 
-def _check(iteration: Iteration, fingerprint: "Fingerprint", _former: WatchResult) -> WatchResult:
-    """Assess, and return only whether the watch ends: the next iteration assesses again."""
-    result = iteration.assess(AssessmentResult())
-    return WatchResult(at=result.at, error=result.error, is_changed=_is_changed(result, fingerprint, iteration.state))
+def _check(iteration: Iteration, fingerprint: "Fingerprint", former: WatchResult) -> WatchResult:
+    """Assess, and return only whether the watch ends, and what was read as wrong: the next iteration assesses again."""
+    result = iteration.assess(AssessmentResult(refuted=former.refuted))
+    is_changed = _is_changed(result, fingerprint, iteration.state)
+    return WatchResult(at=result.at, error=result.error, is_changed=is_changed, refuted=result.refuted)
 
 
 def _is_changed(result: AssessmentResult, fingerprint: "Fingerprint", state: WorkflowState) -> bool:

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from lambdas.contract.parameters import ServiceAccountRef
+from lambdas.domain.diagnosis.finding import READABLE_PRECONDITIONS
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.incidents.details import NO_DETAILS, IncidentDetails
 
@@ -43,6 +44,10 @@ class FormerRepair(StrEnum):
 
 FORMER_REPAIR: Final = "formerRepair"
 """The key of the former repair in the request of the incident that took over."""
+WAS_REPORTED: Final = "wasReported"
+"""The key that says, in the request of an incident that took over, that people were told of the former one."""
+BROKEN_PRECONDITIONS: Final = "brokenPreconditions"
+"""The key of the preconditions (numbers of links) that the check which opened the incident has read as wrong, in its request."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +82,17 @@ class Incident:
         """The repair of the execution that this incident was taken over from."""
         stored = self.request.get(FORMER_REPAIR)
         return FormerRepair(stored) if stored in tuple(FormerRepair) else FormerRepair.NONE
+
+    @property
+    def was_reported(self) -> bool:
+        """Whether people were told of the incident that this one was taken over from."""
+        return self.request.get(WAS_REPORTED) is True
+
+    @property
+    def broken_preconditions(self) -> tuple[int, ...]:
+        """The preconditions, as numbers of links, that the check which opened the incident has read as wrong."""
+        stored = self.request.get(BROKEN_PRECONDITIONS)
+        return tuple(link for link in READABLE_PRECONDITIONS if isinstance(stored, list) and link in stored)
 
     @property
     def is_held_by_person(self) -> bool:

@@ -152,7 +152,7 @@ def _precondition_refuted(snapshot: Snapshot, diagnosis: Diagnosis, past: Repair
         return None
     return Blocker(
         BlockReason.PRECONDITION_UNKNOWN,
-        f"{unread[0].link.title} was wrong when it was last read, and could not be read since ({unread[0].sentence})",
+        f"{unread[0].link.title} was read as wrong before, and could not be read now ({unread[0].sentence})",
     )
 
 

@@ -318,7 +318,7 @@ def test_a_precondition_that_was_wrong_and_cannot_be_read_any_more_still_blocks_
     done = run_workflow({"trust": "other-subject"}, before={"1 watch 1": refuse}, watches=2)
     assert done.writes == []
     assert done.notified[:2] == ["needs-action", "needs-action"]
-    assert "Trust policy was wrong when it was last read, and could not be read since" in done.run.notifier.sent[1].text
+    assert "Trust policy was read as wrong before, and could not be read now" in done.run.notifier.sent[1].text
 
 
 def test_a_precondition_that_was_wrong_is_not_forgotten_while_the_cluster_cannot_be_read() -> None:
@@ -332,7 +332,7 @@ def test_a_precondition_that_was_wrong_is_not_forgotten_while_the_cluster_cannot
     done = run_workflow({"trust": "other-subject"}, before={"1 watch 1": shut_out, "2 watch 1": let_in}, watches=3)
     assert done.writes == []
     assert done.notified[:3] == ["needs-action", "needs-action", "needs-action"]
-    assert "Trust policy was wrong when it was last read, and could not be read since" in done.run.notifier.sent[2].text
+    assert "Trust policy was read as wrong before, and could not be read now" in done.run.notifier.sent[2].text
 
 
 def test_a_reminder_gives_the_time_of_numbers_that_could_not_be_read_again() -> None:

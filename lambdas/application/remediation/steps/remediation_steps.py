@@ -106,11 +106,12 @@ class RemediationSteps(ActionSteps):
             if incident is None or not self._is_holder(incident):
                 self.log("snapshot", "the incident has another holder", incident=self.incident.id)
                 return AssessmentResult(at=self.now(), is_taken_over=True)
-            summary = self.summarize(iteration, incident.refusal, unresolved)
+            summary = self.summarize(iteration, incident.refusal, (*unresolved, *former.refuted))
         except TransientError as error:
             return replace(former, at=self.now(), error=self.log_error("snapshot", error))
         denials = former.denials + 1 if summary.verdict is Verdict.NO_ACCESS else 0
-        return AssessmentResult(at=self.now(), summary=summary, signals=incident.signals, denials=denials)
+        refuted = former.refuted_after(summary)
+        return AssessmentResult(at=self.now(), summary=summary, signals=incident.signals, denials=denials, refuted=refuted)
 
     def summarize(self, iteration: int, refusal: Mapping[str, Any] | None = None, unresolved: tuple[int, ...] = ()) -> AssessmentSummary:
         """A fresh assessment; `iteration` numbers the plans of this incident, `refusal` is the latest refused call that reached it.
@@ -272,6 +273,7 @@ class RemediationSteps(ActionSteps):
             progress_at=moved_at,
             began_at=began_at,
             samples=samples,
+            refuted=former.refuted_after(summary),
         )
 
     # --- notify ------------------------------------------------------------------------------------------------------------------
