@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Final, Self
 from uuid import uuid4
 
 from cli.errors import CommandError
-from lambdas.application.check.incident_handover import former_repair
+from lambdas.application.check.incident_handover import what_was_done
 from lambdas.application.remediation.results import NotificationKey
 from lambdas.domain.errors import RemediatorError
-from lambdas.domain.incidents.incident import FORMER_REPAIR, HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT, Incident, is_heartbeat_expired
+from lambdas.domain.incidents.incident import HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT, Incident, is_heartbeat_expired
 from lambdas.domain.requests.request import CheckRequest, Trigger
 from lambdas.notifications import published_events
 from lambdas.notifications.kind import NotificationKind
@@ -47,8 +47,8 @@ def claim(target: ServiceAccountRef, binding_path: str | None, dependencies: Dep
     if existing is None:
         claimed = dependencies.incidents.claim(new)
     elif _may_take_over(existing, dependencies) or (takes_own and existing.holder == dependencies.caller):
-        if former := former_repair(existing, dependencies.incidents.notified_states(existing)):
-            new = replace(new, request={**new.request, FORMER_REPAIR: former})
+        former = what_was_done(existing, dependencies.incidents.notified_states(existing))
+        new = replace(new, request={**new.request, **former})
         claimed = dependencies.incidents.take_over(existing, new)
     else:
         claimed = existing

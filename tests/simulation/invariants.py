@@ -119,7 +119,8 @@ class Ledger:
     `kinds` are the methods that wrote, `refuted` the preconditions that were read and do not hold, `repairs` counts the repairs that have
     begun, and `failed_before` are the incidents that were taken over after a repair had failed. `untraced` are methods whose effect a crash
     has hidden: the process ended before the checkpoint that would have recorded it. `blamed` are the incidents of which a message has said
-    that the role, the OIDC provider or the trust policy is wrong.
+    that the role, the OIDC provider or the trust policy is wrong. `reported` are the incidents that were taken over from one of which
+    people were told, and not that it has ended.
     """
 
     writes: dict[str, list[str]] = field(default_factory=dict)
@@ -136,6 +137,7 @@ class Ledger:
     failed_before: set[str] = field(default_factory=set)
     untraced: dict[str, set[str]] = field(default_factory=dict)
     blamed: set[str] = field(default_factory=set)
+    reported: set[str] = field(default_factory=set)
     last_write_at: datetime | None = None
 
 
@@ -309,7 +311,10 @@ def check_table(method: str, arguments: tuple[Any, ...], before: Incident | None
 
 
 def _take_over(former: str, incident: str, ledger: Ledger) -> None:
-    """Let the new incident answer for what the former one has written."""
+    """Let the new incident answer for what the former one has written and said."""
+    said = ledger.messages.get(former, [])
+    if said[-1] not in ENDS if said else former in ledger.reported:
+        ledger.reported.add(incident)
     ledger.writes[incident] = list(ledger.writes.get(former, []))
     told = [kind for kind in ledger.messages.get(former, []) if kind in ("repairing", "verified", "needs-action")]
     if former in ledger.failed_before or ("repairing" in told and told[-1] == "needs-action"):

@@ -357,10 +357,14 @@ class Simulation:
             raise InvariantViolated(f"a lost incident: {before.id} was taken over, and {ended} was not stopped, and nothing had failed")
 
     def _check_end_told(self, past: PastIncident) -> None:
-        """Where people were told of an incident that has ended well, they were told its end, too, unless no message could be sent."""
+        """Where people were told of an incident that has ended well, they were told its end, too, unless no message could be sent.
+
+        What was said about an incident that it was taken over from counts as well.
+        """
         said = self.ledger.messages.get(past.id, [])
         could_be_sent = self.scheduler.now - self._message_failed_at > SENT_AGAIN_FOR
-        if said and past.outcome in (Outcome.VERIFIED, Outcome.RECOVERED) and said[-1] not in ENDS and could_be_sent:
+        is_open = said[-1] not in ENDS if said else past.id in self.ledger.reported
+        if is_open and past.outcome in (Outcome.VERIFIED, Outcome.RECOVERED) and could_be_sent:
             raise InvariantViolated(f"silence: incident {past.id} closed as {past.outcome}, and the messages are {said}")
 
     def set_trap(self, trap: Trap) -> None:

@@ -1,12 +1,12 @@
 """Hands incidents to the remediator: opens them, starts their execution, and replaces one whose holder is gone."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
 from uuid import uuid4
 
 from lambdas.application.check.dependencies import CheckDependencies
 from lambdas.application.check.results import IncidentTakenOver, SignalCounted
-from lambdas.domain.incidents.incident import FORMER_REPAIR, FormerRepair, Incident, is_heartbeat_expired
+from lambdas.domain.incidents.incident import FORMER_REPAIR, WAS_REPORTED, FormerRepair, Incident, is_heartbeat_expired
 from lambdas.domain.requests.request import CheckRequest, Trigger
 from lambdas.domain.snapshot.snapshot import Binding, Snapshot
 from lambdas.notifications.kind import NotificationKind
@@ -73,13 +73,13 @@ def _start_remediator(incident: Incident, dependencies: CheckDependencies) -> No
 
 
 def _take_over(ended: Incident, dependencies: CheckDependencies) -> IncidentTakenOver:
-    former = former_repair(ended, dependencies.incidents.notified_states(ended))
+    notified = dependencies.incidents.notified_states(ended)
     successor = Incident(
         id=uuid4().hex[:12],
         target=ended.target,
         opened_at=ended.opened_at,
         signals=0,
-        request={**ended.request, FORMER_REPAIR: former} if former else ended.request,
+        request={**ended.request, **what_was_done(ended, notified)},
         binding_path=ended.binding_path,
     )
     current = dependencies.incidents.take_over(ended, successor)
@@ -92,21 +92,36 @@ _REPAIRS: Final = (NotificationKind.REPAIRING, NotificationKind.NEEDS_ACTION, No
 """Notifications that tell how far a repair is, in the order within one iteration."""
 
 
-def former_repair(ended: Incident, notified: Iterable[str]) -> FormerRepair:
-    """How far the repairs of an incident are whose holder has ended, from its row and its notifications: `2 repairing`, `2 needs-action`.
+def what_was_done(ended: Incident, notified: Iterable[str]) -> dict[str, Any]:
+    """What the request of a successor says about an incident whose holder has ended: how far its repairs are, and what people know.
+
+    `notified` are the keys of its notifications: `2 repairing`, `2 needs-action`, or `ask` with a callback.
+    """
+    keys = [key.split(" ") for key in notified]
+    told = [(int(key[0]), key[1]) for key in keys if key[0].isdecimal() and key[1:]]
+    former = former_repair(ended, told)
+    is_open = any(not key[0].isdecimal() for key in keys) or (bool(told) and not _is_end_told(told))
+    return ({FORMER_REPAIR: former} if former else {}) | ({WAS_REPORTED: True} if is_open or (ended.was_reported and not told) else {})
+
+
+def _is_end_told(told: Collection[tuple[int, str]]) -> bool:
+    """Whether the latest of these notifications, each with the number of its iteration, says that the fault has ended."""
+    latest = max(number for number, _ in told)
+    return any(number == latest and kind in (NotificationKind.VERIFIED, NotificationKind.RECOVERED) for number, kind in told)
+
+
+def former_repair(ended: Incident, told: Iterable[tuple[int, str]]) -> FormerRepair:
+    """How far the repairs of an incident are whose holder has ended, from its row and its notifications, each with its iteration.
 
     The journal of its execution cannot be read. So a successor neither repeats a repair that has failed, nor says that nothing was changed.
     """
     begun = FormerRepair.UNFINISHED if ended.has_begun_repair else FormerRepair.NONE  # also where no notification could be sent
-    return max(ended.former_repair, begun, _notified_repair(notified), key=tuple(FormerRepair).index)
+    return max(ended.former_repair, begun, _notified_repair(told), key=tuple(FormerRepair).index)
 
 
-def _notified_repair(notified: Iterable[str]) -> FormerRepair:
-    keys = [key.split(" ") for key in notified]
-    told = sorted(
-        (int(key[0]), _REPAIRS.index(NotificationKind(key[1]))) for key in keys if key[0].isdecimal() and key[1:2] and key[1] in _REPAIRS
-    )
-    kinds = [_REPAIRS[kind] for _, kind in told]
+def _notified_repair(told: Iterable[tuple[int, str]]) -> FormerRepair:
+    known = sorted((number, _REPAIRS.index(NotificationKind(kind))) for number, kind in told if kind in _REPAIRS)
+    kinds = [_REPAIRS[kind] for _, kind in known]
     if NotificationKind.REPAIRING not in kinds:
         return FormerRepair.NONE
     return FormerRepair.FAILED if kinds[-1] is NotificationKind.NEEDS_ACTION else FormerRepair.UNFINISHED

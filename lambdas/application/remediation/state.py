@@ -133,24 +133,34 @@ class WorkflowState:
     def is_repaired(self, summary: AssessmentSummary) -> bool:
         """Whether the fault has ended: no link is broken, and each one that was broken was read again.
 
-        Where we changed something, one verification must have succeeded since.
+        Where we changed something, or a repair before a take-over may have, one verification must have succeeded since.
         """
         if not summary.is_healthy or self.is_undecided(summary):
             return False
-        return not self.changes or self.is_verified or is_verified(summary)
+        return not self._may_have_changed or self.is_verified or is_verified(summary)
 
     def is_undecided(self, summary: AssessmentSummary) -> bool:
         """Whether nothing is broken any more, and the end of the fault is not shown: a broken link was not read, a pod is not ready
-        yet, or lacks the role. After a change of ours a verification decides, except about a role, an OIDC provider or a trust policy.
+        yet, or lacks the role. After a change of ours a verification decides, except about a role, an OIDC provider or a trust policy,
+        and except about a fault that was reported after it.
 
         A refused call is no such link: it is evidence that expires, and nothing shows that the call would succeed now.
         """
         if not summary.is_healthy:
             return False
         undecided = self._undecided_links(summary) & set(self.unresolved) - {Link.PERMISSION_ERRORS}
-        if self.changes:
+        if self._may_have_changed and not self.is_reported_since_verified:
             return not undecided.isdisjoint(READABLE_PRECONDITIONS)
         return summary.counts.pods_ready < summary.counts.pods or bool(undecided) or self._lacks_role(summary)
+
+    @property
+    def _may_have_changed(self) -> bool:
+        return bool(self.changes or self.incident.former_repair)
+
+    @property
+    def is_reported_since_verified(self) -> bool:
+        """Whether people were told of another fault after a verified repair."""
+        return self.is_verified and self.notified not in (None, NotificationKind.VERIFIED)
 
     def _lacks_role(self, summary: AssessmentSummary) -> bool:
         """Whether pods lack the role since the annotation was wrong. Without a binding no link says so: their role is only compared."""

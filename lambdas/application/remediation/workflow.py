@@ -163,12 +163,12 @@ def _answer_text(answer: ApprovalAnswer, plan: str) -> str:
 def _close(iteration: Iteration, outcome: Outcome) -> bool:
     """Send the last notification and close the incident. False where a signal came since the last assessment and a link is broken again.
 
-    Where a fault after a verified repair was reported, its end is reported as well.
+    Where a fault was reported after a verified repair, or by an incident that this one was taken over from, its end is reported as well.
     """
     state = iteration.state
-    if outcome is Outcome.RECOVERED and state.notified:
+    if outcome is Outcome.RECOVERED and (state.notified or state.incident.was_reported):
         notify(iteration, NotificationKind.RECOVERED)
-    if outcome is Outcome.VERIFIED and (not state.is_verified or state.notified not in (None, NotificationKind.VERIFIED)):
+    if outcome is Outcome.VERIFIED and (not state.is_verified or state.is_reported_since_verified):
         notify(iteration, NotificationKind.VERIFIED)
     notify_undelivered(iteration)
     step, record = iteration.step(StepPurpose.CLOSE), state.incident_record(outcome)

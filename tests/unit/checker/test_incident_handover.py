@@ -125,6 +125,36 @@ def test_an_incident_that_takes_over_knows_how_far_the_former_repair_was(notifie
     assert (now.id != first.id, now.former_repair) == (True, former)
 
 
+@pytest.mark.parametrize(
+    ("notified", "was_reported"),
+    [
+        ((), False),
+        (("1 needs-action",), True),
+        (("1 blocked", "1 reminder 1", "1 reminder 2"), True),
+        (("1 blocked announced",), True),
+        (("1 repairing", "1 verified"), False),
+        (("9 repairing", "10 verified", "10 verified announced"), False),
+        (("10 blocked", "9 repairing", "9 verified"), True),
+        (("1 needs-action", "2 recovered"), False),
+        (("ask 7f3a",), True),
+    ],
+)
+def test_an_incident_that_takes_over_knows_whether_people_wait_for_its_end(notified: tuple[str, ...], was_reported: bool) -> None:
+    simulation = simulate(annotation=None)
+    check(simulation)
+    for _ in range(2):  # the second successor, of which nothing was said, knows it from the first
+        now = simulation.incidents.get(TARGET)
+        assert now
+        for key in notified:
+            simulation.incidents.mark_notified(now, key)
+        notified = ()
+        simulation.remediator.executions = dict.fromkeys(simulation.remediator.executions, "STOPPED")
+        check(simulation)
+        found = simulation.incidents.get(TARGET)
+        assert found
+        assert (found.id != now.id, found.was_reported, found.request.get("wasReported", False)) == (True, was_reported, was_reported)
+
+
 def test_an_incident_that_takes_over_knows_of_a_repair_that_was_not_reported() -> None:
     simulation = simulate(annotation=None)
     check(simulation)

@@ -279,8 +279,12 @@ class RemediationSteps(ActionSteps):
     # --- notify ------------------------------------------------------------------------------------------------------------------
 
     def notify(self, key: NotificationKey, context: MessageContext) -> NotificationResult:
-        """Send a message and publish its event, once for each key, unless the settings ask for more severe incidents only."""
-        if max(context.first.severity.rank, context.current.severity.rank, context.severity.rank) < context.current.notify_from.rank:
+        """Send a message and publish its event, once for each key, unless the settings ask for more severe incidents only.
+
+        After a take-over, people who were told of the incident are told how it goes on, whatever is left of it.
+        """
+        severity = max(context.first.severity.rank, context.current.severity.rank, context.severity.rank)
+        if severity < context.current.notify_from.rank and not self.incident.was_reported:
             return NotificationResult(at=self.now(), state=DeliveryState.SKIPPED)
         return self._send(str(key), context)
 
