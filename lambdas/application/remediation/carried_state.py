@@ -13,7 +13,7 @@ from lambdas.notifications.message_context import ApprovalAnswer
 
 @dataclass(frozen=True, kw_only=True)
 class UndeliveredNotification:
-    """A notification that could not be sent. The next execution rewrites it from the state at that time."""
+    """A notification that could not be sent. When it is sent again, it describes the state at that time."""
 
     key: NotificationKey
     verification: str = ""

@@ -1,5 +1,6 @@
 """Notifications of the workflow: each is sent once, and sent again where it was not delivered before the workflow waits or ends."""
 
+from lambdas.application.remediation.carried_state import UndeliveredNotification
 from lambdas.application.remediation.results import DeliveryState, NotificationKey, NotificationResult
 from lambdas.application.remediation.state import Iteration, WorkflowState
 from lambdas.application.workflow_steps import NOTIFY_SCHEDULE, StepPurpose
@@ -21,7 +22,8 @@ def notify(
     context = state.message_context(kind, verification=verification, trouble=trouble, deleted_pod=deleted_pod)
     step = iteration.step(StepPurpose.NOTIFY, f"{kind} {part}".strip())
     result = iteration.steps.once(step, lambda: iteration.work.notify(key, context), NotificationResult)
-    state.undelivered = None if result.is_settled else (key, context)
+    unsent = UndeliveredNotification(key=key, verification=verification, trouble=trouble, deleted_pod=deleted_pod)
+    state.undelivered = None if result.is_settled else unsent
     _record_delivery(state, kind, result)
     if result.state is not DeliveryState.SKIPPED and kind is not NotificationKind.REMINDER:
         state.notified = kind
@@ -30,16 +32,18 @@ def notify(
 def notify_undelivered(iteration: Iteration, part: str = "") -> None:
     """Send the latest notification again, where it was not delivered. `part` numbers these attempts in one iteration.
 
-    That a repair begins is not sent once it has ended. The next repair announces itself.
+    It describes the latest assessment. That a repair begins is not sent once it has ended: the next repair announces itself.
     """
-    undelivered = iteration.state.undelivered
-    if undelivered and undelivered[1].kind is not NotificationKind.REPAIRING:
-        step, initial = iteration.step(StepPurpose.NOTIFY_AGAIN, part), NotificationResult()
-        result = iteration.steps.until(
-            step, initial, lambda _: iteration.work.notify(*undelivered), lambda sent: sent.is_settled, NOTIFY_SCHEDULE
-        )
-        iteration.state.undelivered = None if result.is_settled else undelivered
-        _record_delivery(iteration.state, undelivered[1].kind, result)
+    state, unsent = iteration.state, iteration.state.undelivered
+    if unsent is None or unsent.key.kind is NotificationKind.REPAIRING:
+        return
+    kind, step = unsent.key.kind, iteration.step(StepPurpose.NOTIFY_AGAIN, part)
+    context = state.message_context(kind, verification=unsent.verification, trouble=unsent.trouble, deleted_pod=unsent.deleted_pod)
+    result = iteration.steps.until(
+        step, NotificationResult(), lambda _: iteration.work.notify(unsent.key, context), lambda sent: sent.is_settled, NOTIFY_SCHEDULE
+    )
+    state.undelivered = None if result.is_settled else unsent
+    _record_delivery(state, kind, result)
 
 
 def _record_delivery(state: WorkflowState, kind: NotificationKind, result: NotificationResult) -> None:

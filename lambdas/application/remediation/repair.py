@@ -69,13 +69,8 @@ def repair(iteration: Iteration, before: AssessmentSummary) -> None:
         _verify(iteration, before)
     elif failure.state is not ActionState.CONFLICT:
         assess_for_message(iteration, "failed")
-        give_up(iteration, failure.message, None if _is_complete(state.current) else failure.deleted_pod)
+        give_up(iteration, failure.message, failure.deleted_pod)
     steps.until(iteration.step(StepPurpose.RELEASE), ClaimResult(), work.release, _is_answered, BUSY_SCHEDULE)
-
-
-def _is_complete(summary: AssessmentSummary | None) -> bool:
-    """Whether as many pods as the workload wants are ready, without those of lost nodes."""
-    return summary is not None and 0 < summary.counts.pods_wanted <= summary.counts.pods_ready + summary.counts.pods_lost
 
 
 def _act(iteration: Iteration, action: Action, position: int, before: AssessmentSummary) -> ActionResult | None:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from lambdas.application.remediation.carried_state import CarriedState, UndeliveredNotification
-from lambdas.application.remediation.results import ActionResult, ActionState, AssessmentResult, NotificationKey
+from lambdas.application.remediation.results import ActionResult, ActionState, AssessmentResult
 from lambdas.application.remediation.steps.history import MAX_ENTRIES, IncidentRecord
 from lambdas.application.remediation.steps.remediation_steps import RemediationSteps
 from lambdas.application.workflow_steps import StepId, StepPurpose, Steps
@@ -19,9 +19,7 @@ from lambdas.notifications.kind import NotificationKind
 from lambdas.notifications.message_context import ApprovalAnswer, MessageContext
 
 AS_THEY_ARE: Final = tuple(
-    item.name
-    for item in fields(CarriedState)
-    if item.name not in ("iteration", "timeline", "samples", "changes", "notifications", "undelivered")
+    item.name for item in fields(CarriedState) if item.name not in ("iteration", "timeline", "samples", "changes", "notifications")
 )
 """The fields of a carried state that are equal to those of the workflow's state."""
 
@@ -56,7 +54,7 @@ class WorkflowState:
     notified: NotificationKind | None = None
     first_notified_at: datetime | None = None
     notifications: list[NotificationRecord] = field(default_factory=list)
-    undelivered: tuple[NotificationKey, MessageContext] | None = None
+    undelivered: UndeliveredNotification | None = None
     began_at: datetime | None = None
     latest_at: datetime | None = None
     unresolved: tuple[int, ...] = ()
@@ -68,29 +66,16 @@ class WorkflowState:
         state = cls(incident, **{name: getattr(carried, name) for name in AS_THEY_ARE})
         state.timeline, state.samples, state.changes = list(carried.timeline), list(carried.samples), list(carried.changes)
         state.notifications = list(carried.notifications)
-        if undelivered := carried.undelivered:
-            key = undelivered.key
-            context = state.message_context(
-                key.kind, verification=undelivered.verification, trouble=undelivered.trouble, deleted_pod=undelivered.deleted_pod
-            )
-            state.undelivered = (key, context)
         return state
 
     def carry(self, iteration: int) -> CarriedState:
         """The state for the next execution, after this iteration. Of the timeline it keeps as much as history does."""
-        undelivered = None
-        if self.undelivered:
-            key, context = self.undelivered
-            undelivered = UndeliveredNotification(
-                key=key, verification=context.verification, trouble=context.trouble, deleted_pod=context.deleted_pod
-            )
         return CarriedState(
             iteration=iteration,
             timeline=tuple(self.timeline[-MAX_ENTRIES:]),
             samples=tuple(self.samples[-MAX_ENTRIES:]),
             changes=tuple(self.changes),
             notifications=tuple(self.notifications[-MAX_ENTRIES:]),
-            undelivered=undelivered,
             **{name: getattr(self, name) for name in AS_THEY_ARE},
         )
 
@@ -178,7 +163,7 @@ class WorkflowState:
     def message_context(
         self, kind: NotificationKind, *, verification: str = "", trouble: str = "", deleted_pod: DeletedPod | None = None
     ) -> MessageContext:
-        """The data for a notification of this kind."""
+        """The data for a notification of this kind. A deleted pod that has a ready successor by now is left out."""
         first, current = self._assessments()
         return MessageContext(
             kind=kind,
@@ -192,7 +177,7 @@ class WorkflowState:
             verification=verification,
             trouble=trouble,
             answer=self.answer,
-            deleted_pod=deleted_pod,
+            deleted_pod=None if _is_complete(current) else deleted_pod,
             is_verified=self.is_verified,
             has_begun_repair=self.repairs > 0,
             latest_at=self.latest_at,
@@ -217,6 +202,11 @@ class WorkflowState:
         if self.first is None or self.current is None:
             raise ValueError(f"incident {self.incident.id} has no assessment yet")
         return self.first, self.current
+
+
+def _is_complete(summary: AssessmentSummary) -> bool:
+    """Whether as many pods as the workload wants are ready, without those of lost nodes."""
+    return 0 < summary.counts.pods_wanted <= summary.counts.pods_ready + summary.counts.pods_lost
 
 
 def _links_in(summary: AssessmentSummary, state: State) -> set[int]:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import pytest
 
-from lambdas.application.remediation.carried_state import CarriedState
+from lambdas.application.remediation.carried_state import CarriedState, UndeliveredNotification
 from lambdas.application.remediation.results import ActionResult, ActionState, NotificationKey
 from lambdas.application.remediation.state import WorkflowState
 from lambdas.application.remediation.steps.history import MAX_ENTRIES, IncidentRecord, past_incident
@@ -66,8 +66,7 @@ def full_state() -> WorkflowState:
         unresolved=(9, 10),
         unanswered=("restart-workload",),
     )
-    context = state.message_context(KEY.kind, verification="v", trouble="t", deleted_pod=DeletedPod(name="p", node="n"))
-    state.undelivered = (KEY, context)
+    state.undelivered = UndeliveredNotification(key=KEY, verification="v", trouble="t", deleted_pod=DeletedPod(name="p", node="n"))
     return state
 
 
@@ -86,11 +85,21 @@ def test_a_message_gets_the_whole_state() -> None:
         verification="all",
         trouble="none",
         answer=ApprovalAnswer(approved=True, plan="ab", by="ci"),
-        deleted_pod=pod,
         is_verified=True,
         has_begun_repair=True,
         latest_at=NOW + timedelta(minutes=1),
     )
+
+
+@pytest.mark.parametrize(
+    ("counts", "is_named"),
+    [({"pods_ready": 3}, False), ({"pods_ready": 2}, True), ({"pods_ready": 2, "pods_lost": 1}, False), ({"pods_wanted": 0}, True)],
+)
+def test_a_message_names_a_deleted_pod_until_it_has_a_ready_successor(counts: dict[str, int], *, is_named: bool) -> None:
+    pod = DeletedPod(name="p", node="n")
+    current = replace(HEALTHY, counts=Counts(**{"pods": 3, "pods_wanted": 3, **counts}))
+    state = WorkflowState(incident(), first=WITHOUT_ROLE, current=current)
+    assert state.message_context(NotificationKind.NEEDS_ACTION, deleted_pod=pod).deleted_pod == (pod if is_named else None)
 
 
 @pytest.mark.parametrize(("repairs", "has_begun"), [(0, False), (1, True)])
@@ -126,10 +135,7 @@ def test_the_next_execution_resumes_the_state() -> None:
     carried = before.carry(7)
     assert carried.iteration == 7
     found = WorkflowState.resume(incident(), carried)
-    assert found.undelivered
-    assert before.undelivered
-    assert found.undelivered == (KEY, replace(before.undelivered[1], latest_at=None))  # the times are those of this execution
-    assert replace(found, undelivered=None) == replace(before, undelivered=None, began_at=None, latest_at=None)
+    assert found == replace(before, began_at=None, latest_at=None)  # the times are those of this execution
     assert WorkflowState.resume(incident(), CarriedState(iteration=1)) == WorkflowState(incident())
 
 
