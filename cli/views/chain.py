@@ -174,7 +174,7 @@ def _conclusion(assessment: TargetAssessment, summary: AssessmentSummary) -> Ite
 def _corrected_trust(summary: AssessmentSummary) -> Iterator[RenderableType]:
     """Return the complete corrected trust policy as JSON and as Terraform, to be copied."""
     for document in documents(summary.corrected_trust, summary.desired_role.rsplit("/", 1)[-1]):
-        yield Text(f"{document.title}:", style="bold")
+        yield Text(f"{visible(document.title)}:", style="bold")
         yield Text("\n".join(map(visible, document.lines)), no_wrap=True, overflow="ignore")
 
 

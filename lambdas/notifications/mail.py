@@ -36,7 +36,7 @@ def _lines(content: Content) -> Iterator[str]:
         yield from ("", content.heading)
         yield from (f"  {i}. {step.render(PLAIN)}" for i, step in enumerate(content.steps, 1))
     for document in content.documents:
-        yield from ("", f"{document.title}:", PLAIN.block(document.lines))
+        yield from ("", f"{escape.plain(document.title)}:", PLAIN.block(document.lines))
     if content.timeline:
         yield from ("", "Timeline:")
         yield from (f"  {row.phrase.render(PLAIN)}" for row in content.timeline[-MOST_ROWS:])

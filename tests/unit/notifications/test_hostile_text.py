@@ -7,6 +7,7 @@ from dataclasses import fields, is_dataclass, replace
 from enum import Enum
 from typing import Any, Final
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -101,6 +102,13 @@ def test_any_text_gives_a_legal_and_harmless_message(context: MessageContext) ->
     message = write(context)
     assert_legal(message)
     assert_harmless(message)
+
+
+@pytest.mark.parametrize("role", HOSTILE)
+def test_the_name_of_a_role_cannot_harm_the_title_of_its_trust_policy(role: str) -> None:
+    context = next(one for one in CONTEXTS if one.current.corrected_trust and one.kind is NotificationKind.NEEDS_ACTION)
+    assert "Corrected trust policy of" in write(context).text
+    assert_harmless(write(replace(context, current=replace(context.current, desired_role=f"role/{role}"))))
 
 
 @settings(max_examples=100)
