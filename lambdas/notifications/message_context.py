@@ -11,7 +11,7 @@ from lambdas.domain.diagnosis.role_clearance import REQUIRED
 from lambdas.domain.diagnosis.verdict import REPAIRABLE, Verdict
 from lambdas.domain.incidents.details import DeletedPod, TimelineEntry
 from lambdas.domain.incidents.incident import Incident
-from lambdas.domain.planning.actions import DONE
+from lambdas.domain.planning.actions import DONE, UpdateAddonRole
 from lambdas.domain.planning.plan import BlockReason
 from lambdas.notifications.kind import NotificationKind
 from lambdas.notifications.time_text import moment
@@ -132,6 +132,11 @@ class MessageContext:
     def is_identity_broken(self) -> bool:
         """Whether pods lack the role now or lack it after their next start. A wrong add-on record alone does not count."""
         return any(verdict in _ON_PODS for verdict in self.fault.verdicts)
+
+    @property
+    def has_changed_identity(self) -> bool:
+        """Whether we have changed more than the add-on record. The fault that opened the incident may be another one than was repaired."""
+        return bool(set(self.changes) - {UpdateAddonRole.kind})
 
     @property
     def has_pods_with_role(self) -> bool:

@@ -92,6 +92,8 @@ def _fault(context: MessageContext) -> Phrase:
             template = "{workload} has its role again"
         case NotificationKind.VERIFIED if context.fault.verdict is Verdict.ANNOTATION_UNCLAIMED:
             template = "the annotation of {workload} is claimed"
+        case NotificationKind.VERIFIED if context.has_changed_identity:
+            template = "{workload} has its role again"
         case NotificationKind.VERIFIED:
             template = "the {addon} add-on record has the role of {workload} again"
         case _ if context.deleted_pod and context.deleted_pod.node:
@@ -149,7 +151,8 @@ def _state(context: MessageContext) -> tuple[Phrase, Phrase | None]:
             age = duration(seconds_between(context.incident.opened_at, context.latest_at or context.at) or 0)
             return phrase("not fixed after {age}", age=age), phrase("action needed") if _needs_person(context) else None
         case NotificationKind.VERIFIED:
-            return phrase("repaired and verified"), _remainder(context)
+            unread = _not_checked(context)
+            return phrase("repaired, {unread}", unread=unread) if unread else phrase("repaired and verified"), _remainder(context)
         case NotificationKind.RECOVERED:
             return _not_checked(context) or phrase("no action needed"), None
 
@@ -190,7 +193,8 @@ def _not_checked(context: MessageContext) -> Phrase | None:
     return phrase("not checked: {parts}", parts=", ".join(parts)) if parts else None
 
 
-def _remainder(context: MessageContext) -> Phrase:
+def _remainder(context: MessageContext) -> Phrase | None:
+    """What is left after a repair; None where the state of the incident says what was not read."""
     counts = context.current.counts
     not_ready = counts.nodes - counts.nodes_ready
     if not_ready and not_ready == counts.nodes_lost:
@@ -199,4 +203,4 @@ def _remainder(context: MessageContext) -> Phrase:
         return phrase("but {nodes} NotReady for another reason", nodes=pluralize(not_ready, "node is", "nodes are"))
     if not context.current.is_healthy:
         return phrase("but something else is broken")
-    return _not_checked(context) or phrase("nothing urgent is left")
+    return None if context.unread_preconditions else phrase("nothing urgent is left")

@@ -12,6 +12,7 @@ from lambdas.domain.plurals import pluralize
 from lambdas.notifications import escape
 from lambdas.notifications.body import paragraphs
 from lambdas.notifications.chat import fit
+from lambdas.notifications.kind import NotificationKind
 from lambdas.notifications.message_context import MessageContext
 from lambdas.notifications.messages import message
 from lambdas.notifications.owners import annotation_advice, recognize, record_advice, short_name
@@ -177,6 +178,22 @@ def test_each_tool_has_its_own_declaration() -> None:
 )
 def test_the_mark_shows_the_urgency(case: str, title: str, expected: Mark) -> None:
     assert mark(dict(message_cases(FAULT_CASES[case]))[title]) is expected
+
+
+@pytest.mark.parametrize(
+    ("changes", "title"),
+    [
+        (("annotate-service-account", "restart-workload"), "aws-node has its role again"),
+        (("create-association",), "aws-node has its role again"),
+        (("update-addon-role",), "the vpc-cni add-on record has the role of aws-node again"),
+        (("update-addon-role", "replace-canary-pod"), "aws-node has its role again"),
+    ],
+)
+def test_the_title_of_a_repair_names_what_was_changed_where_it_is_not_the_first_fault(changes: tuple[str, ...], title: str) -> None:
+    first = dict(message_cases(FAULT_CASES["nodes-not-ready"]))["needs-action"]
+    recovered = dict(message_cases(FAULT_CASES["nodes-not-ready"]))["recovered"]
+    context = replace(first, kind=NotificationKind.VERIFIED, current=recovered.current, changes=changes, is_verified=True)
+    assert f"prod-blue: {title} - repaired and verified" in write(context).subject
 
 
 @pytest.mark.parametrize(

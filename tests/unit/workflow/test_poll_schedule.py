@@ -173,7 +173,7 @@ def test_the_end_of_an_incident_claims_nothing_about_a_trust_policy_that_was_nev
 def test_a_verified_repair_names_a_trust_policy_that_could_not_be_read() -> None:
     done = run_workflow(before={"1 verify": _refuse_role})
     assert done.notified == ["repairing", "verified"]
-    assert _titles(done)[1].endswith("repaired and verified, not checked: the role, the trust policy")
+    assert _titles(done)[1].endswith("has its role again · repaired, not checked: the role, the trust policy")
 
 
 def test_a_fault_after_a_verified_repair_stays_open_while_it_cannot_be_read() -> None:
