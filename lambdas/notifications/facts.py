@@ -50,8 +50,8 @@ def counts(context: MessageContext) -> Phrase | None:
     return phrase("{time}: {parts}.", time=_time_of_counts(context), parts=join(shown, " · ")) if shown else None
 
 
-MAX_AGE_OF_NOW_S: Final = 300
-"""Maximum age of an assessment whose counts are called those of now. A reminder repeats an older one where the cluster does not answer."""
+MAX_AGE_OF_NOW_S: Final = 60
+"""Maximum age of an assessment whose counts are called those of now. Where nothing answers, a message repeats an older one."""
 
 
 def _time_of_counts(context: MessageContext) -> str:

@@ -335,6 +335,22 @@ def test_a_precondition_that_was_wrong_is_not_forgotten_while_the_cluster_cannot
     assert "Trust policy was read as wrong before, and could not be read now" in done.run.notifier.sent[2].text
 
 
+def test_a_failure_gives_the_time_of_numbers_that_could_not_be_read_again() -> None:
+    def is_down(run: ScenarioRun) -> None:
+        run.world.fail("parameters.load", TransientError("no answer"), times=None)
+
+    def miss_pods(run: ScenarioRun) -> None:
+        run.world.cluster.webhook.misses = 99
+
+    def is_up(run: ScenarioRun) -> None:
+        run.world.call_faults.clear()
+
+    done = run_workflow(first=miss_pods, before={"1 assess failed": is_down, "1 release": is_up})
+    assert done.notified == ["repairing", "needs-action"]
+    assert "Now: 0 of 6 pods" in done.run.notifier.sent[0].text
+    assert "At 12:00:00 UTC: 0 of 6 pods" in done.run.notifier.sent[1].text
+
+
 def test_a_reminder_gives_the_time_of_numbers_that_could_not_be_read_again() -> None:
     def is_down(run: ScenarioRun) -> None:
         run.world.fail("parameters.load", TransientError("no answer"), times=None)
