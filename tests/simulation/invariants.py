@@ -120,7 +120,7 @@ class Ledger:
     begun, and `failed_before` are the incidents that were taken over after a repair had failed. `untraced` are methods whose effect a crash
     has hidden: the process ended before the checkpoint that would have recorded it. `blamed` are the incidents of which a message has said
     that the role, the OIDC provider or the trust policy is wrong. `reported` are the incidents that were taken over from one of which
-    people were told, and not that it has ended.
+    people were told, and not that it has ended. `replaced_by_others` are the incidents whose canary was gone before we could delete it.
     """
 
     writes: dict[str, list[str]] = field(default_factory=dict)
@@ -138,6 +138,7 @@ class Ledger:
     untraced: dict[str, set[str]] = field(default_factory=dict)
     blamed: set[str] = field(default_factory=set)
     reported: set[str] = field(default_factory=set)
+    replaced_by_others: set[str] = field(default_factory=set)
     last_write_at: datetime | None = None
 
 
@@ -249,7 +250,7 @@ def _check_canary(write: Write, evidence: Evidence, ledger: Ledger, world: Simul
             raise InvariantViolated(f"a repair beside a rollout: {write.text}, which the rollout in progress replaces with the role")
         deleted.append(write.pod)
     created = world.created_by.get(write.incident, [])
-    if write.method == "cluster.restart" and not created:
+    if write.method == "cluster.restart" and not created and write.incident not in ledger.replaced_by_others:
         raise InvariantViolated(f"no canary before a restart: {write.text}")
     others = [pod for pod in created if pod.node != write.pod]
     if is_other_node and not any(world.was_admitted_with(write.cluster, pod, evidence.role_read) for pod in others):
@@ -413,10 +414,14 @@ def _title(message: Message) -> str:
 
 
 def _false_end(kind: NotificationKind, message: Message, states: list[ClusterState], unread: tuple[str, ...]) -> str:
-    """What is wrong about the end of an incident. `unread` are the reasons about which the message says nothing."""
-    if kind not in (NotificationKind.VERIFIED, NotificationKind.RECOVERED) or any(_is_fine(state, unread) for state in states):
+    """What is wrong about the end of an incident: a part that was wrong all the time, since an assessment reads one after the other.
+
+    `unread` are the parts about which the message says nothing. What only the owner can change in the record is not part of it either.
+    """
+    if kind not in (NotificationKind.VERIFIED, NotificationKind.RECOVERED):
         return ""
-    return f"the cluster was not right: {states[-1].why_wrong}"
+    always = frozenset.intersection(*(state.wrong_parts for state in states)) - {"the add-on record has another role", *unread}
+    return f"the cluster was not right: {sorted(always)}" if always else ""
 
 
 def _not_checked(message: Message, ledger: Ledger) -> tuple[str, ...]:
@@ -486,14 +491,6 @@ _PRECONDITIONS: Final[Mapping[str, set[str]]] = {
     "the role does not let the workload in": {"the role", "the trust policy"},
 }
 """Why a cluster is not right, with the names of what must be read to know it."""
-
-
-def _is_fine(state: ClusterState, unread: tuple[str, ...]) -> bool:
-    """Whether a message may say that the identity is right.
-
-    What only the owner can change in the record is not part of it, nor is a precondition of which the message says that it was not read.
-    """
-    return state.is_right or state.why_wrong.startswith(("the add-on record", *unread))
 
 
 def told_person(kinds: list[str]) -> bool:

@@ -38,7 +38,8 @@ class ClusterState:
     `given_role` is that of the annotation, or of the association in a cluster with Pod Identity.
     `lets_in`: the role of the binding and the OIDC provider exist, and the trust policy lets the workload in.
     `fails`: a pod on a reachable node is not ready, or such a node is not Ready. `nodes_ready`: every node is Ready, and none is lost.
-    `record_differs` is set as well where the record is left to its owner, which is no fault of the identity.
+    `record_differs` is set as well where the record is left to its owner, which is no fault of the identity. `wrong` says what is wrong,
+    each part as `part: details`, in the order of the links.
     """
 
     exists: bool = True
@@ -51,8 +52,18 @@ class ClusterState:
     fails: bool = False
     nodes_ready: bool = True
     record_differs: bool = False
-    why_wrong: str = ""
+    wrong: tuple[str, ...] = ()
     pod_roles: tuple[str, ...] = ()
+
+    @property
+    def why_wrong(self) -> str:
+        """The first part that is wrong; empty where none is."""
+        return next(iter(self.wrong), "")
+
+    @property
+    def wrong_parts(self) -> frozenset[str]:
+        """What is wrong, without details."""
+        return frozenset(text.partition(":")[0] for text in self.wrong)
 
 
 @dataclass
@@ -345,15 +356,15 @@ class SimulatedWorld(World):
         cluster, mode = self.clusters.get(name), str(self.settings(name).mode)
         bound = self.bound_role(name)
         if cluster is None:
-            return ClusterState(exists=False, is_right=False, binding=bound, mode=mode, works=False, why_wrong="the cluster is gone")
+            return ClusterState(exists=False, is_right=False, binding=bound, mode=mode, works=False, wrong=("the cluster is gone",))
         given = self.given_role(cluster)
         lost = {node.name for node in cluster.nodes.values() if node.ready is None}
         pods = [pod.facts for pod in cluster.pods.values() if pod.facts.node not in lost]
-        why = self._why_wrong(cluster, pods, bound, given)
+        wrong = self._wrong(cluster, pods, bound, given)
         works = all(pod.ready for pod in pods)
         record = cluster.addons.get(CNI_ADDON)
         return ClusterState(
-            is_right=not why,
+            is_right=not wrong,
             binding=bound,
             given_role=given,
             mode=mode,
@@ -362,7 +373,7 @@ class SimulatedWorld(World):
             fails=not works or any(node.ready is False for node in cluster.nodes.values()),
             nodes_ready=all(node.ready for node in cluster.nodes.values()),
             record_differs=name not in self.associated and record is not None and record.role_arn != bound,
-            why_wrong=why,
+            wrong=wrong,
             pod_roles=tuple(sorted((self.pod_role(cluster, pod) or "").rpartition("/")[2] for pod in pods)),
         )
 
@@ -370,8 +381,8 @@ class SimulatedWorld(World):
         """Whether the OIDC provider exists, which Pod Identity does not need."""
         return cluster.facts.name in self.associated or cluster.facts.provider_arn in self.providers
 
-    def _why_wrong(self, cluster: InCluster, pods: list[PodFacts], bound: str | None, given: str | None) -> str:
-        """The first link that is wrong; empty where each one holds.
+    def _wrong(self, cluster: InCluster, pods: list[PodFacts], bound: str | None, given: str | None) -> tuple[str, ...]:
+        """The links that are wrong, in their order.
 
         Without a binding, the parts are only compared with the record, or with the association.
         """
@@ -385,19 +396,19 @@ class SimulatedWorld(World):
         )
         orphaned = [pod.name for pod in pods if pod.container_credentials and not given]
         if wanted is None:  # nothing says which role the workload should have
-            return next(filter(None, (*symptoms, f"pods whose association is gone: {orphaned}" if orphaned else "")), "")
+            return tuple(filter(None, (*symptoms, f"pods whose association is gone: {orphaned}" if orphaned else "")))
         without = [pod.name for pod in pods if self.pod_role(cluster, pod) != wanted]
         is_trusted = self.is_trusted(cluster, wanted)
         has_record = name not in self.associated and self.settings(name).addon_record is not AddonRecord.NOTIFY_ONLY
         links = (
-            f"the annotation or the association gives {given}" if given != wanted else "",
+            f"the annotation or the association gives another role: {given}" if given != wanted else "",
             f"pods without the role: {without}" if without else "",
             *symptoms,
             "" if is_trusted else "the role does not let the workload in",
             "" if self._has_provider(cluster) else "there is no OIDC provider",
-            f"the add-on record has the role {record.role_arn}" if record and record.role_arn != wanted and has_record else "",
+            f"the add-on record has another role: {record.role_arn}" if record and record.role_arn != wanted and has_record else "",
         )
-        return next(filter(None, links), "")
+        return tuple(filter(None, links))
 
 
 def issuer(cluster: str) -> str:

@@ -315,6 +315,9 @@ class Simulation:
                 evidence.binding_is_read = True
         elif method == "incidents.mark_repairing" and arguments[1]:  # a new repair begins with a canary of its own
             self.ledger.nodes[arguments[0].id], self.world.created_by[arguments[0].id] = [], []
+            self.ledger.replaced_by_others.discard(arguments[0].id)
+        elif method == "cluster.delete_pod" and incident and result is False:
+            self.ledger.replaced_by_others.add(incident.id)
         elif method == "cluster.service_account" and incident and incident.target.cluster not in self.world.associated:
             evidence.given_role_read = getattr(result, "role_annotations", {}).get(ROLE_ANNOTATION)
         elif method == "eks.associations" and incident and incident.target.cluster in self.world.associated:
