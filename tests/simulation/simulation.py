@@ -290,6 +290,8 @@ class Simulation:
                 self._check_table(method, arguments, open_before, row)
             self._drain()
         self._note(process, method, arguments, result)
+        if incident:
+            self._note_canary(incident.id, method, arguments, result)
         if method in PRECONDITION_READS:
             self.note_precondition(process, method, arguments[0], result)
         return result
@@ -313,11 +315,6 @@ class Simulation:
                 evidence.role_read = self.world.bound_role(incident.target.cluster)
                 evidence.mode_read = str(self.world.settings(incident.target.cluster).mode)
                 evidence.binding_is_read = True
-        elif method == "incidents.mark_repairing" and arguments[1]:  # a new repair begins with a canary of its own
-            self.ledger.nodes[arguments[0].id], self.world.created_by[arguments[0].id] = [], []
-            self.ledger.replaced_by_others.discard(arguments[0].id)
-        elif method == "cluster.delete_pod" and incident and result is False:
-            self.ledger.replaced_by_others.add(incident.id)
         elif method == "cluster.service_account" and incident and incident.target.cluster not in self.world.associated:
             evidence.given_role_read = getattr(result, "role_annotations", {}).get(ROLE_ANNOTATION)
         elif method == "eks.associations" and incident and incident.target.cluster in self.world.associated:
@@ -330,6 +327,14 @@ class Simulation:
             evidence.outdated = self.world.replaced_by_rollout(incident.target.cluster)
         elif method == "eks.addon":
             evidence.addon_status = getattr(result, "status", "")
+
+    def _note_canary(self, incident_id: str, method: str, arguments: tuple[Any, ...], result: Any) -> None:
+        """Keep whether the canary was gone already. A new repair begins with a canary of its own."""
+        if method == "incidents.mark_repairing" and arguments[1]:
+            self.ledger.nodes[incident_id], self.world.created_by[incident_id] = [], []
+            self.ledger.replaced_by_others.discard(incident_id)
+        elif method == "cluster.delete_pod" and result is False:
+            self.ledger.replaced_by_others.add(incident_id)
 
     def note_precondition(self, process: Process, method: str, argument: object, result: object) -> None:
         """Keep what the process has read of the role or the OIDC provider, from IAM or from what its environment keeps."""

@@ -22,6 +22,8 @@ AS_THEY_ARE: Final = tuple(
     item.name for item in fields(CarriedState) if item.name not in ("iteration", "timeline", "samples", "changes", "notifications")
 )
 """The fields of a carried state that are equal to those of the workflow's state."""
+IDENTITY: Final = (Link.MECHANISM, Link.ANNOTATION, Link.PODS)
+"""The links that say which role pods get."""
 
 
 @dataclass
@@ -59,6 +61,12 @@ class WorkflowState:
     latest_at: datetime | None = None
     unresolved: tuple[int, ...] = ()
     unanswered: tuple[str, ...] = ()
+
+    @classmethod
+    def begin(cls, incident: Incident) -> "WorkflowState":
+        """The state before the first assessment. After a take-over nothing tells which links were broken, so the identity may be."""
+        is_taken_over = incident.was_reported or incident.former_repair
+        return cls(incident, unresolved=(*incident.broken_preconditions, *(IDENTITY if is_taken_over else ())))
 
     @classmethod
     def resume(cls, incident: Incident, carried: CarriedState) -> "WorkflowState":
@@ -153,12 +161,14 @@ class WorkflowState:
         return was_wrong and bool(summary.desired_role) and summary.counts.pods_right < summary.counts.pods
 
     def _undecided_links(self, summary: AssessmentSummary) -> set[int]:
-        """Links that are neither shown to hold nor broken. If the binding was deleted, nothing says which role is right, and if the
-        cluster could not be read, no other link was checked.
+        """Links that are neither shown to hold nor broken. If the binding was deleted, or without one the add-on record could not be read,
+        nothing says which role is right; and if the cluster could not be read, no other link was checked.
         """
-        is_unbound = self.first is not None and self.first.binding_path and not summary.binding_path
+        unknown = _links_in(summary, State.UNKNOWN)
+        is_unbound = self.first is not None and bool(self.first.binding_path) and not summary.binding_path
+        is_record_unread = not summary.desired_role and Link.ADDON_RECORD in unknown
         is_unread = Link.CLUSTER in _links_in(summary, State.BROKEN)
-        return _links_in(summary, State.UNKNOWN) | (_links_in(summary, State.NOT_APPLICABLE) if is_unbound or is_unread else set())
+        return unknown | (_links_in(summary, State.NOT_APPLICABLE) if is_unbound or is_record_unread or is_unread else set())
 
     def message_context(
         self, kind: NotificationKind, *, verification: str = "", trouble: str = "", deleted_pod: DeletedPod | None = None

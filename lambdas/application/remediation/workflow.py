@@ -42,7 +42,7 @@ def remediate(incident: Incident, steps: Steps, work: RemediationSteps, carried:
 
     With `carried`, continue where the execution before this one has stopped.
     """
-    state = WorkflowState.resume(incident, carried) if carried else WorkflowState(incident, unresolved=incident.broken_preconditions)
+    state = WorkflowState.resume(incident, carried) if carried else WorkflowState.begin(incident)
     first = carried.iteration + 1 if carried else 1
     outcome: Outcome | None
     try:

@@ -298,6 +298,21 @@ def test_a_fault_has_not_recovered_when_its_binding_is_removed() -> None:
     assert done.run.incidents.get(TARGET) is not None
 
 
+def test_a_fault_without_a_binding_has_not_recovered_while_the_record_cannot_be_read() -> None:
+    def refuse_record(run: ScenarioRun) -> None:
+        run.world.fail("eks.addon", AccessDenied("eks.addon: 403", denial=Denial.FORBIDDEN), times=None)
+
+    def unbind(run: ScenarioRun) -> None:
+        del run.world.parameters[binding_path(CLUSTER, *KEY)]
+        facts = run.world.cluster.facts
+        run.world.cluster.facts = replace(facts, created_at=facts.created_at - timedelta(days=30))
+
+    world = {"annotation": None, "addon_role": BOUND, "node_role_has_permissions": True}
+    done = run_workflow(world, first=unbind, before={"1 watch 1": refuse_record}, watches=1)
+    assert done.notified == ["blocked", "reminder"]
+    assert done.run.incidents.get(TARGET) is not None
+
+
 def test_a_fault_has_not_recovered_while_pods_do_not_start() -> None:
     def corrected(run: ScenarioRun) -> None:
         run.world.cluster.working_roles = frozenset({BOUND_ROLE})

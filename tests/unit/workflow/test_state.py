@@ -124,6 +124,16 @@ def test_history_gets_the_whole_state() -> None:
     )
 
 
+@pytest.mark.parametrize("key", ["wasReported", "formerRepair"])
+def test_a_fault_has_not_ended_after_a_take_over_while_the_annotation_is_not_read(key: str) -> None:
+    taken_over = replace(incident(), request={key: True if key == "wasReported" else "unfinished"})
+    unread = summary_of(snapshot_with(binding=Missing("/p"), addon=Unknown("403")))
+    assert unread.is_healthy
+    for begun, is_repaired in ((WorkflowState.begin(incident()), True), (WorkflowState.begin(taken_over), False)):
+        begun.record_assessment(unread, NOW)
+        assert begun.is_repaired(unread) is is_repaired
+
+
 def test_there_is_nothing_to_say_before_the_first_assessment() -> None:
     for state in (WorkflowState(incident()), WorkflowState(incident(), first=WITHOUT_ROLE)):
         with pytest.raises(ValueError, match="has no assessment yet"):
