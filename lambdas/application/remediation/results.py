@@ -94,7 +94,8 @@ class ActionResult(StepResult):
 
     `deleted_pod` is a pod that the action deleted and that has no ready successor. `waited_for_update` is set once another update of the
     add-on was in progress: the plan is then out of date. `is_unanswered` says that a write got no answer, and nothing has shown since
-    whether it took effect. `is_by_other` says that someone else had made the change, so it is none of ours.
+    whether it took effect. `is_by_other` says that someone else has made the change: it is none of ours, except where a write of ours
+    `is_unanswered` as well.
     """
 
     state: ActionState = ActionState.BUSY

@@ -113,9 +113,7 @@ class WorkflowState:
     def record_action(self, action: Action, result: ActionResult) -> None:
         """Add an applied action to the timeline and, where we have made the change or may have, to the changes."""
         self.record(action.kind, result.message, result.at)
-        if result.is_by_other:
-            return
-        if result.state is ActionState.DONE:
+        if result.state is ActionState.DONE and not result.is_by_other:
             self.changes.append(action.kind)
             self.unanswered = tuple(kind for kind in self.unanswered if kind != action.kind)
         elif result.is_unanswered:

@@ -204,6 +204,8 @@ def test_a_link_is_unresolved_until_it_is_read_as_right() -> None:
         ([BATCHES.kind], (BATCHES.kind, "other"), ActionResult(state=ActionState.DONE), [BATCHES.kind] * 2, ("other",)),
         ([], ("other",), ActionResult(state=ActionState.FAILED, is_unanswered=True), [BATCHES.kind], ("other", BATCHES.kind)),
         ([BATCHES.kind], (), ActionResult(state=ActionState.BUSY, is_unanswered=True), [BATCHES.kind] * 2, ()),
+        ([], (), ActionResult(state=ActionState.DONE, is_by_other=True), [], ()),
+        ([], (), ActionResult(state=ActionState.DONE, is_by_other=True, is_unanswered=True), [BATCHES.kind], (BATCHES.kind,)),
         ([], (), ActionResult(state=ActionState.FAILED), [], ()),
     ],
 )

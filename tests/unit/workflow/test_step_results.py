@@ -148,6 +148,15 @@ def test_an_action_remembers_what_happened_before(former: ActionResult) -> None:
     assert (done.waited_for_update, done.is_unanswered) == (former.waited_for_update, False)
 
 
+@pytest.mark.parametrize("is_unanswered", [False, True])
+def test_an_equal_change_by_someone_else_does_not_hide_a_write_without_an_answer(*, is_unanswered: bool) -> None:
+    """Our write may have taken effect before theirs, so that it counts as a change of ours."""
+    simulation, steps = opened()
+    simulation.world.set_annotation(simulation.world.cluster, KEY, BOUND_ROLE, "kubectl")
+    result = steps.apply(ANNOTATE, planned(simulation), ActionResult(is_unanswered=is_unanswered))
+    assert (result.state, result.is_by_other, result.is_unanswered) == (ActionState.DONE, True, is_unanswered)
+
+
 @pytest.mark.parametrize(
     ("first", "current", "pod", "state"),
     [

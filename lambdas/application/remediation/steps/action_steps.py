@@ -70,7 +70,7 @@ class ActionSteps(StepContext):
             waited = waited or isinstance(caught, Busy)
         is_done = state is ActionState.DONE
         self.log("actions", text, incident=self.incident.id, action=action.kind, done=is_done, error=error)
-        unanswered = self._is_unanswered and not is_done
+        unanswered = self._is_unanswered and (is_by_other or not is_done)
         return ActionResult(
             at=self.now(), state=state, message=text, waited_for_update=waited, is_unanswered=unanswered, is_by_other=is_by_other
         )
