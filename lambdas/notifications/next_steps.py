@@ -83,7 +83,7 @@ def _manual_steps(context: MessageContext) -> Iterator[Phrase]:
         return
     reason = context.main_blocker.reason if context.main_blocker else ""
     verdict = context.current.verdict
-    if reason == BlockReason.NO_BINDING:
+    if reason == BlockReason.NO_BINDING and verdict is not Verdict.CLUSTER_GONE:
         yield _bind(context)
     elif reason in _REPAIR_BY_HAND:
         yield _command("To repair it manually:", _fix(context))

@@ -15,6 +15,7 @@ from lambdas.notifications.message_context import MessageContext
 from lambdas.notifications.owners import short_name
 from lambdas.notifications.time_text import clock, duration, moment, seconds_between
 from lambdas.notifications.verdict_texts import (
+    GONE_WITHOUT_BINDING,
     ROLE_LOST_ON_RESTART,
     SOME_PODS_REFUSED_WITH_ROLE,
     SOME_PODS_WITHOUT_ROLE,
@@ -58,6 +59,8 @@ def _needs_person(context: MessageContext) -> bool:
 def verdict_text(context: MessageContext) -> VerdictText:
     """The texts of the fault. Pods without their role outweigh a wrong add-on record; how many pods have the role refines the text."""
     verdict = context.fault.verdict
+    if verdict is Verdict.CLUSTER_GONE and not context.fault.binding_path:
+        return GONE_WITHOUT_BINDING
     text = WITHOUT_ROLE if verdict is Verdict.ADDON_ROLE_MISSING and context.is_identity_broken else VERDICT_TEXTS[verdict]
     if text.cleared_title and context.fault.is_role_cleared:
         return VerdictText(title=text.cleared_title, sentence=text.cleared_sentence)
@@ -182,7 +185,8 @@ def _blocked(context: MessageContext) -> Phrase:
     blocker = context.main_blocker
     if blocker is None or blocker.reason not in _BLOCKED:
         return _result(context)
-    state = phrase(_BLOCKED[blocker.reason])
+    is_over = verdict_text(context) is GONE_WITHOUT_BINDING
+    state = phrase("no action needed" if is_over else _BLOCKED[blocker.reason])
     until = moment(blocker.until)
     return phrase("{state} (until {time})", state=state, time=clock(until, context.at)) if until else state
 

@@ -33,6 +33,11 @@ WITHOUT_ROLE: Final = VerdictText(
 )
 """Also applies where the add-on record is the first broken link and pods already lack their role."""
 
+GONE_WITHOUT_BINDING: Final = VerdictText(
+    title="the cluster does not exist any more", sentence="Nothing fails, and no parameter binds a role in it."
+)
+"""Replaces the text of `CLUSTER_GONE` where the binding was deleted, too."""
+
 ROLE_LOST_ON_RESTART: Final = VerdictText(
     title="the next pod of {workload} will start without its role",
     sentence="Running pods still have the role. Pods that start from now on do not get it.",

@@ -443,6 +443,8 @@ def _no_fault(kind: NotificationKind, message: Message, states: list[ClusterStat
     Without a binding nothing says which role is right, so that a fault stays one.
     """
     is_right = all(state.is_right and state.works and not state.record_differs for state in states)
+    if kind is NotificationKind.NOT_APPROVED and message.attributes["verdict"] == Verdict.UPDATE_IN_PROGRESS:
+        return ""  # it says that an update runs, and nothing else
     if kind in LEFT_TO_PERSON:
         is_right = is_right and all(state.nodes_ready and state.binding for state in states) and "cannot access" not in _title(message)
     return "nothing was wrong" if is_right and kind in (*REPAIRS, *LEFT_TO_PERSON) else ""

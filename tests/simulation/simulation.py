@@ -692,6 +692,8 @@ class Simulation:
     def check_told(self, cluster: str, *, is_early: bool = False) -> None:
         """A cluster that is still wrong was reported, and a person knows what to do. `is_early`: at least one message was sent.
 
+        Without a binding nothing watches a cluster whose incident has ended, as when it was deleted and made anew.
+
         Raises:
             InvariantViolated: nobody was told.
         """
@@ -700,7 +702,8 @@ class Simulation:
         incident = row.incident if row else None
         if state.is_right:
             return
-        said = self.ledger.messages.get(incident.id, []) if incident else []
+        told = incident or (row.past[-1] if row and row.past and state.binding is None else None)
+        said = self.ledger.messages.get(told.id, []) if told else []
         if not (said if is_early else told_person(said)):
             raise InvariantViolated(f"silence: {cluster} is wrong for hours ({state.why_wrong}), and the messages are {said}")
 

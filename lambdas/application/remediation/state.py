@@ -154,19 +154,29 @@ class WorkflowState:
         return self.is_verified and self.notified not in (None, NotificationKind.VERIFIED)
 
     def _lacks_role(self, summary: AssessmentSummary) -> bool:
-        """Whether pods lack the role since the annotation was wrong. Without a binding no link says so: their role is only compared."""
+        """Whether pods lack the role since the annotation was wrong, or since the binding was deleted. Without a binding no link says so:
+        their role is only compared.
+        """
         was_wrong = self.first is not None and Link.ANNOTATION in _links_in(self.first, State.BROKEN)
-        return was_wrong and bool(summary.desired_role) and summary.counts.pods_right < summary.counts.pods
+        return (
+            (was_wrong or self._has_lost_binding(summary))
+            and bool(summary.desired_role)
+            and summary.counts.pods_right < summary.counts.pods
+        )
 
     def _undecided_links(self, summary: AssessmentSummary) -> set[int]:
         """Links that are neither shown to hold nor broken. If the binding was deleted, or without one the add-on record could not be read,
         nothing says which role is right; and if the cluster could not be read, no other link was checked.
         """
         unknown = _links_in(summary, State.UNKNOWN)
-        is_unbound = self.first is not None and bool(self.first.binding_path) and not summary.binding_path
         is_record_unread = not summary.desired_role and Link.ADDON_RECORD in unknown
         is_unread = Link.CLUSTER in _links_in(summary, State.BROKEN)
-        return unknown | (_links_in(summary, State.NOT_APPLICABLE) if is_unbound or is_record_unread or is_unread else set())
+        return unknown | (
+            _links_in(summary, State.NOT_APPLICABLE) if self._has_lost_binding(summary) or is_record_unread or is_unread else set()
+        )
+
+    def _has_lost_binding(self, summary: AssessmentSummary) -> bool:
+        return self.first is not None and bool(self.first.binding_path) and not summary.binding_path
 
     def message_context(
         self, kind: NotificationKind, *, verification: str = "", trouble: str = "", deleted_pod: DeletedPod | None = None

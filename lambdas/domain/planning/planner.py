@@ -30,7 +30,7 @@ from lambdas.domain.planning.policies import Blocker, RepairHistory, blockers
 from lambdas.domain.planning.role_bounds import is_passable
 from lambdas.domain.plurals import pluralize
 from lambdas.domain.snapshot.node_reachability import is_rolled_out, is_rollout_stalled, reachable_pods
-from lambdas.domain.snapshot.snapshot import AddonFacts, Binding, PodFacts, ServiceAccountFacts, Snapshot, WorkloadFacts
+from lambdas.domain.snapshot.snapshot import AddonFacts, Binding, Missing, PodFacts, ServiceAccountFacts, Snapshot, WorkloadFacts
 
 RepairActions = dict[Link, tuple[Action, ...]]
 
@@ -288,8 +288,15 @@ def _blocked_link(snapshot: Snapshot, diagnosis: Diagnosis, finding: Finding, wa
             or "ends once the earlier links are repaired",
         )
     if finding.link not in wanted and not _ends_by_itself(diagnosis, finding, wanted):
-        return BlockedAction(link=finding.link, reason=BlockReason.NEEDS_PERSON, sentence="only a person can change this")
+        return _left_alone(snapshot, finding)
     return None
+
+
+def _left_alone(snapshot: Snapshot, finding: Finding) -> BlockedAction:
+    """A link that no action of ours repairs. In a cluster that was deleted with its binding nothing is left to do."""
+    if finding.verdict is Verdict.CLUSTER_GONE and isinstance(snapshot.binding, Missing):
+        return BlockedAction(link=finding.link, reason=BlockReason.NO_BINDING, sentence="no parameter binds a role in it")
+    return BlockedAction(link=finding.link, reason=BlockReason.NEEDS_PERSON, sentence="only a person can change this")
 
 
 WITHOUT_WEBHOOK: Final = "no identity webhook is registered, so a new pod would not get the role either"

@@ -509,6 +509,9 @@ def test_another_degradation_needs_a_person_and_the_rest_is_repaired() -> None:
     ("snapshot", "link", "reason"),
     [
         pytest.param(snapshot_with(cluster=Missing("c")), Link.CLUSTER, BlockReason.NEEDS_PERSON, id="cluster gone"),
+        pytest.param(
+            snapshot_with(cluster=Missing("c"), binding=Missing("/p")), Link.CLUSTER, BlockReason.NO_BINDING, id="cluster and binding gone"
+        ),
         pytest.param(snapshot_with(pods=Unknown("403")), Link.CLUSTER, BlockReason.NEEDS_PERSON, id="no access"),
         pytest.param(
             snapshot_with(service_account=Missing("sa")), Link.ANNOTATION, BlockReason.NEEDS_PERSON, id="no ServiceAccount to write to"

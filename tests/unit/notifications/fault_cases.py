@@ -308,6 +308,10 @@ FAULT_CASES: Final[Mapping[str, FaultCase]] = {
         verdict=Verdict.NO_ACCESS,
         build=lambda: _unreadable(Unknown("read the ServiceAccount: 401 Unauthorized", denial=Denial.UNAUTHENTICATED)),
     ),
+    "cluster-and-binding-gone": FaultCase(
+        verdict=Verdict.CLUSTER_GONE,
+        build=lambda: replace(_unreadable(Unknown("no cluster")), cluster=Missing("cluster prod-blue"), binding=Missing(PATH)),
+    ),
     "cluster-gone": FaultCase(
         verdict=Verdict.CLUSTER_GONE, build=lambda: replace(_unreadable(Unknown("no cluster")), cluster=Missing("cluster prod-blue"))
     ),

@@ -124,6 +124,16 @@ def test_history_gets_the_whole_state() -> None:
     )
 
 
+@pytest.mark.parametrize(("path", "is_repaired"), [("/p", False), ("", True)])
+def test_a_fault_has_not_ended_while_pods_lack_the_role_of_a_binding_that_was_deleted(path: str, *, is_repaired: bool) -> None:
+    """Without a binding from the beginning, the role of the add-on record may be one that nobody uses."""
+    unbound = summary_of(snapshot_with(binding=Missing("/p"), pods=(*pods(2, ROLE), *pods(1, f"{ROLE}-other"))))
+    assert unbound.is_healthy
+    state = WorkflowState(incident())
+    state.record_assessment(replace(unbound, binding_path=path), NOW)
+    assert state.is_repaired(unbound) is is_repaired
+
+
 @pytest.mark.parametrize("key", ["wasReported", "formerRepair"])
 def test_a_fault_has_not_ended_after_a_take_over_while_the_annotation_is_not_read(key: str) -> None:
     taken_over = replace(incident(), request={key: True if key == "wasReported" else "unfinished"})
