@@ -461,6 +461,7 @@ class Simulation:
             self.tell(f"{process.name}: message {message.subject!r}")
             self._messages.append(self.scheduler.now)
             evidence, by_person = self._evidence[process.name], incident.is_held_by_person
+            self.world.observe(incident.target.cluster)
             check_message(message, incident.target.cluster, evidence, self.ledger, self.world, is_by_person=by_person)
             context = json.loads(message.chat)["metadata"]["additionalContext"]
             if NotificationKind(message.attributes["outcome"]) is NotificationKind.APPROVAL_REQUESTED and "callbackId" in context:
