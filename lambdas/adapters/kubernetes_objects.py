@@ -207,6 +207,7 @@ def workload(kind: WorkloadKind, item: Json) -> WorkloadFacts:
         name=_required(metadata, "name"),
         desired=desired,
         updated=_count(status, "updatedNumberScheduled" if daemon else "updatedReplicas"),
+        ready=_count(status, "numberReady" if daemon else "readyReplicas"),
         max_unavailable=_max_unavailable(kind, strategy, desired),
         generation=_count(metadata, "generation"),
         observed_generation=_count(status, "observedGeneration"),

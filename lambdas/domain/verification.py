@@ -104,19 +104,18 @@ def progress(counts: Counts) -> tuple[int, ...]:
     return (counts.pods_right, counts.pods_ready, counts.nodes_ready, counts.rolled_out)
 
 
-def remaining_time(former: Counts, now: Counts, took: timedelta) -> timedelta | None:
-    """How long the rest of a repair takes at the rate of progress since the former counts; None where nothing came nearer.
+def remaining_time(before: int, missing: int, took: timedelta) -> timedelta | None:
+    """How long the rest of a repair takes at the rate of its progress; None where nothing came nearer.
 
     Args:
-        former: the counts at the look before.
-        now: the counts at the latest look.
+        before: what was missing at an earlier look.
+        missing: what is missing at the latest look.
         took: the time between the two.
     """
-    before, missing = _missing(former), _missing(now)
     return took * (missing / (before - missing)) if missing < before else None
 
 
-def _missing(counts: Counts) -> int:
+def missing_parts(counts: Counts) -> int:
     """How many pods or nodes a repair still waits for."""
     wanted = counts.pods_wanted - counts.pods - counts.pods_lost
     return max(counts.pods - counts.pods_right, counts.pods - counts.pods_ready, counts.nodes_waiting, wanted, 0)

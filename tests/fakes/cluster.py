@@ -45,7 +45,7 @@ class FakeCluster:
         facts, account = self.here.workloads[namespace, kind, name]
         pods = [pod for pod in self.here.pods.values() if pod.service_account == account]
         updated = sum(pod.revision >= facts.generation for pod in pods)
-        return replace(facts, updated=updated) if pods else facts
+        return replace(facts, updated=updated, ready=sum(pod.facts.ready for pod in pods)) if pods else facts
 
     def owner(self, namespace: str, kind: str, name: str) -> tuple[WorkloadKind, str] | None:
         if kind == "ReplicaSet":

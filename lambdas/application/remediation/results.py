@@ -159,8 +159,10 @@ class ReplacementResult(StepResult):
 class VerificationResult(AssessingResult):
     """How far the verification is, and the changes of the counts so far: seconds since `began_at`, then the counts of a `CountSample`.
 
-    `counts` are the latest ones, and `progress_at` is when those that a repair moves last moved. `summary` is the assessment that the
-    verification rests on; None while it goes on.
+    `counts` are those of the latest assessment, which was made at `assessed_at`, and `progress_at` is when those that a repair moves last
+    moved. Between two assessments a rollout is followed by the status of its workload alone: `rollout` are the time and the number of
+    missing pods of the first such look and of the latest. `summary` is the assessment that the verification rests on; None while it goes
+    on.
     """
 
     state: VerificationState = VerificationState.WAITING
@@ -170,6 +172,8 @@ class VerificationResult(AssessingResult):
     progress_at: datetime | None = None
     began_at: datetime | None = None
     samples: tuple[tuple[int, ...], ...] = ()
+    assessed_at: datetime | None = None
+    rollout: tuple[tuple[datetime, int], ...] = ()
 
     @property
     def count_samples(self) -> tuple[CountSample, ...]:

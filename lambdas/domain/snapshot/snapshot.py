@@ -248,7 +248,7 @@ class WorkloadFacts:
     """A DaemonSet, Deployment or StatefulSet. Counts are pods; `max_unavailable` is resolved to a count, at least 1.
 
     `service_account` is `serviceAccountName` of the pod template, empty where it was not read. `template_role_arn` is the `AWS_ROLE_ARN`
-    that the pod template itself sets; the identity webhook keeps it.
+    that the pod template itself sets; the identity webhook keeps it. `ready` pods may be of any template; None where they were not read.
     """
 
     kind: WorkloadKind
@@ -263,6 +263,14 @@ class WorkloadFacts:
     containers: tuple[ContainerFacts, ...] = ()
     service_account: str = ""
     template_role_arn: str | None = None
+    ready: int | None = None
+
+    @property
+    def missing(self) -> int | None:
+        """How many pods a rollout has not made yet, or are not ready, whichever is more; None where the ready ones were not read."""
+        if self.ready is None:
+            return None
+        return self.desired if self.observed_generation < self.generation else max(self.desired - min(self.updated, self.ready), 0)
 
     @property
     def is_rolled_out(self) -> bool:

@@ -10,7 +10,16 @@ from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.assessment.summary import AssessmentSummary, Counts
 from lambdas.domain.planning.actions import Action, ReplaceCanaryPod, ReplaceStalePods, RestartWorkload
 from lambdas.domain.snapshot.snapshot import Unknown
-from lambdas.domain.verification import LOST_NODE_PATIENCE, PATIENCE, VerificationState, is_verified, progress, remaining_time, verify
+from lambdas.domain.verification import (
+    LOST_NODE_PATIENCE,
+    PATIENCE,
+    VerificationState,
+    is_verified,
+    missing_parts,
+    progress,
+    remaining_time,
+    verify,
+)
 from tests.unit.domain.snapshot_fixtures import addon, cluster, snapshot_with, summary_of
 from tests.unit.notifications.snapshots import EBS, ROLE, healthy_snapshot, service_account
 
@@ -209,4 +218,4 @@ def test_the_rest_takes_as_long_as_the_progress_since_the_former_look_says(
         return Counts(**{"pods": pods, "pods_right": pods, "pods_ready": pods, **changed})
 
     expected = None if remaining_s is None else timedelta(seconds=remaining_s)
-    assert remaining_time(thousand(former), thousand(counts), timedelta(seconds=10)) == expected
+    assert remaining_time(missing_parts(thousand(former)), missing_parts(thousand(counts)), timedelta(seconds=10)) == expected

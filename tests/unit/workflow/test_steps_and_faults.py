@@ -160,7 +160,7 @@ def test_a_verification_remembers_when_the_counts_last_moved() -> None:
     assert (first.began_at, first.progress_at, first.samples) == (began_at, began_at, ((0, *sample),))
     simulation.world.sleep(7)
     second = steps.verify(before, first)
-    assert second == replace(first, at=simulation.world.now, summary=second.summary)
+    assert second == replace(first, at=simulation.world.now, assessed_at=simulation.world.now, summary=second.summary)
     simulation.world.set_annotation(simulation.world.cluster, KEY, before.desired_role, "kubectl")
     for name in list(simulation.world.cluster.pods):
         simulation.world.replace_pod(simulation.world.cluster, name)

@@ -51,12 +51,12 @@ from lambdas.domain.assessment.summary_builder import summarize
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.errors import RemediatorError, TransientError
 from lambdas.domain.incidents.incident import Outcome
-from lambdas.domain.planning.actions import ReplaceStalePods
+from lambdas.domain.planning.actions import ReplaceStalePods, RestartWorkload
 from lambdas.domain.planning.planned_binding import PlannedBinding
 from lambdas.domain.requests.request import CheckRequest, Trigger, actor_of, refusals_of
 from lambdas.domain.snapshot.node_reachability import lost_nodes, reachable_desired_count
 from lambdas.domain.snapshot.snapshot import PodFacts, WorkloadFacts
-from lambdas.domain.verification import VerificationState, progress, remaining_time, verify
+from lambdas.domain.verification import VerificationState, missing_parts, progress, remaining_time, verify
 from lambdas.notifications import published_events
 from lambdas.notifications.kind import NotificationKind
 from lambdas.notifications.message_context import MessageContext
@@ -72,6 +72,12 @@ That is far below the time-out of an invocation, since a crash repeats the step.
 """
 FIRST_LOOKS_S: Final = (1, 2, 3, 5, 8)
 """The pauses between the first looks of a verification, all of them in one step: a small cluster needs no more time."""
+LARGE_WORKLOAD: Final = 100
+"""Pods from which on a rollout is followed by the status of its workload. An assessment reads each pod, of 17 KB."""
+ASSESSED_EVERY: Final = timedelta(seconds=30)
+"""How often a rollout of a large workload is assessed, since its status does not tell what a role refuses."""
+ROLLOUT_PAUSE_S: Final = 2
+"""The longest pause within one step between two looks at the status of a workload."""
 BATCH_PAUSE_S: Final = 2
 """The pause between two checks of one batch."""
 EVENTS: Final[Mapping[NotificationKind, OwnEvent]] = {
@@ -245,10 +251,40 @@ class RemediationSteps(ActionSteps):
             is_concluded = result.state is not VerificationState.WAITING
             if is_concluded or pause_s is None or self.now() - began_at + timedelta(seconds=pause_s) > STEP_TIME:
                 return result
-            self.sleep(pause_s)
+            self.sleep(min(pause_s, ROLLOUT_PAUSE_S) if result.rollout else pause_s)
             former = result
 
     def _look(self, before: AssessmentSummary, former: VerificationResult) -> VerificationResult:
+        """Look once: at the status of a large workload while it is rolled out, else with an assessment."""
+        missing = self._missing_in_rollout(before, former)
+        if not missing:
+            return self._assess_repair(before, former)
+        at = self.now()
+        has_moved = not former.rollout or missing != former.rollout[-1][1]
+        return replace(
+            former,
+            at=at,
+            state=VerificationState.WAITING,
+            sentence="",
+            summary=None,
+            progress_at=at if has_moved else former.progress_at,
+            rollout=(*former.rollout[:1], (at, missing)),
+        )
+
+    def _missing_in_rollout(self, before: AssessmentSummary, former: VerificationResult) -> int | None:
+        """How many pods a rollout of ours still has to make, by the status of the workload; None where an assessment is due."""
+        restart = next((action for action in before.actions if isinstance(action, RestartWorkload)), None)
+        is_due = former.assessed_at is None or self.now() - former.assessed_at >= ASSESSED_EVERY
+        if restart is None or is_due or before.counts.pods < LARGE_WORKLOAD:
+            return None
+        try:
+            found = self.cluster().workload(self.incident.target.namespace, restart.workload, restart.name)
+        except RemediatorError as error:
+            self.log_error("verification", error)
+            return None
+        return found.missing if isinstance(found, WorkloadFacts) else None
+
+    def _assess_repair(self, before: AssessmentSummary, former: VerificationResult) -> VerificationResult:
         """Assess once, and compare with the assessment that the plan was made from."""
         try:
             incident = self.incidents.get(self.incident.target)
@@ -273,6 +309,8 @@ class RemediationSteps(ActionSteps):
             progress_at=moved_at,
             began_at=began_at,
             samples=samples,
+            assessed_at=at,
+            rollout=former.rollout,
             refuted=former.refuted_after(summary),
         )
 
@@ -408,10 +446,20 @@ class RemediationSteps(ActionSteps):
 
 def _remaining_s(former: VerificationResult, result: VerificationResult) -> int | None:
     """Whole seconds after which the rest should be done, at least 1; None where the latest look found no progress."""
-    if not (former.counts and former.at and result.counts and result.at):
+    if _is_status_only(result):
+        (began_at, before), (at, missing) = result.rollout[0], result.rollout[-1]
+        remaining = remaining_time(before, missing, at - began_at)
+    elif former.counts and former.assessed_at and result.counts and result.assessed_at:
+        took = result.assessed_at - former.assessed_at
+        remaining = remaining_time(missing_parts(former.counts), missing_parts(result.counts), took)
+    else:
         return None
-    remaining = remaining_time(former.counts, result.counts, result.at - former.at)
     return None if remaining is None else max(1, ceil(remaining.total_seconds()))
+
+
+def _is_status_only(result: VerificationResult) -> bool:
+    """Whether the latest look was one at the status of the workload alone."""
+    return bool(result.rollout) and result.rollout[-1][0] == result.at
 
 
 def thin_out(samples: tuple[tuple[int, ...], ...]) -> tuple[tuple[int, ...], ...]:
