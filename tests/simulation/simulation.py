@@ -693,7 +693,7 @@ class Simulation:
     def check_told(self, cluster: str, *, is_early: bool = False) -> None:
         """A cluster that is still wrong was reported, and a person knows what to do. `is_early`: at least one message was sent.
 
-        Without a binding nothing watches a cluster whose incident has ended, as when it was deleted and made anew.
+        Without a binding nothing watches a cluster that has no incident, as when it was deleted and made anew.
 
         Raises:
             InvariantViolated: nobody was told.
@@ -704,6 +704,8 @@ class Simulation:
         if state.is_right:
             return
         told = incident or (row.past[-1] if row and row.past and state.binding is None else None)
+        if told is None and state.binding is None:
+            return
         said = self.ledger.messages.get(told.id, []) if told else []
         if not (said if is_early else told_person(said)):
             raise InvariantViolated(f"silence: {cluster} is wrong for hours ({state.why_wrong}), and the messages are {said}")
