@@ -15,6 +15,7 @@ from unittest.mock import patch
 from cli.clients.local_incidents import Row
 from lambdas.application.check import incident_handover, pipeline
 from lambdas.application.check.parameter_handover import FIELD
+from lambdas.application.remediation.steps import remediation_steps
 from lambdas.contract.approval import decode_plan
 from lambdas.contract.events import INCOMING, SWEEP_INPUT
 from lambdas.contract.names import ROLE_ANNOTATION
@@ -198,6 +199,8 @@ class Simulation:
                 patches.enter_context(patch.object(module, "uuid4", self._uuid4))
             patches.enter_context(patch.object(programs.handler, "incidents", lambda: Port(self._current, "incidents", self.incidents)))
             patches.enter_context(patch.object(programs.handler, "write", lambda *_, **__: None))
+            if self.story.has_large_workloads:
+                patches.enter_context(patch.object(remediation_steps, "LARGE_WORKLOAD", 1))
             patches.enter_context(keep_results())
             patches.callback(self._abandon_processes)
             self.story.play(self)

@@ -59,6 +59,10 @@ WINDOWED: Final = 0.15
 """Share of the clusters that have a weekly maintenance window."""
 ASSOCIATED: Final = 8
 """Each seed that is one less than a multiple of this has a cluster with a binding to EKS Pod Identity; all others have none."""
+LARGE: Final = 4
+"""In each seed that leaves this remainder of `ASSOCIATED`, workloads count as large, so that their rollouts are followed by the status."""
+LARGE_FROM: Final = 4_000_000
+"""The first seed with large workloads. Earlier ones have the stories that they had before."""
 WINDOWS: Final = ("thu 12:20-13:10", "thu 12:40-12:50", "wed-thu 12:45-14:15", "thu 18:00-04:00", "sat-sun 00:00-06:00")
 """Maintenance windows (UTC). A story is played on a Thursday, and begins at noon."""
 MAX_MESSAGES_AFTERWARDS: Final = 4
@@ -134,6 +138,11 @@ class Story:
         """Whether this cluster has a binding to Pod Identity: the first one of each eighth seed, and often the others of this seed."""
         is_first = name == "c0"
         return self.seed % ASSOCIATED == ASSOCIATED - 1 and (is_first or Random(f"{self.seed} association {name}").random() < 0.5)
+
+    @property
+    def has_large_workloads(self) -> bool:
+        """Whether the rollouts of this story are followed by the status of their workload."""
+        return self.seed >= LARGE_FROM and self.seed % ASSOCIATED == LARGE
 
     @cached_property
     def theme(self) -> Theme:
