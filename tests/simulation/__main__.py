@@ -11,6 +11,7 @@ from random import SystemRandom
 from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
+from rich.progress import Progress
 
 from tests.simulation import sown_faults
 from tests.simulation.search import Played, play, regression_seeds, replay_command, report, shrink
@@ -54,9 +55,11 @@ def _search(start: int, count: int, jobs: int) -> int:
     seeds = [*regression_seeds(), *range(start, start + count)]
     chunks = [seeds[first : first + CHUNK] for first in range(0, len(seeds), CHUNK)]
     virtual_s, calls, failed = 0.0, 0, []
-    with ProcessPoolExecutor(jobs) as pool:
+    with ProcessPoolExecutor(jobs) as pool, Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("stories", total=len(seeds))
         for future in as_completed([pool.submit(_play, chunk) for chunk in chunks]):
             passed_s, made, failures = future.result()
+            progress.advance(task, CHUNK)
             virtual_s, calls, failed = virtual_s + passed_s, calls + made, [*failed, *failures]
             for played in failures:
                 console.print(f"[red]✗[/red] seed {played.story.seed}: {played.violated}", soft_wrap=True)
