@@ -114,17 +114,17 @@ def former_repair(ended: Incident, told: Iterable[tuple[int, str]]) -> FormerRep
     """How far the repairs of an incident are whose holder has ended, from its row and its notifications, each with its iteration.
 
     The journal of its execution cannot be read. So a successor neither repeats a repair that has failed, nor says that nothing was changed.
+    A repair counts that the row knows of, also where its notification was not recorded.
     """
-    begun = FormerRepair.UNFINISHED if ended.has_begun_repair else FormerRepair.NONE  # also where no notification could be sent
-    return max(ended.former_repair, begun, _notified_repair(told), key=tuple(FormerRepair).index)
+    return max(ended.former_repair, _told_repair(told, has_begun=ended.has_begun_repair), key=tuple(FormerRepair).index)
 
 
-def _notified_repair(told: Iterable[tuple[int, str]]) -> FormerRepair:
+def _told_repair(told: Iterable[tuple[int, str]], *, has_begun: bool) -> FormerRepair:
     known = sorted((number, _REPAIRS.index(NotificationKind(kind))) for number, kind in told if kind in _REPAIRS)
     kinds = [_REPAIRS[kind] for _, kind in known]
-    if NotificationKind.REPAIRING not in kinds:
+    if NotificationKind.REPAIRING not in kinds and not has_begun:
         return FormerRepair.NONE
-    return FormerRepair.FAILED if kinds[-1] is NotificationKind.NEEDS_ACTION else FormerRepair.UNFINISHED
+    return FormerRepair.FAILED if kinds[-1:] == [NotificationKind.NEEDS_ACTION] else FormerRepair.UNFINISHED
 
 
 def _is_held(incident: Incident, dependencies: CheckDependencies) -> bool:

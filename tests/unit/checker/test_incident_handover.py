@@ -155,18 +155,21 @@ def test_an_incident_that_takes_over_knows_whether_people_wait_for_its_end(notif
         assert (found.id != now.id, found.was_reported, found.request.get("wasReported", False)) == (True, was_reported, was_reported)
 
 
-def test_an_incident_that_takes_over_knows_of_a_repair_that_was_not_reported() -> None:
+@pytest.mark.parametrize(("notified", "former"), [((), FormerRepair.UNFINISHED), (("1 needs-action",), FormerRepair.FAILED)])
+def test_an_incident_that_takes_over_knows_of_a_repair_that_was_not_reported(notified: tuple[str, ...], former: FormerRepair) -> None:
     simulation = simulate(annotation=None)
     check(simulation)
     first = simulation.incidents.get(TARGET)
     assert first
+    for key in notified:
+        simulation.incidents.mark_notified(first, key)
     simulation.incidents.mark_repairing(first, True)
     simulation.incidents.mark_repairing(first, False)
     simulation.remediator.executions = dict.fromkeys(simulation.remediator.executions, "STOPPED")
     check(simulation)
     now = simulation.incidents.get(TARGET)
     assert now
-    assert (now.id != first.id, now.former_repair) == (True, FormerRepair.UNFINISHED)
+    assert (now.id != first.id, now.former_repair) == (True, former)
 
 
 def test_a_failed_repair_is_remembered_by_each_incident_that_takes_over() -> None:
