@@ -267,6 +267,7 @@ class RemediationSteps(ActionSteps):
             state=VerificationState.WAITING,
             sentence="",
             summary=None,
+            began_at=former.began_at or at,
             progress_at=at if has_moved else former.progress_at,
             rollout=(*former.rollout[:1], (at, missing)),
         )
@@ -274,7 +275,8 @@ class RemediationSteps(ActionSteps):
     def _missing_in_rollout(self, before: AssessmentSummary, former: VerificationResult) -> int | None:
         """How many pods a rollout of ours still has to make, by the status of the workload; None where an assessment is due."""
         restart = next((action for action in before.actions if isinstance(action, RestartWorkload)), None)
-        is_due = former.assessed_at is None or self.now() - former.assessed_at >= ASSESSED_EVERY
+        latest_at = former.assessed_at or former.began_at
+        is_due = latest_at is not None and self.now() - latest_at >= ASSESSED_EVERY
         if restart is None or is_due or before.counts.pods < LARGE_WORKLOAD:
             return None
         try:
@@ -445,21 +447,16 @@ class RemediationSteps(ActionSteps):
 
 
 def _remaining_s(former: VerificationResult, result: VerificationResult) -> int | None:
-    """Whole seconds after which the rest should be done, at least 1; None where the latest look found no progress."""
-    if _is_status_only(result):
+    """Whole seconds after which the rest should be done, at least 1; None where no progress was found."""
+    remaining = None
+    if result.rollout and result.at:
         (began_at, before), (at, missing) = result.rollout[0], result.rollout[-1]
+        since = result.at - at
         remaining = remaining_time(before, missing, at - began_at)
     elif former.counts and former.assessed_at and result.counts and result.assessed_at:
-        took = result.assessed_at - former.assessed_at
+        since, took = timedelta(), result.assessed_at - former.assessed_at
         remaining = remaining_time(missing_parts(former.counts), missing_parts(result.counts), took)
-    else:
-        return None
-    return None if remaining is None else max(1, ceil(remaining.total_seconds()))
-
-
-def _is_status_only(result: VerificationResult) -> bool:
-    """Whether the latest look was one at the status of the workload alone."""
-    return bool(result.rollout) and result.rollout[-1][0] == result.at
+    return None if remaining is None else max(1, ceil((remaining - since).total_seconds()))
 
 
 def thin_out(samples: tuple[tuple[int, ...], ...]) -> tuple[tuple[int, ...], ...]:
