@@ -160,9 +160,8 @@ class VerificationResult(AssessingResult):
     """How far the verification is, and the changes of the counts so far: seconds since `began_at`, then the counts of a `CountSample`.
 
     `counts` are those of the latest assessment, which was made at `assessed_at`, and `progress_at` is when those that a repair moves last
-    moved. Between two assessments a rollout is followed by the status of its workload alone: `rollout` are the time and the number of
-    missing pods of the first such look and of the latest. `summary` is the assessment that the verification rests on; None while it goes
-    on.
+    moved. Between two assessments the rollout of a large workload is followed by its status: `rollout` are the time and the missing steps
+    of the first such look and of the latest. `summary` is the assessment that the verification rests on; None while it goes on.
     """
 
     state: VerificationState = VerificationState.WAITING

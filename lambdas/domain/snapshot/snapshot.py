@@ -267,10 +267,13 @@ class WorkloadFacts:
 
     @property
     def missing(self) -> int | None:
-        """How many pods a rollout has not made yet, or are not ready, whichever is more; None where the ready ones were not read."""
+        """How many steps of a rollout are left, of which each pod has two: it is made, and gets ready. None where the ready ones were not
+        read. Both count, since many pods may be made before the first one is ready.
+        """
         if self.ready is None:
             return None
-        return self.desired if self.observed_generation < self.generation else max(self.desired - min(self.updated, self.ready), 0)
+        updated = self.updated if self.observed_generation >= self.generation else 0
+        return max(self.desired - updated, 0) + max(self.desired - self.ready, 0)
 
     @property
     def is_rolled_out(self) -> bool:

@@ -107,6 +107,26 @@ def test_max_unavailable_is_resolved_as_the_controllers_do(kind: WorkloadKind, s
     assert kubernetes_objects.workload(kind, item).max_unavailable == resolved
 
 
+@pytest.mark.parametrize("kind", list(WorkloadKind))
+@pytest.mark.parametrize(
+    ("status", "missing"),
+    [
+        ({"observedGeneration": 3, "ready": 8, "updated": 8}, 0),
+        ({"observedGeneration": 3, "ready": 6, "updated": 8}, 2),
+        ({"observedGeneration": 3, "ready": 7, "updated": 2}, 7),
+        ({"observedGeneration": 2, "ready": 8, "updated": 8}, 8),
+        ({"observedGeneration": 3, "ready": 9, "updated": 9}, 0),
+    ],
+    ids=["complete", "not ready", "in progress", "not begun", "more than wanted"],
+)
+def test_the_steps_that_a_rollout_has_left_are_counted(kind: WorkloadKind, status: dict[str, int], missing: int) -> None:
+    item = workload_of(kind, {}, 8)
+    ready, updated = status["ready"], status["updated"]
+    item["status"] |= {"observedGeneration": status["observedGeneration"], "numberReady": ready, "readyReplicas": ready}
+    item["status"] |= {"updatedNumberScheduled": updated, "updatedReplicas": updated}
+    assert kubernetes_objects.workload(kind, item).missing == missing
+
+
 def workload_of(kind: WorkloadKind, strategy: dict[str, Any], desired: int) -> dict[str, Any]:
     field = "strategy" if kind is WorkloadKind.DEPLOYMENT else "updateStrategy"
     return {

@@ -273,7 +273,7 @@ class RemediationSteps(ActionSteps):
         )
 
     def _missing_in_rollout(self, before: AssessmentSummary, former: VerificationResult) -> int | None:
-        """How many pods a rollout of ours still has to make, by the status of the workload; None where an assessment is due."""
+        """How many steps a rollout of ours has left, by the status of the workload; None where an assessment is due."""
         restart = next((action for action in before.actions if isinstance(action, RestartWorkload)), None)
         latest_at = former.assessed_at or former.began_at
         is_due = latest_at is not None and self.now() - latest_at >= ASSESSED_EVERY
