@@ -67,11 +67,11 @@ def test_a_roll_out_is_verified_soon_after_its_end_with_few_polls(nodes: int, a_
     assert made.steps.polls <= 6
 
 
-@pytest.mark.parametrize(("large", "assessments"), [(300, 4), (301, 10)])
+@pytest.mark.parametrize(("large", "assessments"), [(300, 3), (301, 10)])
 def test_a_large_workload_is_assessed_seldom_while_its_status_shows_a_rollout(
     large: int, assessments: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A rollout of 150 s: its status is read often, and every pod each half minute and at the end."""
+    """A rollout of 150 s: its status is read often, and every pod each minute and at the end."""
     began: list[datetime] = []
     monkeypatch.setattr(RemediationSteps, "_assess_repair", _noting(began))
     monkeypatch.setattr(remediation_steps, "LARGE_WORKLOAD", large)
@@ -80,14 +80,14 @@ def test_a_large_workload_is_assessed_seldom_while_its_status_shows_a_rollout(
 
 
 def test_a_rollout_that_stops_is_assessed_although_its_status_does_not_change(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What blocks it is seen after half a minute at most."""
+    """What blocks it is seen after a minute and the pause between two steps at most."""
     seen: list[datetime] = []
     monkeypatch.setattr(RemediationSteps, "_assess_repair", _noting(seen))
 
     settings = {"verification_timeout_s": "300"}
     made = run_workflow({"nodes": 100, "settings": settings}, first=lambda run: replace_pods_over_time(run, 0))
     assert made.outcome != "verified"
-    assert max(later - former for former, later in pairwise(seen)) < timedelta(seconds=60)
+    assert max(later - former for former, later in pairwise(seen)) <= timedelta(seconds=80)
 
 
 def _noting(seen: list[datetime]) -> Callable[..., Any]:

@@ -74,7 +74,7 @@ FIRST_LOOKS_S: Final = (1, 2, 3, 5, 8)
 """The pauses between the first looks of a verification, all of them in one step: a small cluster needs no more time."""
 LARGE_WORKLOAD: Final = 100
 """Pods from which on a rollout is followed by the status of its workload. An assessment reads each pod, of 17 KB."""
-ASSESSED_EVERY: Final = timedelta(seconds=30)
+ASSESSED_EVERY: Final = timedelta(minutes=1)
 """How often a rollout of a large workload is assessed, since its status does not tell what a role refuses."""
 ROLLOUT_PAUSE_S: Final = 2
 """The longest pause within one step between two looks at the status of a workload."""
