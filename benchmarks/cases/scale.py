@@ -19,8 +19,8 @@ _NEEDED_S: Final = 300.0
 """Four minutes on two idle cores, plus a margin. Node registration and one repair take half of it."""
 _COMPARISON_NEEDS_S: Final = 240.0
 _LIMIT: Final = (
-    "Before the roll-out, the repair checks, writes its plan and replaces a canary pod. After it, the repair reads every pod, at most 20 s"
-    " later"
+    "Before the roll-out, the repair checks, writes its plan and replaces a canary pod. After it, the repair reads every pod twice: to"
+    " verify, and right before it closes the incident"
 )
 _WAVES_NEED_S: Final = 150.0
 _COPIES_NEED_S: Final = 75.0
