@@ -29,7 +29,7 @@ def resource_to_simulate(call: str, *, partition: str, region: str, account: str
     return f"arn:{partition}:ec2:{region}:{account}:{sample}" if sample else "*"
 
 
-def policy_document(calls: Iterable[str], partition: str = "aws") -> dict[str, object]:
+def policy_document(calls: Iterable[str], partition: str) -> dict[str, object]:
     """An IAM policy that allows the calls. It allows tags on network interfaces alone, as the policies of AWS and of the plug-in do.
 
     Source: https://github.com/aws/amazon-vpc-cni-k8s/blob/HEAD/docs/iam-policy.md

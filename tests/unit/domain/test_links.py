@@ -147,7 +147,8 @@ def test_an_unreachable_cluster_names_the_sources_that_its_endpoint_admits(publi
 
 
 def test_an_endpoint_without_a_description_is_not_mentioned() -> None:
-    (remedy, _) = diagnose(snapshot_with(cluster=Unknown("x", Denial.UNREACHABLE)))[Link.CLUSTER].remedies
+    (remedy, look) = diagnose(snapshot_with(cluster=Unknown("x", Denial.UNREACHABLE)))[Link.CLUSTER].remedies
+    assert (look.text, look.command) == ("see what blocks the connection", "irsa-remediator access --cluster prod-blue --check")
     assert "endpoint for EKS" in remedy.text
 
 

@@ -44,6 +44,7 @@ WITH_ROLE: Final = _annotated(**{ROLE_ANNOTATION: "arn:aws:iam::111122223333:rol
 RECORDS: Final[dict[str, dict[str, Any]]] = {
     "patch that leaves no role": service_account_write(user=role_session("ci-deploy", "run-42"), response=_annotated()),
     "update whose role the guard kept": service_account_write("update", request=_annotated(), response=WITH_ROLE),
+    "update that names the role itself": service_account_write("update", request=WITH_ROLE, response=WITH_ROLE),
     "patch that changed the role": _reported(ROLE_CHANGED),
     "patch whose role the guard kept": _reported(ROLE_KEPT),
     "deletion": service_account_write("delete"),

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import random
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import pytest
 
 from lambdas.application.codec import decode, encode
 from lambdas.application.remediation import assess, repair, watch, workflow
+from lambdas.application.remediation.assess import TakenOver
 from lambdas.application.remediation.carried_state import CarriedState, UndeliveredNotification
 from lambdas.application.remediation.repair import MAX_REPAIRS
 from lambdas.application.remediation.results import (
@@ -22,8 +25,8 @@ from lambdas.application.remediation.results import (
     ReplacementState,
     VerificationResult,
 )
-from lambdas.application.remediation.state import WorkflowState
-from lambdas.application.remediation.workflow import remediate
+from lambdas.application.remediation.state import Iteration, WorkflowState
+from lambdas.application.remediation.workflow import HAND_OVER_AGE, _hand_over_in_time, remediate
 from lambdas.application.workflow_steps import NOTIFY_SCHEDULE, InProcessSteps, Meter, PollSchedule
 from lambdas.contract.durable_quotas import HAND_OVER_AT, MAX_OPERATIONS
 from lambdas.contract.parameters import ServiceAccountRef
@@ -266,3 +269,13 @@ def test_a_notification_that_was_not_delivered_is_not_sent_once_its_fault_has_en
         prepare=hand_over,
     )
     assert (done.outcome, done.notified) == ("recovered", ["recovered"])
+
+
+@pytest.mark.parametrize(("age", "is_over"), [(HAND_OVER_AGE, True), (HAND_OVER_AGE - timedelta(seconds=1), False)])
+def test_an_execution_hands_over_from_this_age_on(age: timedelta, *, is_over: bool) -> None:
+    handed_over: list[StepId] = []
+    steps: Any = SimpleNamespace(must_hand_over=False, until=lambda step, *_: handed_over.append(step))
+    state, work = WorkflowState(INCIDENT, began_at=NOON, latest_at=NOON + age), SimpleNamespace(hand_over=lambda *_: None)
+    with pytest.raises(TakenOver) if is_over else nullcontext():
+        _hand_over_in_time(Iteration(2, state, steps, work), 1)  # type: ignore[arg-type]
+    assert len(handed_over) == is_over
