@@ -50,8 +50,7 @@ def _assess_until(
         return result if is_settled(result) else replace(result, summary=None)
 
     result = iteration.steps.until(step, AssessmentResult(), assess, is_settled, schedule)
-    iteration.state.latest_at = result.at or iteration.state.latest_at
-    iteration.state.record_refuted(result.refuted)
+    iteration.state.record_reads(result)
     return result
 
 

@@ -6,6 +6,7 @@ from lambdas.application.remediation.state import Iteration, WorkflowState
 from lambdas.application.workflow_steps import NOTIFY_SCHEDULE, StepPurpose
 from lambdas.domain.incidents.details import DeletedPod, NotificationRecord
 from lambdas.notifications.kind import NotificationKind
+from lambdas.notifications.message_context import MessageContext
 
 
 def notify(
@@ -19,10 +20,9 @@ def notify(
 ) -> None:
     """Send a notification about the state so far. `part` numbers the notifications of one kind in one iteration."""
     state, key = iteration.state, NotificationKey(iteration.number, kind, part)
-    context = state.message_context(kind, verification=verification, trouble=trouble, deleted_pod=deleted_pod)
-    step = iteration.step(StepPurpose.NOTIFY, f"{kind} {part}".strip())
-    result = iteration.steps.once(step, lambda: iteration.work.notify(key, context), NotificationResult)
     unsent = UndeliveredNotification(key=key, verification=verification, trouble=trouble, deleted_pod=deleted_pod)
+    context, step = _context(state, unsent), iteration.step(StepPurpose.NOTIFY, f"{kind} {part}".strip())
+    result = iteration.steps.once(step, lambda: iteration.work.notify(key, context), NotificationResult)
     state.undelivered = None if result.is_settled else unsent
     _record_delivery(state, kind, result)
     if result.state is not DeliveryState.SKIPPED and kind is not NotificationKind.REMINDER:
@@ -37,13 +37,16 @@ def notify_undelivered(iteration: Iteration, part: str = "") -> None:
     state, unsent = iteration.state, iteration.state.undelivered
     if unsent is None or unsent.key.kind is NotificationKind.REPAIRING:
         return
-    kind, step = unsent.key.kind, iteration.step(StepPurpose.NOTIFY_AGAIN, part)
-    context = state.message_context(kind, verification=unsent.verification, trouble=unsent.trouble, deleted_pod=unsent.deleted_pod)
+    context, step = _context(state, unsent), iteration.step(StepPurpose.NOTIFY_AGAIN, part)
     result = iteration.steps.until(
         step, NotificationResult(), lambda _: iteration.work.notify(unsent.key, context), lambda sent: sent.is_settled, NOTIFY_SCHEDULE
     )
     state.undelivered = None if result.is_settled else unsent
-    _record_delivery(state, kind, result)
+    _record_delivery(state, unsent.key.kind, result)
+
+
+def _context(state: WorkflowState, unsent: UndeliveredNotification) -> MessageContext:
+    return state.message_context(unsent.key.kind, verification=unsent.verification, trouble=unsent.trouble, deleted_pod=unsent.deleted_pod)
 
 
 def _record_delivery(state: WorkflowState, kind: NotificationKind, result: NotificationResult) -> None:

@@ -201,7 +201,7 @@ def _verify(iteration: Iteration, before: AssessmentSummary) -> None:
         result = iteration.steps.once(iteration.step(StepPurpose.VERIFY, "after-time-out"), last, VerificationResult)
     state.record(TimelineEvent.VERIFICATION, result.sentence, result.at)
     state.samples += result.count_samples
-    state.record_refuted(result.refuted)
+    state.record_reads(result)
     if result.summary:
         state.record_assessment(result.summary, result.at)
     if result.state is VerificationState.VERIFIED:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from lambdas.application.remediation.carried_state import CarriedState, UndeliveredNotification
-from lambdas.application.remediation.results import ActionResult, ActionState, AssessmentResult
+from lambdas.application.remediation.results import ActionResult, ActionState, AssessingResult, AssessmentResult
 from lambdas.application.remediation.steps.history import MAX_ENTRIES, IncidentRecord
 from lambdas.application.remediation.steps.remediation_steps import RemediationSteps
 from lambdas.application.workflow_steps import StepId, StepPurpose, Steps
@@ -101,9 +101,10 @@ class WorkflowState:
         counts = summary.counts
         self.record(TimelineEvent.ASSESSMENT, str(summary.verdict), at, counts.pods_right, counts.pods, counts.nodes_ready, counts.nodes)
 
-    def record_refuted(self, links: tuple[int, ...]) -> None:
-        """Remember preconditions that were read as wrong in an assessment that was not kept."""
-        self.unresolved = tuple(sorted({*self.unresolved, *links}))
+    def record_reads(self, result: AssessingResult) -> None:
+        """Remember when a step ended that has assessed, and the preconditions that an assessment read as wrong which was not kept."""
+        self.latest_at = result.at or self.latest_at
+        self.unresolved = tuple(sorted({*self.unresolved, *result.refuted}))
 
     def record(self, event: str, text: str, at: datetime | None, *counts: int) -> None:
         """Add an entry to the timeline."""

@@ -62,8 +62,7 @@ def _await_change(iteration: Iteration, step: StepId, summary: AssessmentSummary
     """Assess until something differs from this assessment, at most for this time. Returns whether something did."""
     check = partial(_check, iteration, Fingerprint.of(summary))
     result = iteration.steps.until(step, WatchResult(), check, lambda found: found.is_changed, reminder_schedule(seconds))
-    iteration.state.latest_at = result.at or iteration.state.latest_at
-    iteration.state.record_refuted(result.refuted)
+    iteration.state.record_reads(result)
     return result.is_changed
 
 
