@@ -33,7 +33,6 @@ from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.domain.errors import TransientError
 from lambdas.domain.incidents.details import DeletedPod
 from lambdas.domain.incidents.incident import Incident
-from lambdas.domain.snapshot.snapshot import RoleFacts
 from lambdas.domain.verification import VerificationState
 from lambdas.notifications.kind import NotificationKind
 from lambdas.notifications.message_context import ApprovalAnswer
@@ -43,8 +42,8 @@ from tests.over_fakes import events
 from tests.over_fakes.scenario_run import ScenarioRun, StepsWithoutWatch, run_scenario
 from tests.over_fakes.scenario_world import BOUND_ROLE, CLUSTER, world_of
 from tests.unit.workflow.test_arbitrary_results import BROKEN, INCIDENT, SOME, ArbitrarySteps, CountingSteps
-from tests.unit.workflow.workflow_run import InterruptedSteps, by_hand, keep_waiting, run_workflow
-from tests.world import NOON, right_trust
+from tests.unit.workflow.workflow_run import InterruptedSteps, by_hand, keep_waiting, mend_trust, run_workflow
+from tests.world import NOON
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -256,7 +255,7 @@ def test_a_notification_that_was_not_delivered_is_not_sent_once_its_fault_has_en
 
     def end(run: ScenarioRun) -> None:
         run.world.call_faults.clear()
-        run.world.roles[BOUND_ROLE] = RoleFacts(arn=BOUND_ROLE, trust=right_trust(run.world.cluster.facts.issuer or ""))
+        mend_trust(run)
         run.world.cluster.working_roles = frozenset({BOUND_ROLE})
         by_hand(run)
 

@@ -13,13 +13,25 @@ from lambdas.contract.parameters import binding_path
 from lambdas.contract.settings import settings_path
 from lambdas.domain.errors import AccessDenied, Denial, TransientError
 from lambdas.domain.snapshot.bindings import Parameter
-from lambdas.domain.snapshot.snapshot import RoleFacts
 from lambdas.notifications.message_context import ApprovalAnswer
 from sandbox.simulation.scenario import BOUND
 from tests.over_fakes.scenario_world import BOUND_ROLE, CLUSTER
 from tests.unit.domain.snapshot_fixtures import repaired
-from tests.unit.workflow.workflow_run import APPROVE, KEY, REPAIR, SHOWN, TARGET, by_hand, keep_waiting, run_workflow, set_annotation
-from tests.world import NOON, right_trust
+from tests.unit.workflow.workflow_run import (
+    APPROVE,
+    KEY,
+    REPAIR,
+    SHOWN,
+    TARGET,
+    break_trust,
+    by_hand,
+    keep_waiting,
+    mend_trust,
+    refuse_role,
+    run_workflow,
+    set_annotation,
+)
+from tests.world import NOON
 
 if TYPE_CHECKING:
     from lambdas.domain.incidents.incident import PastIncident
@@ -131,7 +143,7 @@ def test_a_fault_that_ends_before_a_reminder_needs_none() -> None:
     def corrected(run: ScenarioRun) -> None:
         run.world.cluster.working_roles = frozenset({BOUND_ROLE})
         by_hand(run)
-        run.world.roles[BOUND_ROLE] = RoleFacts(arn=BOUND_ROLE, trust=right_trust(run.world.cluster.facts.issuer or ""))
+        mend_trust(run)
 
     done = run_workflow({"trust": "other-subject"}, before={"1 assess reminder 1": corrected}, watches=1)
     assert done.notified == ["needs-action", "recovered"]
@@ -150,10 +162,6 @@ def test_a_fault_that_cannot_be_read_any_more_has_not_recovered() -> None:
     assert done.run.incidents.get(TARGET) is not None
 
 
-def _refuse_role(run: ScenarioRun) -> None:
-    run.world.fail("iam.role", AccessDenied("read the role: 403", denial=Denial.FORBIDDEN), times=None)
-
-
 def test_the_end_of_an_incident_claims_nothing_about_a_trust_policy_that_was_never_read() -> None:
     def shut_out(run: ScenarioRun) -> None:
         by_hand(run)
@@ -161,7 +169,7 @@ def test_the_end_of_an_incident_claims_nothing_about_a_trust_policy_that_was_nev
 
     def let_in(run: ScenarioRun) -> None:
         run.world.call_faults.clear()
-        _refuse_role(run)
+        refuse_role(run)
 
     works = {"annotation": BOUND, "trust": "valid"}
     done = run_workflow(works, first=shut_out, before={"1 watch 1": let_in}, watches=1)
@@ -171,16 +179,13 @@ def test_the_end_of_an_incident_claims_nothing_about_a_trust_policy_that_was_nev
 
 
 def test_a_verified_repair_names_a_trust_policy_that_could_not_be_read() -> None:
-    done = run_workflow(before={"1 verify": _refuse_role})
+    done = run_workflow(before={"1 verify": refuse_role})
     assert done.notified == ["repairing", "verified"]
     assert _titles(done)[1].endswith("has its role again · repaired, not checked: the role, the trust policy")
 
 
 def test_a_fault_after_a_verified_repair_stays_open_while_it_cannot_be_read() -> None:
-    def break_trust(run: ScenarioRun) -> None:
-        run.world.roles[BOUND_ROLE] = RoleFacts(arn=BOUND_ROLE, trust=right_trust("https://oidc.eks.eu-west-1.amazonaws.com/id/OTHER"))
-
-    done = run_workflow(before={"2 assess": break_trust, "2 watch 1": _refuse_role}, watches=2)
+    done = run_workflow(before={"2 assess": break_trust, "2 watch 1": refuse_role}, watches=2)
     assert done.notified == ["repairing", "verified", "needs-action", "reminder", "reminder"]
     assert done.run.incidents.get(TARGET) is not None
 
@@ -213,11 +218,11 @@ def test_no_message_denies_a_change_that_a_crash_may_have_hidden() -> None:
     def written_by_a_process_that_crashed(run: ScenarioRun) -> None:
         set_annotation(BOUND_ROLE, FIELD_MANAGER)(run)
         set_annotation(None)(run)
-        run.world.roles[BOUND_ROLE] = RoleFacts(arn=BOUND_ROLE, trust=right_trust("https://oidc.eks.eu-west-1.amazonaws.com/id/OTHER"))
+        break_trust(run)
 
     def corrected(run: ScenarioRun) -> None:
         by_hand(run)
-        run.world.roles[BOUND_ROLE] = RoleFacts(arn=BOUND_ROLE, trust=right_trust(run.world.cluster.facts.issuer or ""))
+        mend_trust(run)
 
     changes = {"1.1 apply annotate-service-account": written_by_a_process_that_crashed, "2 watch 1": corrected}
     done = run_workflow(before=changes, watches=1)
@@ -236,7 +241,7 @@ def test_a_second_approval_request_does_not_deny_the_first_repair() -> None:
 def test_a_corrected_trust_policy_starts_the_repair() -> None:
     def corrected(run: ScenarioRun) -> None:
         run.world.cluster.working_roles = frozenset({BOUND_ROLE})
-        run.world.roles[BOUND_ROLE] = RoleFacts(arn=BOUND_ROLE, trust=right_trust(run.world.cluster.facts.issuer or ""))
+        mend_trust(run)
 
     done = run_workflow({"trust": "other-subject"}, before={"1 watch 1": corrected}, watches=1)
     assert done.notified == ["needs-action", "repairing", "verified"]
@@ -317,7 +322,7 @@ def test_a_fault_has_not_recovered_while_pods_do_not_start() -> None:
     def corrected(run: ScenarioRun) -> None:
         run.world.cluster.working_roles = frozenset({BOUND_ROLE})
         by_hand(run)
-        run.world.roles[BOUND_ROLE] = RoleFacts(arn=BOUND_ROLE, trust=right_trust(run.world.cluster.facts.issuer or ""))
+        mend_trust(run)
         pod = next(iter(run.world.cluster.pods.values()))
         pod.facts = replace(pod.facts, ready=False, waiting="ContainerCreating")
 
@@ -342,7 +347,7 @@ def test_a_precondition_that_was_wrong_is_not_forgotten_while_the_cluster_cannot
 
     def let_in(run: ScenarioRun) -> None:
         run.world.call_faults.clear()
-        _refuse_role(run)
+        refuse_role(run)
 
     done = run_workflow({"trust": "other-subject"}, before={"1 watch 1": shut_out, "2 watch 1": let_in}, watches=3)
     assert done.writes == []
@@ -384,7 +389,7 @@ def test_a_reminder_that_could_not_be_sent_is_not_sent_once_the_fault_has_ended(
         run.world.call_faults.clear()
         run.world.cluster.working_roles = frozenset({BOUND_ROLE})
         by_hand(run)
-        run.world.roles[BOUND_ROLE] = RoleFacts(arn=BOUND_ROLE, trust=right_trust(run.world.cluster.facts.issuer or ""))
+        mend_trust(run)
 
     done = run_workflow({"trust": "other-subject"}, before={"1 notify reminder 1": is_down, "1 watch 2": corrected}, watches=2)
     assert "1 notify-again reminder 1" in map(str, done.steps.done)

@@ -10,32 +10,17 @@ import pytest
 from lambdas.application.remediation.results import AssessmentResult, VerificationResult
 from lambdas.contract.settings import settings_path
 from lambdas.domain.diagnosis.finding import Link
-from lambdas.domain.errors import AccessDenied, Denial
 from lambdas.domain.incidents.incident import BROKEN_PRECONDITIONS
 from lambdas.domain.snapshot.bindings import Parameter
-from lambdas.domain.snapshot.snapshot import RoleFacts
-from tests.over_fakes.scenario_world import BOUND_ROLE, CLUSTER
+from tests.over_fakes.scenario_world import CLUSTER
 from tests.unit.workflow.test_step_results import opened
-from tests.unit.workflow.workflow_run import REPAIR, TARGET, run_workflow, set_annotation
-from tests.world import right_trust
+from tests.unit.workflow.workflow_run import REPAIR, TARGET, break_trust, mend_trust, refuse_role, run_workflow, set_annotation
 
 if TYPE_CHECKING:
     from tests.over_fakes.scenario_run import ScenarioRun
-from tests.unit.workflow.workflow_run import WorkflowRun
+    from tests.unit.workflow.workflow_run import WorkflowRun
 
 WAS_WRONG = "Trust policy was read as wrong before, and could not be read now"
-
-
-def break_trust(run: ScenarioRun) -> None:
-    run.world.roles[BOUND_ROLE] = RoleFacts(arn=BOUND_ROLE, trust=right_trust("https://oidc.eks.eu-west-1.amazonaws.com/id/OTHER"))
-
-
-def mend_trust(run: ScenarioRun) -> None:
-    run.world.roles[BOUND_ROLE] = RoleFacts(arn=BOUND_ROLE, trust=right_trust(run.world.cluster.facts.issuer or ""))
-
-
-def refuse_role(run: ScenarioRun) -> None:
-    run.world.fail("iam.role", AccessDenied("read the role: 403", denial=Denial.FORBIDDEN), times=None)
 
 
 def _is_blocked(done: WorkflowRun) -> bool:

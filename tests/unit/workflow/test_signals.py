@@ -9,11 +9,20 @@ import pytest
 
 from lambdas.contract.parameters import binding_path
 from lambdas.domain.incidents.incident import FORMER_REPAIR, WAS_REPORTED, FormerRepair, Incident, Signal
-from lambdas.domain.snapshot.snapshot import RoleFacts
 from sandbox.simulation.scenario import BOUND
 from tests.over_fakes.scenario_world import BOUND_ROLE, CLUSTER
-from tests.unit.workflow.workflow_run import KEY, REPAIR, TARGET, by_hand, count_signal, keep_waiting, run_workflow, set_annotation
-from tests.world import right_trust
+from tests.unit.workflow.workflow_run import (
+    KEY,
+    REPAIR,
+    TARGET,
+    break_trust,
+    by_hand,
+    count_signal,
+    keep_waiting,
+    mend_trust,
+    run_workflow,
+    set_annotation,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,33 +54,20 @@ def test_a_verification_does_not_count_for_a_later_repair() -> None:
 
 
 def test_the_end_of_another_fault_after_a_verified_repair_is_told() -> None:
-    def break_trust(run: ScenarioRun) -> None:
-        _trust(run, "https://oidc.eks.eu-west-1.amazonaws.com/id/OTHER")
-
-    def mend_trust(run: ScenarioRun) -> None:
-        _trust(run, run.world.cluster.facts.issuer or "")
-
     done = run_workflow(before={"2 assess": break_trust, "2 watch 1": mend_trust}, watches=1)
     assert done.outcome == "verified"
     assert done.notified == ["repairing", "verified", "needs-action", "verified"]
 
 
 def test_the_end_of_another_fault_after_a_verified_repair_is_not_told_before_the_pods_are_ready() -> None:
-    def break_trust(run: ScenarioRun) -> None:
-        _trust(run, "https://oidc.eks.eu-west-1.amazonaws.com/id/OTHER")
-
-    def mend_trust(run: ScenarioRun) -> None:
-        _trust(run, run.world.cluster.facts.issuer or "")
+    def mend_and_start(run: ScenarioRun) -> None:
+        mend_trust(run)
         pod = next(iter(run.world.cluster.pods.values()))
         pod.facts = replace(pod.facts, ready=False, waiting="ContainerCreating", created_at=run.world.now)
 
-    done = run_workflow(before={"2 assess": break_trust, "2 watch 1": mend_trust}, watches=1)
+    done = run_workflow(before={"2 assess": break_trust, "2 watch 1": mend_and_start}, watches=1)
     assert done.notified == ["repairing", "verified", "needs-action", "needs-action"]
     assert "do not become ready" in done.run.notifier.sent[-1].subject
-
-
-def _trust(run: ScenarioRun, issuer: str) -> None:
-    run.world.roles[BOUND_ROLE] = RoleFacts(arn=BOUND_ROLE, trust=right_trust(issuer))
 
 
 def test_a_signal_without_a_new_fault_costs_one_assessment() -> None:

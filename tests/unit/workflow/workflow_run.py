@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from lambdas.application.workflow_steps import InProcessSteps, PollSchedule, StepId, StepPurpose
 from lambdas.contract.approval import PLAN, decode_plan
 from lambdas.contract.parameters import ServiceAccountRef
+from lambdas.domain.errors import AccessDenied, Denial
 from lambdas.domain.incidents.incident import Signal
+from lambdas.domain.snapshot.snapshot import RoleFacts
 from sandbox.simulation.scenario import TrustPolicyKind, World
 from tests.over_fakes import events
 from tests.over_fakes.scenario_run import ScenarioRun, WatchReached
 from tests.over_fakes.scenario_world import BOUND_ROLE, CLUSTER, world_of
-from tests.world import role_arn
+from tests.world import right_trust, role_arn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -138,6 +140,26 @@ def by_hand(run: ScenarioRun) -> None:
     set_annotation(BOUND_ROLE)(run)
     for name in list(run.world.cluster.pods):
         run.world.replace_pod(run.world.cluster, name)
+
+
+def trust_issuer(run: ScenarioRun, issuer: str) -> None:
+    """Let the role trust the pods of the cluster with this issuer."""
+    run.world.roles[BOUND_ROLE] = RoleFacts(arn=BOUND_ROLE, trust=right_trust(issuer))
+
+
+def break_trust(run: ScenarioRun) -> None:
+    """Let the role trust another cluster."""
+    trust_issuer(run, "https://oidc.eks.eu-west-1.amazonaws.com/id/OTHER")
+
+
+def mend_trust(run: ScenarioRun) -> None:
+    """Let the role trust the cluster."""
+    trust_issuer(run, run.world.cluster.facts.issuer or "")
+
+
+def refuse_role(run: ScenarioRun) -> None:
+    """Let IAM refuse to read the role from now on."""
+    run.world.fail("iam.role", AccessDenied("read the role: 403", denial=Denial.FORBIDDEN), times=None)
 
 
 def count_signal(run: ScenarioRun) -> None:
