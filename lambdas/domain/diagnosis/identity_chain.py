@@ -9,7 +9,7 @@ from lambdas.contract.settings import Severity
 from lambdas.domain.diagnosis.finding import READABLE_PRECONDITIONS, Finding, Link, State, not_applicable
 from lambdas.domain.diagnosis.links.addon_record import degraded_addon, record_link
 from lambdas.domain.diagnosis.links.annotation import annotation_link, identity_severity, pods_link, unclaimed
-from lambdas.domain.diagnosis.links.cluster import cluster_link, mechanism_link, workload_link
+from lambdas.domain.diagnosis.links.cluster import REACHABLE, cluster_link, mechanism_link, workload_link
 from lambdas.domain.diagnosis.links.guard import UNREAD, guard_differs, role_kept
 from lambdas.domain.diagnosis.links.identity import oidc_link, role_link, trust_link
 from lambdas.domain.diagnosis.links.permissions import permissions_link
@@ -19,7 +19,7 @@ from lambdas.domain.diagnosis.links.symptoms import nodes_link, permission_error
 from lambdas.domain.diagnosis.pod_credentials import uses_pod_identity
 from lambdas.domain.diagnosis.role_clearance import unproven
 from lambdas.domain.diagnosis.verdict import REPAIRABLE, Verdict
-from lambdas.domain.snapshot.snapshot import Snapshot, Unknown
+from lambdas.domain.snapshot.snapshot import ClusterFacts, Snapshot, Unknown
 
 CHAIN: Final[Mapping[Link, Callable[[Snapshot], Finding]]] = {
     Link.CLUSTER: cluster_link,
@@ -77,8 +77,9 @@ def diagnose(snapshot: Snapshot) -> Diagnosis:
     """Diagnose every link of the chain."""
     first = cluster_link(snapshot)
     if first.is_broken:
-        rest = tuple(not_applicable(link, "not checked, since the cluster link is broken") for link in CHAIN if link is not Link.CLUSTER)
-        return _diagnosis(snapshot, (first, *rest))
+        return _diagnosis(
+            snapshot, (first, *(_behind_cluster(link, rule, snapshot) for link, rule in CHAIN.items() if link is not Link.CLUSTER))
+        )
     is_applicable = workload_link(snapshot).state is not State.NOT_APPLICABLE
     findings = tuple(_finding(link, rule, snapshot, wanted=is_applicable) for link, rule in CHAIN.items())
     if not any(finding.is_broken for finding in findings) and findings[1].state is State.OK:
@@ -98,6 +99,13 @@ def _finding(link: Link, rule: Callable[[Snapshot], Finding], snapshot: Snapshot
     if link > Link.WORKLOAD and not wanted:
         return not_applicable(link, "nothing runs under this ServiceAccount")
     return (POD_IDENTITY_RULES.get(link, rule) if uses_pod_identity(snapshot) else rule)(snapshot)
+
+
+def _behind_cluster(link: Link, rule: Callable[[Snapshot], Finding], snapshot: Snapshot) -> Finding:
+    """A link of a cluster that cannot be read: IAM and EKS show what the role needs, whoever may read the cluster."""
+    if link in READABLE_PRECONDITIONS and isinstance(snapshot.cluster, ClusterFacts) and snapshot.cluster.status in REACHABLE:
+        return _finding(link, rule, snapshot, wanted=True)
+    return not_applicable(link, "not checked, since the cluster link is broken")
 
 
 def _diagnosis(snapshot: Snapshot, findings: tuple[Finding, ...]) -> Diagnosis:

@@ -23,6 +23,7 @@ from lambdas.domain.planning.policies import RepairHistory
 from lambdas.domain.requests.request import Actor
 from lambdas.domain.snapshot.snapshot import (
     NOT_READ,
+    ClusterFacts,
     FieldWriter,
     HealthIssue,
     Missing,
@@ -122,11 +123,24 @@ def test_the_command_for_a_conflict_sets_no_role_beside_an_association() -> None
     assert all("--resolve-conflicts PRESERVE" in command for command in commands)
 
 
-def test_links_are_unknown_without_access_to_the_cluster() -> None:
+def test_only_iam_is_judged_without_access_to_the_cluster() -> None:
     found = diagnose(snapshot_with(service_account=CLOSED))
-    assert {finding.state for finding in found.findings[1:]} == {NOT_APPLICABLE}
+    judged = {link for link in Link if found[link].state is not NOT_APPLICABLE}
+    assert judged == {Link.CLUSTER, Link.ROLE, Link.OIDC_PROVIDER, Link.TRUST}
     assert found.verdict is Verdict.NO_ACCESS
     assert found.findings[0].remedies
+
+
+def test_a_wrong_trust_policy_is_found_without_access_to_the_cluster() -> None:
+    wrong = RoleFacts(arn=ROLE, trust=trust(subject="system:serviceaccount:kube-system:other"))
+    found = diagnose(snapshot_with(service_account=CLOSED, role=wrong))
+    assert found.verdicts == (Verdict.NO_ACCESS, Verdict.TRUST_CONDITION_WRONG)
+
+
+@pytest.mark.parametrize("facts", [Missing("cluster"), Unknown("throttled"), cluster(status="CREATING"), cluster(status="DELETING")])
+def test_iam_is_not_judged_for_a_cluster_that_is_unknown_or_not_active(facts: ClusterFacts | Missing | Unknown) -> None:
+    found = diagnose(snapshot_with(cluster=facts))
+    assert {finding.state for finding in found.findings[1:]} == {NOT_APPLICABLE}
 
 
 @pytest.mark.parametrize(

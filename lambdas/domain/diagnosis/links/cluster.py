@@ -27,7 +27,7 @@ from lambdas.domain.snapshot.snapshot import (
     WorkloadFacts,
 )
 
-_REACHABLE: Final = ("ACTIVE", "UPDATING")
+REACHABLE: Final = ("ACTIVE", "UPDATING")
 _CREATING: Final = ("CREATING", "PENDING")
 """Source: https://docs.aws.amazon.com/eks/latest/APIReference/API_Cluster.html (status)"""
 
@@ -49,7 +49,7 @@ def cluster_link(snapshot: Snapshot) -> Finding:
             return _no_access(snapshot, reason, denial)
         case ClusterFacts(status="DELETING"):
             return _cluster_gone(snapshot, f"The cluster {name} is being deleted.")
-        case ClusterFacts(status=status) if status not in _REACHABLE:
+        case ClusterFacts(status=status) if status not in REACHABLE:
             return broken(
                 Link.CLUSTER, Verdict.CLUSTER_INITIALIZING if status in _CREATING else Verdict.NO_ACCESS, f"The cluster is {status}."
             )
