@@ -10,7 +10,6 @@ import io
 import json
 import re
 import shlex
-import sys
 import time
 import unicodedata
 from contextlib import redirect_stdout, suppress
@@ -225,13 +224,11 @@ def test_escaped_documents_hold_the_text_as_it_was(form: Format) -> None:
     assert read[HOSTILE] == [HOSTILE, "plain", "🔴 two\nlines"]
 
 
-def test_log_lines_hold_visible_characters_only() -> None:
-    stream, handler = io.StringIO(), log._logger().registered_handler
-    former = handler.setStream(stream)  # the logger keeps the stream of its first line
-    try:
-        log.write("diagnosis", HOSTILE, error=ValueError(HOSTILE), sentence=HOSTILE, names=[HOSTILE], facts={HOSTILE: HOSTILE})
-    finally:
-        handler.setStream(former or sys.stdout)
+def test_log_lines_hold_visible_characters_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.StringIO()
+    # The logger keeps the stream of its first line, which may belong to another test and be closed.
+    monkeypatch.setattr(log._logger().registered_handler, "stream", stream)
+    log.write("diagnosis", HOSTILE, error=ValueError(HOSTILE), sentence=HOSTILE, names=[HOSTILE], facts={HOSTILE: HOSTILE})
     text = stream.getvalue()
     assert COMMAND in text
     assert invisible(text) == set()
