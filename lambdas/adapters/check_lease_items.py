@@ -10,7 +10,7 @@ from typing import Any
 from lambdas.adapters.incident_items import LEASE_ATTRIBUTES, time
 from lambdas.contract.incidents import EXPIRES_AT
 from lambdas.domain.incidents.check_lease import IDLE_STATE_RETENTION
-from lambdas.domain.incidents.incident import CLOCK_SKEW, EVENT_TIME_GRAIN, CheckRequirement, IdleState, Signal
+from lambdas.domain.incidents.incident import ANSWERS_AFTER, CLOCK_SKEW, CheckRequirement, IdleState, Signal
 
 Update = tuple[str, str, dict[str, dict[str, Any]]]
 
@@ -34,7 +34,7 @@ def count_signal(signal: Signal) -> Update:
         return change, "", values
     seen = "nodes_seen_at" if CheckRequirement.NODES in signal.requirements else "known_good_at"
     condition = f"attribute_exists(incident_id) OR attribute_not_exists({seen}) OR {seen} < :answering OR {seen} > :future"
-    times = {":answering": time(signal.occurred_at + EVENT_TIME_GRAIN), ":future": time(signal.at + CLOCK_SKEW)}
+    times = {":answering": time(signal.occurred_at + ANSWERS_AFTER), ":future": time(signal.at + CLOCK_SKEW)}
     return change, condition, values | times
 
 

@@ -216,6 +216,14 @@ SignalResult = Incident | AlreadyAnswered | Deferred | IdleState
 
 EVENT_TIME_GRAIN: Final = timedelta(seconds=1)
 """EventBridge cuts the time of an event to whole seconds, so the event may have happened up to one second later."""
+FUNCTION_CLOCKS: Final = timedelta(seconds=1)
+"""Maximum difference between the clock of a function and that of an event's sender: an allowance of ours. NTP sets the clocks of functions,
+and no bound is documented.
+
+Source: https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html (TZ)
+"""
+ANSWERS_AFTER: Final = EVENT_TIME_GRAIN + FUNCTION_CLOCKS
+"""How much later than an event's time a check must have begun, so that it certainly covers the event."""
 
 
 KEPT_INTERVAL: Final = timedelta(days=1)
@@ -233,7 +241,7 @@ def is_in_future(at: datetime, now: datetime) -> bool:
 
 def is_answer(began_at: datetime, occurred_at: datetime) -> bool:
     """Whether a healthy check that began at `began_at` certainly covers the event."""
-    return began_at >= occurred_at + EVENT_TIME_GRAIN
+    return began_at >= occurred_at + ANSWERS_AFTER
 
 
 def find_answer(idle: IdleState, signal: Signal) -> AlreadyAnswered | None:

@@ -58,10 +58,10 @@ SIGNALS = {
         None,
     ),
     "it was answered": (
-        replace(HELD, known_good_at=NOON + SECOND),
+        replace(HELD, known_good_at=NOON + 2 * SECOND),
         signal(),
-        replace(HELD, known_good_at=NOON + SECOND),
-        AlreadyAnswered(NOON + SECOND),
+        replace(HELD, known_good_at=NOON + 2 * SECOND),
+        AlreadyAnswered(NOON + 2 * SECOND),
     ),
     "quiet, and nothing waits": (REST, signal(quiet=True), REST, None),
     "quiet, and a check runs": (HELD, signal(quiet=True), COUNTED, Deferred("first")),
