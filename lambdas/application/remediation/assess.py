@@ -8,6 +8,7 @@ from lambdas.application.remediation.results import AssessmentResult
 from lambdas.application.remediation.state import Iteration
 from lambdas.application.workflow_steps import PollSchedule, StepId, StepPurpose
 from lambdas.domain.assessment.summary import AssessmentSummary
+from lambdas.domain.diagnosis.finding import Link, State
 from lambdas.domain.diagnosis.verdict import Verdict
 
 MAX_DENIALS: Final = 12
@@ -31,7 +32,8 @@ def assess(iteration: Iteration, part: str = "") -> AssessmentSummary | None:
     result = _assess_until(iteration, iteration.step(StepPurpose.ASSESS, part), _is_current, READ_SCHEDULE)
     if result.summary and not _is_settled(result):
         schedule = PollSchedule(timeout_s=result.summary.time_limits.update_timeout_s, most_s=15)
-        settled = _assess_until(iteration, iteration.step(StepPurpose.AWAIT_UPDATE, part), _is_settled, schedule)
+        is_over = _is_update_over if result.summary.wait and _shows_addon(result.summary) else _is_settled
+        settled = _assess_until(iteration, iteration.step(StepPurpose.AWAIT_UPDATE, part), is_over, schedule)
         if not settled.is_taken_over and settled.summary is None:  # the time is up, and no poll has stored its assessment
             step = iteration.step(StepPurpose.ASSESS, f"{part} after-time-out".strip())
             settled = iteration.steps.once(step, lambda: iteration.assess(AssessmentResult()), AssessmentResult)
@@ -64,6 +66,17 @@ def _is_settled(result: AssessmentResult) -> bool:
     if result.summary.verdict is Verdict.NO_ACCESS:
         return result.denials >= MAX_DENIALS
     return not result.summary.wait
+
+
+def _is_update_over(result: AssessmentResult) -> bool:
+    """Whether an update that was seen to run is shown to run no more."""
+    return _is_settled(result) and (result.summary is None or _shows_addon(result.summary))
+
+
+def _shows_addon(summary: AssessmentSummary) -> bool:
+    """Whether the add-on record was read. In a young cluster, one that cannot be read counts as not ready yet."""
+    record = next((link for link in summary.links if link.link == Link.ADDON_RECORD), None)
+    return record is not None and record.state != State.UNKNOWN and record.verdict != Verdict.CLUSTER_INITIALIZING
 
 
 def assess_for_message(iteration: Iteration, part: str) -> None:

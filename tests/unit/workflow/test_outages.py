@@ -13,7 +13,18 @@ from lambdas.contract.parameters import binding_path
 from lambdas.domain.errors import AccessDenied, Denial, TransientError
 from lambdas.notifications.message_context import ApprovalAnswer
 from tests.over_fakes.scenario_world import CLUSTER
-from tests.unit.workflow.workflow_run import APPROVE, KEY, OTHER, REPAIR, SHOWN, WorkflowRun, run_workflow, set_annotation
+from tests.unit.workflow.workflow_run import (
+    APPROVE,
+    KEY,
+    OTHER,
+    REPAIR,
+    SHOWN,
+    WorkflowRun,
+    run_workflow,
+    set_annotation,
+    update_ends,
+    update_runs,
+)
 from tests.world import NOON
 
 if TYPE_CHECKING:
@@ -128,6 +139,29 @@ def test_a_write_without_an_answer_that_another_writer_follows_counts_as_a_chang
     text = done.run.notifier.sent[-1].text
     assert "nothing was changed" not in text
     assert "annotation set (no answer: not known whether it took effect)" in text
+
+
+@pytest.mark.parametrize(
+    ("is_young", "is_seen", "left"), [(True, True, 0), (False, True, 0), (False, False, 9)], ids=["seen, young cluster", "seen", "not seen"]
+)
+def test_an_update_that_was_seen_is_awaited_while_the_addon_cannot_be_read(is_young: bool, is_seen: bool, left: int) -> None:
+    """Where no update was seen, an add-on that cannot be read does not delay the repair. `left` are the refused reads still to come."""
+    left_at_write: list[int | None] = []
+
+    def begin(run: ScenarioRun) -> None:
+        update_runs(run)
+        run.world.cluster.facts = replace(run.world.cluster.facts, created_at=NOON - timedelta(minutes=0 if is_young else 600))
+
+    def deny(run: ScenarioRun) -> None:
+        update_ends(run)
+        run.world.fail("eks.addon", AccessDenied("describe add-on: refused", denial=Denial.FORBIDDEN), times=10)
+
+    def note(run: ScenarioRun) -> None:
+        left_at_write.extend(fault.times for fault in run.world.call_faults)
+
+    started: dict[str, Callable[[ScenarioRun], None]] = {"1 await-update": deny} if is_seen else {"1 assess": deny}
+    done = run_workflow(first=begin, before={**started, "1.1 apply annotate-service-account": note})
+    assert (done.outcome, left_at_write) == ("verified", [left])
 
 
 @pytest.mark.parametrize("denial", [Denial.UNREACHABLE, Denial.UNAUTHENTICATED])

@@ -43,6 +43,9 @@ from tests.unit.workflow.workflow_run import (
     keep_waiting,
     run_workflow,
     set_annotation,
+    together,
+    update_ends,
+    update_runs,
 )
 
 if TYPE_CHECKING:
@@ -62,16 +65,6 @@ TRUST: Final[dict[str, Any]] = {"trust": "other-subject"}
 def fails(method: str, error: Exception | None = None, *, times: int | None = None, after: bool = False) -> Change:
     """Calls of a port fail from now on."""
     return lambda run: run.world.fail(method, error or TransientError(f"{method}: 503"), times=times, after=after)
-
-
-def together(*changes: Change) -> Change:
-    """Several changes at once."""
-
-    def change(run: ScenarioRun) -> None:
-        for each in changes:
-            each(run)
-
-    return change
 
 
 def works(run: ScenarioRun) -> None:
@@ -97,18 +90,6 @@ def set_addon_role(role: str) -> Change:
         addons["vpc-cni"] = replace(addons["vpc-cni"], role_arn=role)
 
     return change
-
-
-def update_runs(run: ScenarioRun) -> None:
-    """An add-on update that does not end."""
-    addons = run.world.cluster.addons
-    addons["vpc-cni"] = replace(addons["vpc-cni"], status="UPDATING")
-
-
-def update_ends(run: ScenarioRun) -> None:
-    """The add-on update ends."""
-    addons = run.world.cluster.addons
-    addons["vpc-cni"] = replace(addons["vpc-cni"], status="ACTIVE")
 
 
 def is_taken_over(run: ScenarioRun) -> None:

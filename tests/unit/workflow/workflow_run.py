@@ -157,6 +157,28 @@ def mend_trust(run: ScenarioRun) -> None:
     trust_issuer(run, run.world.cluster.facts.issuer or "")
 
 
+def together(*changes: Callable[[ScenarioRun], None]) -> Callable[[ScenarioRun], None]:
+    """Several changes at once."""
+
+    def change(run: ScenarioRun) -> None:
+        for each in changes:
+            each(run)
+
+    return change
+
+
+def update_runs(run: ScenarioRun) -> None:
+    """An add-on update that does not end."""
+    addons = run.world.cluster.addons
+    addons["vpc-cni"] = replace(addons["vpc-cni"], status="UPDATING")
+
+
+def update_ends(run: ScenarioRun) -> None:
+    """The add-on update ends."""
+    addons = run.world.cluster.addons
+    addons["vpc-cni"] = replace(addons["vpc-cni"], status="ACTIVE")
+
+
 def refuse_role(run: ScenarioRun) -> None:
     """Let IAM refuse to read the role from now on."""
     run.world.fail("iam.role", AccessDenied("read the role: 403", denial=Denial.FORBIDDEN), times=None)
