@@ -222,14 +222,15 @@ class Simulation:
 
     # --- processes
 
-    def process(self, kind: str, program: Callable[[Process], Any], *, skew_s: float = 0.0) -> Process:
-        """A new process, which is not started yet."""
+    def process(self, kind: str, program: Callable[[Process], Any], *, skew_s: float | None = None) -> Process:
+        """A new process, which is not started yet. Without `skew_s` it has the clock that the story gives a function."""
         self._names[kind] = self._names.get(kind, 0) + 1
+        name = f"{kind} {self._names[kind]}"
         made = Process(
-            f"{kind} {self._names[kind]}",
+            name,
             self.scheduler,
             seed=str(self.story.seed),
-            skew=timedelta(seconds=skew_s),
+            skew=timedelta(seconds=self.story.skew_s(name) if skew_s is None else skew_s),
             hazards=self._hazards_of,
             observer=self._observe,
         )
@@ -278,10 +279,7 @@ class Simulation:
         try:
             result = effect()
         except RemediatorError:
-            if method.startswith("incidents."):
-                self._table_failed_at = self.scheduler.now
-            if method.startswith(("incidents.", "notifier.")):
-                self._message_failed_at = self.scheduler.now
+            self._note_failure(process, method)
             raise
         finally:
             self.world.replaces_ours = ""
@@ -298,6 +296,14 @@ class Simulation:
         if method in PRECONDITION_READS:
             self.note_precondition(process, method, arguments[0], result)
         return result
+
+    def _note_failure(self, process: Process, method: str) -> None:
+        if method.startswith("incidents."):
+            self._table_failed_at = self.scheduler.now
+        if method.startswith(("incidents.", "notifier.")):
+            self._message_failed_at = self.scheduler.now
+        if method == "incidents.affected_clusters":
+            self._evidence[process.name].planned_at = None  # without it there is no plan
 
     def _given_roles(self) -> dict[str, str | None]:
         return {name: self.world.given_role(cluster) for name, cluster in self.world.clusters.items()}
@@ -453,7 +459,8 @@ class Simulation:
         requested, self.ports.checker.requested = self.ports.checker.requested, []
         for kind, detail in sent:
             if kind in tuple(INCOMING):
-                happened = datetime.fromisoformat(detail["occurredAt"]) if "occurredAt" in detail else None
+                claimed = datetime.fromisoformat(detail["occurredAt"]) if "occurredAt" in detail else self.scheduler.now
+                happened = min(claimed, self.scheduler.now)  # the clock of its sender may be ahead
                 handed = next((check for check in requested if check["detail"] is detail), None)
                 event = events.own(kind, detail, self.scheduler.now) | ({FIELD: handed[FIELD]} if handed and FIELD in handed else {})
                 self.publish(event, str(detail.get("cluster") or ""), str(kind), happened, is_invoked=handed is not None)

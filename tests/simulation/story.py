@@ -63,6 +63,12 @@ LARGE: Final = 4
 """In each seed that leaves this remainder of `ASSOCIATED`, workloads count as large, so that their rollouts are followed by the status."""
 LARGE_FROM: Final = 4_000_000
 """The first seed with large workloads. Earlier ones have the stories that they had before."""
+SKEWED: Final = 2
+"""In each seed that leaves this remainder of `ASSOCIATED`, and from `SKEWED_FROM` on, the clocks of the functions differ."""
+SKEWED_FROM: Final = 7_000_000
+"""The first seed with clocks that differ. Earlier ones have the stories that they had before."""
+CLOCKS_WITHIN_S: Final = 0.5
+"""How far the clock of a function may be from that of the world, so that two differ by at most a second."""
 WINDOWS: Final = ("thu 12:20-13:10", "thu 12:40-12:50", "wed-thu 12:45-14:15", "thu 18:00-04:00", "sat-sun 00:00-06:00")
 """Maintenance windows (UTC). A story is played on a Thursday, and begins at noon."""
 MAX_MESSAGES_AFTERWARDS: Final = 4
@@ -143,6 +149,11 @@ class Story:
     def has_large_workloads(self) -> bool:
         """Whether the rollouts of this story are followed by the status of their workload."""
         return self.seed >= LARGE_FROM and self.seed % ASSOCIATED == LARGE
+
+    def skew_s(self, process: str) -> float:
+        """By how many seconds the clock of a function is ahead of that of the world."""
+        differs = self.seed >= SKEWED_FROM and self.seed % ASSOCIATED == SKEWED
+        return Random(f"{self.seed} clock of {process}").choice((-CLOCKS_WITHIN_S, 0.0, CLOCKS_WITHIN_S)) if differs else 0.0
 
     @cached_property
     def theme(self) -> Theme:
