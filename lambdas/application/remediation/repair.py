@@ -50,12 +50,15 @@ REPAIRABLE_STATES: Final = frozenset({VerificationState.WAITING, VerificationSta
 """States that another repair can still end."""
 
 
-def repair(iteration: Iteration, before: AssessmentSummary) -> None:
-    """Apply the plan of this assessment and verify the result. A conflict ends the repair; the next iteration assesses again."""
+def repair(iteration: Iteration, before: AssessmentSummary) -> AssessmentSummary | None:
+    """Apply the plan of this assessment and verify the result. A conflict ends the repair; the next iteration assesses again.
+
+    Returns the assessment that shows that nothing is left to repair, if there is one.
+    """
     state, steps, work = iteration.state, iteration.steps, iteration.work
     claim = steps.until(iteration.step(StepPurpose.CLAIM), ClaimResult(), work.claim, _is_answered, BUSY_SCHEDULE)
     if not claim.is_ours:
-        return  # the next assessment shows who holds the incident
+        return None  # the next assessment shows who holds the incident
     state.repairs += 1
     state.is_verified = False
     if state.notified is not NotificationKind.REPAIRING or state.undelivered:  # after a conflict it begins again, which is no news
@@ -71,6 +74,8 @@ def repair(iteration: Iteration, before: AssessmentSummary) -> None:
         assess_for_message(iteration, "failed")
         give_up(iteration, failure.message, failure.deleted_pod)
     steps.until(iteration.step(StepPurpose.RELEASE), ClaimResult(), work.release, _is_answered, BUSY_SCHEDULE)
+    latest = state.current
+    return latest if state.is_verified and latest and state.is_repaired(latest) else None
 
 
 def _act(iteration: Iteration, action: Action, position: int, before: AssessmentSummary) -> ActionResult | None:
@@ -203,6 +208,7 @@ def _verify(iteration: Iteration, before: AssessmentSummary) -> None:
     state.samples += result.count_samples
     state.record_reads(result)
     if result.summary:
+        state.signals = result.signals
         state.record_assessment(result.summary, result.at)
     if result.state is VerificationState.VERIFIED:
         state.is_verified, state.annotated, state.associated = True, None, None

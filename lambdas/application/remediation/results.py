@@ -161,7 +161,8 @@ class VerificationResult(AssessingResult):
 
     `counts` are those of the latest assessment, which was made at `assessed_at`, and `progress_at` is when those that a repair moves last
     moved. Between two assessments the rollout of a large workload is followed by its status: `rollout` are the time and the missing steps
-    of the first such look and of the latest. `summary` is the assessment that the verification rests on; None while it goes on.
+    of the first such look and of the latest. `summary` is the assessment that the verification rests on; None while it goes on. `signals`
+    were counted before it.
     """
 
     state: VerificationState = VerificationState.WAITING
@@ -173,6 +174,7 @@ class VerificationResult(AssessingResult):
     samples: tuple[tuple[int, ...], ...] = ()
     assessed_at: datetime | None = None
     rollout: tuple[tuple[datetime, int], ...] = ()
+    signals: int = 0
 
     @property
     def count_samples(self) -> tuple[CountSample, ...]:

@@ -44,12 +44,12 @@ def remediate(incident: Incident, steps: Steps, work: RemediationSteps, carried:
     """
     state = WorkflowState.resume(incident, carried) if carried else WorkflowState.begin(incident)
     first = carried.iteration + 1 if carried else 1
+    repaired: AssessmentSummary | None = None
     outcome: Outcome | None
     try:
         for number in range(first, MAX_ITERATIONS + 1):
             iteration = Iteration(number, state, steps, work)
-            _hand_over_in_time(iteration, first)
-            summary = assess(iteration)
+            summary, repaired = repaired or _assess_or_hand_over(iteration, first), None
             if summary is None:
                 continue
             if state.is_repaired(summary):
@@ -60,7 +60,7 @@ def remediate(incident: Incident, steps: Steps, work: RemediationSteps, carried:
             _respect_former_repair(iteration)
             if summary.actions and not state.gave_up and state.repairs < MAX_REPAIRS:
                 if approved := _approve(iteration, summary):
-                    repair(iteration, approved)
+                    repaired = repair(iteration, approved)
             elif (seconds := _seconds_blocked(summary)) is not None:
                 notify(iteration, NotificationKind.BLOCKED)
                 await_policy(iteration, summary, seconds)
@@ -82,6 +82,11 @@ def _respect_former_repair(iteration: Iteration) -> None:
     incident = iteration.state.incident
     if incident.former_repair is FormerRepair.FAILED and not incident.is_held_by_person and not iteration.state.gave_up:
         give_up(iteration, "a repair has failed before, by an execution that was stopped since, so none is tried again")
+
+
+def _assess_or_hand_over(iteration: Iteration, first: int) -> AssessmentSummary | None:
+    _hand_over_in_time(iteration, first)
+    return assess(iteration)
 
 
 def _hand_over_in_time(iteration: Iteration, first: int) -> None:

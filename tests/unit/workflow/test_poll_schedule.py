@@ -25,11 +25,13 @@ from tests.unit.workflow.workflow_run import (
     TARGET,
     break_trust,
     by_hand,
+    count_signal,
     keep_waiting,
     mend_trust,
     refuse_role,
     run_workflow,
     set_annotation,
+    together,
 )
 from tests.world import NOON
 
@@ -185,7 +187,7 @@ def test_a_verified_repair_names_a_trust_policy_that_could_not_be_read() -> None
 
 
 def test_a_fault_after_a_verified_repair_stays_open_while_it_cannot_be_read() -> None:
-    done = run_workflow(before={"2 assess": break_trust, "2 watch 1": refuse_role}, watches=2)
+    done = run_workflow(before={"2 close": together(count_signal, break_trust), "3 watch 1": refuse_role}, watches=2)
     assert done.notified == ["repairing", "verified", "needs-action", "reminder", "reminder"]
     assert done.run.incidents.get(TARGET) is not None
 
@@ -204,10 +206,11 @@ def test_a_fault_has_not_recovered_without_a_binding_while_pods_lack_the_lost_ro
 
 def test_a_new_fault_does_not_make_a_verified_repair_a_failed_one() -> None:
     def loses(run: ScenarioRun) -> None:
+        count_signal(run)
         run.world.lose_node(run.world.cluster, next(iter(run.world.cluster.nodes)))
         run.world.sleep(600)
 
-    done = run_workflow(before={"2 assess": loses})
+    done = run_workflow(before={"2 close": loses})
     assert done.notified == ["repairing", "verified", "needs-action"]
     assert _titles(done)[-1].endswith("the last repair was verified")
 
@@ -233,7 +236,7 @@ def test_no_message_denies_a_change_that_a_crash_may_have_hidden() -> None:
 
 def test_a_second_approval_request_does_not_deny_the_first_repair() -> None:
     approve = ApprovalAnswer(approved=True, plan=SHOWN)
-    done = run_workflow(APPROVE, before={"2 assess": set_annotation(None)}, answer=lambda _: approve)
+    done = run_workflow(APPROVE, before={"2 close": together(count_signal, set_annotation(None))}, answer=lambda _: approve)
     assert done.notified[:4] == ["approval-requested", "repairing", "verified", "approval-requested"]
     assert ["nothing was changed" in title for title in _titles(done)[:4:3]] == [True, False]
 

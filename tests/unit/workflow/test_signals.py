@@ -22,6 +22,7 @@ from tests.unit.workflow.workflow_run import (
     mend_trust,
     run_workflow,
     set_annotation,
+    together,
 )
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def test_a_verification_does_not_count_for_a_later_repair() -> None:
 
 
 def test_the_end_of_another_fault_after_a_verified_repair_is_told() -> None:
-    done = run_workflow(before={"2 assess": break_trust, "2 watch 1": mend_trust}, watches=1)
+    done = run_workflow(before={"2 close": together(count_signal, break_trust), "3 watch 1": mend_trust}, watches=1)
     assert done.outcome == "verified"
     assert done.notified == ["repairing", "verified", "needs-action", "verified"]
 
@@ -65,7 +66,7 @@ def test_the_end_of_another_fault_after_a_verified_repair_is_not_told_before_the
         pod = next(iter(run.world.cluster.pods.values()))
         pod.facts = replace(pod.facts, ready=False, waiting="ContainerCreating", created_at=run.world.now)
 
-    done = run_workflow(before={"2 assess": break_trust, "2 watch 1": mend_and_start}, watches=1)
+    done = run_workflow(before={"2 close": together(count_signal, break_trust), "3 watch 1": mend_and_start}, watches=1)
     assert done.notified == ["repairing", "verified", "needs-action", "needs-action"]
     assert "do not become ready" in done.run.notifier.sent[-1].subject
 

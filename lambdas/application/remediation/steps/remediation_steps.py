@@ -314,6 +314,7 @@ class RemediationSteps(ActionSteps):
             assessed_at=at,
             rollout=former.rollout,
             refuted=former.refuted_after(summary),
+            signals=incident.signals if incident else 0,
         )
 
     # --- notify ------------------------------------------------------------------------------------------------------------------
