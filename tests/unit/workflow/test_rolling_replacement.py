@@ -136,6 +136,14 @@ def test_a_batch_follows_once_the_pods_before_are_ready(
     assert ([pod.name for pod in batch], result) == (deleted, expected)
 
 
+def test_a_stale_pod_that_is_not_ready_uses_up_a_place() -> None:
+    """One pod with the role and one stale pod are not ready, so no ready pod is replaced beside them."""
+    with_role, broken, working = pods(3, ROLE)
+    found = (replace(with_role, ready=False), replace(broken, role_arn=None, ready=False), replace(working, role_arn=None))
+    batch, _ = next_batch(replace(ACTION, at_a_time=2), found, Reach(), ReplacementResult(), NOON)
+    assert batch == (found[1],)
+
+
 @pytest.mark.parametrize(("refuses_irsa", "deleted"), [(False, []), (True, ["aws-node-00"])])
 def test_pods_of_web_identity_are_stale_where_the_role_refuses_it(deleted: list[str], *, refuses_irsa: bool) -> None:
     action = replace(ACTION, mechanism=Mechanism.POD_IDENTITY, refuses_irsa=refuses_irsa)

@@ -67,10 +67,11 @@ def _idle(former: ReplacementResult, goal: int, message: str, at: datetime) -> R
 def batch(stale: Sequence[PodFacts], at_a_time: int, unavailable: int) -> tuple[PodFacts, ...]:
     """The stale pods to delete now, where `unavailable` others are missing or not ready.
 
-    At most `at_a_time` pods, those first that are not ready. A ready pod is replaced only while fewer pods are unavailable.
+    At most `at_a_time` pods, those first that are not ready. A ready pod is replaced only while fewer pods are unavailable, stale ones
+    included.
 
     The controllers count in the same way: a pod that is not ready uses up `maxUnavailable`, and its own replacement needs no further place.
     Source: https://github.com/kubernetes/kubernetes/blob/HEAD/pkg/controller/daemon/update.go (rollingUpdate)
     """
     unready, ready = [pod for pod in stale if not pod.ready], [pod for pod in stale if pod.ready]
-    return (*unready, *ready[: max(0, at_a_time - unavailable)])[:at_a_time]
+    return (*unready, *ready[: max(0, at_a_time - unavailable - len(unready))])[:at_a_time]
