@@ -92,9 +92,9 @@ class Evidence:
     `holder_was_read` says whether its latest call has read the row, and the row named the process. `binding_is_read`: it has read the
     binding in the present step. `given_role_read` is the role of the annotation or the association that it has read last. `outdated` are
     the pods that a rollout in progress was about to replace with the role when it read the workload. `calendar_is_closed` is what its
-    latest assessment has read. `assessed_at` is when its latest assessment began,
-    `planned_at` when one last had everything that a plan needs. `unrecorded` are the methods that wrote since its latest checkpoint, and
-    `refuted_before` are the refuted preconditions of its incident before its present step.
+    latest assessment has read. `assessed_at` is when its latest assessment began, `planned_at` when one last had everything that a plan
+    needs. `unready` are the pods that were not ready when it last read them. `unrecorded` are the methods that wrote since its latest
+    checkpoint, and `refuted_before` are the refuted preconditions of its incident before its present step.
     """
 
     role_read: str | None = None
@@ -108,6 +108,7 @@ class Evidence:
     holder_was_read: bool = False
     assessed_at: datetime | None = None
     planned_at: datetime | None = None
+    unready: frozenset[str] = frozenset()
     unrecorded: list[str] = field(default_factory=list)
     refuted_before: dict[str, str] | None = None
 

@@ -72,9 +72,9 @@ class SimulatedWorld(World):
 
     `states` holds each change of each cluster with its time. `harmed` are pods that are not ready, that our own hand has created, and
     whose predecessor was ready, with the incident that did it. `rolls_ours` are the clusters whose latest rollout an incident has started,
-    with that incident. `replaces_ours` is the incident that replaces pods at this moment, empty where none does. `start_s` is how long a
-    container of a cluster starts, `created_by` are the pods that each incident has created, as they were admitted, and on `spoiled`
-    clusters no role works. The `associated` clusters have a binding to EKS Pod Identity.
+    with that incident. `replaces_ours` is the incident that replaces pods at this moment, empty where none does, and `read_as_unready` are
+    the pods that it has read as not ready, which may have become ready since. `start_s` is how long a container of a cluster
+    starts, `created_by` are the pods that each incident has created, as they were admitted, and on `spoiled` clusters no role works. The `associated` clusters have a binding to EKS Pod Identity.
     """
 
     scheduler: Scheduler = field(default_factory=Scheduler)
@@ -83,6 +83,7 @@ class SimulatedWorld(World):
     harmed: dict[str, dict[str, str]] = field(default_factory=dict)
     rolls_ours: dict[str, str] = field(default_factory=dict)
     replaces_ours: str = ""
+    read_as_unready: frozenset[str] = frozenset()
     start_s: dict[str, float] = field(default_factory=dict)
     created_by: dict[str, list[PodFacts]] = field(default_factory=dict)
     spoiled: set[str] = field(default_factory=set)
@@ -211,7 +212,8 @@ class SimulatedWorld(World):
         with self._serving(cluster):
             super().replace_pod(cluster, name)
         harmed = self.harmed[cluster.facts.name]
-        incident = harmed.pop(name, "") or (self.replaces_ours if before.ready else "")
+        was_ready = before.ready and name not in self.read_as_unready
+        incident = harmed.pop(name, "") or (self.replaces_ours if was_ready else "")
         for pod in (cluster.pods[item] for item in list(cluster.pods) if item not in known):
             self._let_start(cluster, pod)
             if self.replaces_ours:

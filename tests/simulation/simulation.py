@@ -275,6 +275,7 @@ class Simulation:
         node = self._node_of(incident, arguments) if method == "cluster.delete_pod" else ""
         pod_name = str(arguments[1]) if method == "cluster.delete_pod" else ""
         self.world.replaces_ours = incident.id if incident and method == "cluster.delete_pod" else ""
+        self.world.read_as_unready = self._evidence[process.name].unready if self.world.replaces_ours else frozenset()
         result: Any = None
         try:
             result = effect()
@@ -332,6 +333,8 @@ class Simulation:
             evidence.planned_at = self.scheduler.now
         elif method == "calendar.opens_at":
             evidence.calendar_is_closed = result is not None
+        elif method == "cluster.pods":
+            evidence.unready = evidence.unready - {pod.name for pod in result} | {pod.name for pod in result if not pod.ready}
         elif method == "cluster.workload" and incident:
             evidence.outdated = self.world.replaced_by_rollout(incident.target.cluster)
         elif method == "eks.addon":
