@@ -73,8 +73,9 @@ class SimulatedWorld(World):
     `states` holds each change of each cluster with its time. `harmed` are pods that are not ready, that our own hand has created, and
     whose predecessor was ready, with the incident that did it. `rolls_ours` are the clusters whose latest rollout an incident has started,
     with that incident. `replaces_ours` is the incident that replaces pods at this moment, empty where none does, and `read_as_unready` are
-    the pods that it has read as not ready, which may have become ready since. `start_s` is how long a container of a cluster
-    starts, `created_by` are the pods that each incident has created, as they were admitted, and on `spoiled` clusters no role works. The `associated` clusters have a binding to EKS Pod Identity.
+    the pods that it has read as not ready, which may have become ready since. `start_s` is how long a container of a cluster starts,
+    `created_by` are the pods that each incident has created, as they were admitted, and on `spoiled` clusters no role works. The
+    `associated` clusters have a binding to EKS Pod Identity.
     """
 
     scheduler: Scheduler = field(default_factory=Scheduler)
