@@ -77,9 +77,8 @@ def diagnose(snapshot: Snapshot) -> Diagnosis:
     """Diagnose every link of the chain."""
     first = cluster_link(snapshot)
     if first.is_broken:
-        return _diagnosis(
-            snapshot, (first, *(_behind_cluster(link, rule, snapshot) for link, rule in CHAIN.items() if link is not Link.CLUSTER))
-        )
+        rest = tuple(_behind_cluster(link, rule, snapshot) for link, rule in CHAIN.items() if link is not Link.CLUSTER)
+        return _diagnosis(snapshot, (first, *rest))
     is_applicable = workload_link(snapshot).state is not State.NOT_APPLICABLE
     findings = tuple(_finding(link, rule, snapshot, wanted=is_applicable) for link, rule in CHAIN.items())
     if not any(finding.is_broken for finding in findings) and findings[1].state is State.OK:

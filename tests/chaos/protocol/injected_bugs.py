@@ -9,7 +9,7 @@ from unittest.mock import patch
 
 from lambdas.application.check import check_loop, incident_handover, pipeline
 from lambdas.application.check.results import CheckHandedOver, SignalCounted
-from lambdas.application.remediation.results import AssessmentResult, ClaimResult, CloseResult
+from lambdas.application.remediation.results import ClaimResult, CloseResult, VerificationResult
 from lambdas.application.remediation.steps.remediation_steps import RemediationSteps
 from lambdas.domain.incidents import check_lease, incident
 from tests import fakes
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from lambdas.application.check.dependencies import CheckDependencies
     from lambdas.contract.parameters import ServiceAccountRef
+    from lambdas.domain.assessment.summary import AssessmentSummary
     from lambdas.domain.incidents.incident import IdleState, Incident, NodesState, PastIncident
 
 
@@ -96,12 +97,12 @@ def _always_dead(*_: object) -> bool:
     return False
 
 
-def _counts_after_assessing(
-    steps: RemediationSteps, iteration: int, _former: AssessmentResult, unresolved: tuple[int, ...] = ()
-) -> AssessmentResult:
-    summary = steps.summarize(iteration, None, unresolved)
-    incident = steps.incidents.get(steps.incident.target)
-    return AssessmentResult(at=steps.now(), summary=summary, signals=incident.signals if incident else 0)
+_assess_repair = RemediationSteps._assess_repair
+
+
+def _counts_after_verifying(steps: RemediationSteps, before: AssessmentSummary, former: VerificationResult) -> VerificationResult:
+    result, incident = _assess_repair(steps, before, former), steps.incidents.get(steps.incident.target)
+    return replace(result, signals=incident.signals if incident else 0)
 
 
 def _counts_without_assessing(steps: RemediationSteps, _outcome: object, former: CloseResult) -> CloseResult:
@@ -162,8 +163,8 @@ INJECTED_BUGS = {
     "the remediator acts on what was taken over": InjectedBug(
         SearchCase(("hold", "break", "person", "lift")), "did not hold", Rules(incidents=LetsAnybodyAct)
     ),
-    "signals are counted after the look": InjectedBug(
-        SearchCase(("break", "event")), "were lost", patched=(RemediationSteps, "assess", _counts_after_assessing)
+    "signals are counted after the verification": InjectedBug(
+        SearchCase(("break", "event")), "were lost", patched=(RemediationSteps, "_assess_repair", _counts_after_verifying)
     ),
     "signals are counted at the close, and not read": InjectedBug(
         SearchCase(("break", "event")), "were lost", patched=(RemediationSteps, "_assess_before_closing", _counts_without_assessing)
@@ -190,7 +191,7 @@ INJECTED_BUGS = {
         SearchCase(("break",), crashes=1), "after 3 sweeps", patched=(pipeline, "handle_counted_signal", _leaves_it_unstarted)
     ),
     "a late start is recorded for the next execution": InjectedBug(
-        SearchCase(("break",), hands_over=True), "left open", Rules(incidents=RecordsLateStarts)
+        SearchCase(("hold", "break", "lift"), hands_over=True), "left open", Rules(incidents=RecordsLateStarts)
     ),
     "event times are taken as exact": InjectedBug(
         SearchCase(("event", "moment", "break")), "were lost", patched=(incident, "is_answer", lambda began, occurred: began >= occurred)

@@ -28,7 +28,7 @@ class SearchCase:
 
 
 BOUNDED = {
-    "a hand-over between executions": SearchCase(("break",), crashes=1, hands_over=True),
+    "a hand-over between executions": SearchCase(("hold", "break", "lift"), crashes=1, hands_over=True),
     "a signal during a hand-over": SearchCase(("break", "event"), hands_over=True),
     "one fault": SearchCase(("break",), crashes=2, deaths=1),
     "a fault and an event of nothing": SearchCase(("break", "event")),
@@ -43,8 +43,8 @@ BOUNDED = {
 
 LONG = {
     "a fault during a hand-over, killed anywhere": SearchCase(("break", "break"), crashes=1, hands_over=True),
-    "an execution that dies around a hand-over": SearchCase(("break", "sweep"), crashes=1, deaths=1, hands_over=True),
-    "a person beside a hand-over": SearchCase(("break", "person"), crashes=1, hands_over=True),
+    "an execution that dies around a hand-over": SearchCase(("hold", "break", "lift"), crashes=1, deaths=1, hands_over=True),
+    "a person beside a hand-over": SearchCase(("hold", "break", "person", "lift"), crashes=1, hands_over=True),
     "a check that stays too long hands over": SearchCase(("event", "event", "while", "break")),
     "a fault during a check, which may fail or be killed": SearchCase(("event", "break"), crashes=1, outages=1),
     "a fault while a check has died": SearchCase(("event", "tick", "break"), crashes=1),
