@@ -22,8 +22,8 @@ def test_a_signal_without_a_row_returns_an_idle_state(incidents: IncidentsPort, 
 
 @pytest.mark.parametrize(
     ("after", "answered"),
-    [(timedelta(0), False), (SECOND - timedelta(microseconds=1), False), (SECOND, True), (timedelta(minutes=5), True)],
-    ids=["same second", "just within the second", "a second later", "minutes later"],
+    [(timedelta(0), False), (2 * SECOND - timedelta(microseconds=1), False), (2 * SECOND, True), (timedelta(minutes=5), True)],
+    ids=["same second", "almost two seconds later", "two seconds later", "minutes later"],
 )
 def test_a_healthy_check_answers_events_that_surely_happened_before_it_began(
     incidents: IncidentsPort, target: ServiceAccountRef, after: timedelta, answered: bool
