@@ -104,7 +104,7 @@ def _unbind_remedies(snapshot: Snapshot) -> tuple[Remedy, ...]:
 
 
 def workload_link(snapshot: Snapshot) -> Finding:
-    """Link 2: the workload exists and wants at least one pod."""
+    """Link 2: the workload exists and wants at least one pod. One that could not be read is a fault of the cluster link."""
     match snapshot.workload:
         case WorkloadFacts(desired=0) as workload:
             return not_applicable(Link.WORKLOAD, f"{workload.kind} {workload.name} should have no pods")
@@ -112,8 +112,6 @@ def workload_link(snapshot: Snapshot) -> Finding:
             return _other_service_account(snapshot, it)
         case WorkloadFacts() as workload:
             return ok(Link.WORKLOAD, f"{workload.kind} {workload.name}, {workload.desired} desired")
-        case Unknown(reason):
-            return unknown(Link.WORKLOAD, reason)
     return _without_workload(snapshot)
 
 
