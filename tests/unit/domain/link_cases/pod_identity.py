@@ -137,6 +137,15 @@ CASES: dict[str, Case] = {
         Verdict.ASSOCIATION_DIFFERS,
     ),
     "association: not there, and the binding says IRSA": (snapshot_with(binding=_binding(Mechanism.IRSA)), Link.MECHANISM, OK, None),
+    "pod identity pods: one is Pending, and no association exists": (
+        snapshot_with(
+            binding=_binding(Mechanism.POD_IDENTITY),
+            pods=tuple(replace(pod, ready=False, phase="Pending", node="", created_at=NOW - timedelta(minutes=9)) for pod in pods(1, None)),
+        ),
+        Link.PODS,
+        BROKEN,
+        Verdict.PODS_STUCK,
+    ),
     "association: not there, and the binding asks for one": (
         snapshot_with(binding=_binding(Mechanism.POD_IDENTITY)),
         Link.MECHANISM,
