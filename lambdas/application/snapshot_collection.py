@@ -239,8 +239,7 @@ def add_agent(snapshot: Snapshot, readers: Readers) -> Snapshot:
 
 
 def _has_api_server(facts: ClusterFacts | Missing | Unknown) -> TypeGuard[ClusterFacts]:
-    """Whether the cluster has an API server: a cluster that is being created or deleted has no endpoint."""
-    return isinstance(facts, ClusterFacts) and facts.status in ("ACTIVE", "UPDATING")
+    return isinstance(facts, ClusterFacts) and facts.has_api_server
 
 
 def _read_kubernetes(

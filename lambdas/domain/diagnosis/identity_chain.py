@@ -9,7 +9,7 @@ from lambdas.contract.settings import Severity
 from lambdas.domain.diagnosis.finding import READABLE_PRECONDITIONS, Finding, Link, State, not_applicable
 from lambdas.domain.diagnosis.links.addon_record import degraded_addon, record_link
 from lambdas.domain.diagnosis.links.annotation import annotation_link, identity_severity, pods_link, unclaimed
-from lambdas.domain.diagnosis.links.cluster import REACHABLE, cluster_link, mechanism_link, workload_link
+from lambdas.domain.diagnosis.links.cluster import cluster_link, mechanism_link, workload_link
 from lambdas.domain.diagnosis.links.guard import UNREAD, guard_differs, role_kept
 from lambdas.domain.diagnosis.links.identity import oidc_link, role_link, trust_link
 from lambdas.domain.diagnosis.links.permissions import permissions_link
@@ -102,7 +102,7 @@ def _finding(link: Link, rule: Callable[[Snapshot], Finding], snapshot: Snapshot
 
 def _behind_cluster(link: Link, rule: Callable[[Snapshot], Finding], snapshot: Snapshot) -> Finding:
     """A link of a cluster that cannot be read: IAM and EKS show what the role needs, whoever may read the cluster."""
-    if link in READABLE_PRECONDITIONS and isinstance(snapshot.cluster, ClusterFacts) and snapshot.cluster.status in REACHABLE:
+    if link in READABLE_PRECONDITIONS and isinstance(snapshot.cluster, ClusterFacts) and snapshot.cluster.has_api_server:
         return _finding(link, rule, snapshot, wanted=True)
     return not_applicable(link, "not checked, since the cluster link is broken")
 

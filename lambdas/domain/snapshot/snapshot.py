@@ -88,6 +88,14 @@ class ClusterFacts:
     auto_mode: bool = False
 
     @property
+    def has_api_server(self) -> bool:
+        """Whether the cluster has an API server: one that is being created or deleted has no endpoint.
+
+        Source: https://docs.aws.amazon.com/eks/latest/APIReference/API_Cluster.html (status)
+        """
+        return self.status in ("ACTIVE", "UPDATING")
+
+    @property
     def public_to_all(self) -> bool:
         """Whether the endpoint accepts connections from any address."""
         return any(item.endswith("/0") for item in self.public_from)

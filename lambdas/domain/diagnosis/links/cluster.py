@@ -27,7 +27,6 @@ from lambdas.domain.snapshot.snapshot import (
     WorkloadFacts,
 )
 
-REACHABLE: Final = ("ACTIVE", "UPDATING")
 _CREATING: Final = ("CREATING", "PENDING")
 """Source: https://docs.aws.amazon.com/eks/latest/APIReference/API_Cluster.html (status)"""
 
@@ -49,7 +48,7 @@ def cluster_link(snapshot: Snapshot) -> Finding:
             return _no_access(snapshot, reason, denial)
         case ClusterFacts(status="DELETING"):
             return _cluster_gone(snapshot, f"The cluster {name} is being deleted.")
-        case ClusterFacts(status=status) if status not in REACHABLE:
+        case ClusterFacts(status=status) as facts if not facts.has_api_server:
             return broken(
                 Link.CLUSTER, Verdict.CLUSTER_INITIALIZING if status in _CREATING else Verdict.NO_ACCESS, f"The cluster is {status}."
             )
