@@ -274,8 +274,8 @@ class Simulation:
         values = self._given_roles() if method in GIVES_ROLE else {}
         node = self._node_of(incident, arguments) if method == "cluster.delete_pod" else ""
         pod_name = str(arguments[1]) if method == "cluster.delete_pod" else ""
-        self.world.replaces_ours = incident.id if incident and method == "cluster.delete_pod" else ""
-        self.world.read_as_unready = self._evidence[process.name].unready if self.world.replaces_ours else frozenset()
+        if incident and method == "cluster.delete_pod":
+            self.world.replaces_ours, self.world.read_as_unready = incident.id, self._evidence[process.name].unready
         result: Any = None
         try:
             result = effect()
@@ -283,7 +283,7 @@ class Simulation:
             self._note_failure(process, method)
             raise
         finally:
-            self.world.replaces_ours = ""
+            self.world.replaces_ours, self.world.read_as_unready = "", frozenset()
             if len(self.world.writes) > written:
                 self._check_write(process, _kind_of(method, arguments), incident, holds=holds, values=values, pod=(node, pod_name))
             if incident and method in CHANGING:
