@@ -44,6 +44,8 @@ BOUNDED = {
 LONG = {
     "a fault during a hand-over, killed anywhere": SearchCase(("break", "break"), crashes=1, hands_over=True),
     "an execution that dies around a hand-over": SearchCase(("hold", "break", "lift"), crashes=1, deaths=1, hands_over=True),
+    "a sweep around a hand-over": SearchCase(("hold", "break", "sweep", "lift"), deaths=1, hands_over=True),
+    "a sweep around a repair": SearchCase(("break", "sweep"), crashes=1, deaths=1, hands_over=True),
     "a person beside a hand-over": SearchCase(("hold", "break", "person", "lift"), crashes=1, hands_over=True),
     "a check that stays too long hands over": SearchCase(("event", "event", "while", "break")),
     "a fault during a check, which may fail or be killed": SearchCase(("event", "break"), crashes=1, outages=1),
